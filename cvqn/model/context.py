@@ -1,0 +1,87 @@
+"""The context model of a group: a masked 3D convolutional network over (channel, row, column), after Mentzer et al. 2018."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TAPS = 27
+CENTRE = 13
+
+
+class MaskedConv3d(nn.Module):
+    """A 3x3x3 convolution, zero padding 1, that sees only what precedes a position in raster order.
+
+    Taps are numbered in raster order of (channel, row, column): a hollow mask keeps the 13 before the centre, a
+    solid one the centre too. Weight `[outputs, inputs, 3, 3, 3]`, bias `[outputs]`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, hollow: bool):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        taps = CENTRE if hollow else CENTRE + 1
+        bound = 1 / math.sqrt(inputs * taps)
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+        mask = (torch.arange(TAPS) < taps).float().reshape(3, 3, 3)
+        self.register_buffer("mask", mask, persistent=False)
+
+    @property
+    def masked_weight(self) -> Tensor:
+        """The weight with every unseen tap at zero, `[outputs, inputs, 3, 3, 3]`."""
+        return self.weight * self.mask
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Convolve `[B, channels, inputs, h, w]`, the group's channels on axis 1, to `[B, channels, outputs, h, w]`.
+
+        No kernel reaches a later channel, so the convolution is a sum of two planar ones, over the channel itself
+        and over the one before it; both are computed in one call.
+        """
+        batch, channels, _, height, width = features.shape
+        weight = self.masked_weight
+        planar = torch.cat([weight[:, :, 1], weight[:, :, 0]])
+        both = F.conv2d(features.flatten(0, 1), planar, padding=1).unflatten(0, (batch, channels))
+        own, previous = both.chunk(2, dim=2)
+        previous = F.pad(previous[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0))
+        return own + previous + self.bias.reshape(-1, 1, 1)
+
+
+class ContextModel(nn.Module):
+    """Probabilities of the symbols of one group, each from those before it in raster order (Section 3.3).
+
+    A hollow convolution, one residual block of two solid ones, and a solid one to the logits; width K.
+
+    Args:
+        levels: Q, the number of symbols.
+        width: K, 192 in the released code, 24 in Mentzer et al. 2018.
+        relu_logits: clip the logits at zero, as the released code does.
+        detach_input: keep the rate's gradient from the encoder, as Mentzer et al. do.
+    """
+
+    def __init__(self, levels: int, width: int, *, relu_logits: bool = False, detach_input: bool = False):
+        super().__init__()
+        self.levels = levels
+        self.width = width
+        self.relu_logits = relu_logits
+        self.detach_input = detach_input
+        self.first = MaskedConv3d(1, width, hollow=True)
+        self.residual1 = MaskedConv3d(width, width, hollow=False)
+        self.residual2 = MaskedConv3d(width, width, hollow=False)
+        self.last = MaskedConv3d(width, levels, hollow=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Logits `[B, Q, C_g, h, w]` (natural log, unnormalised) of quantized values `[B, C_g, h, w]`."""
+        if self.detach_input:
+            values = values.detach()
+        x1 = F.relu(self.first(values.unsqueeze(2)))
+        x2 = x1 + self.residual2(F.relu(self.residual1(x1)))
+        logits = self.last(x2).float()
+        if self.relu_logits:
+            logits = F.relu(logits)
+        return logits.movedim(2, 1)
+
+    def cross_entropy(self, values: Tensor, symbols: Tensor) -> Tensor:
+        """Nats spent on each symbol, `[B, C_g, h, w]`, of values and symbols (0..Q-1) of that shape."""
+        return F.cross_entropy(self(values), symbols, reduction="none")

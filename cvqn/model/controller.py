@@ -1,0 +1,81 @@
+"""The variable quantization controller (Section 3.3): sort, split, quantize and encode by group, merge."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cvqn.errors import CvqnError
+from cvqn.model.context import ContextModel
+from cvqn.model.quantizer import GMMQuantizer
+
+
+def group_sizes(channels: int, ratios: list[float]) -> list[int]:
+    """Channels of each group, C r_g.
+
+    Raises:
+        CvqnError: a group's size is not a whole number of at least 1, or the ratios do not add up to 1.
+    """
+    if not math.isclose(sum(ratios), 1):
+        raise CvqnError(f"ratios {ratios} add up to {sum(ratios):g}, not to 1")
+    sizes = [round(channels * ratio) for ratio in ratios]
+    if any(not math.isclose(size, channels * ratio, abs_tol=1e-6) or size < 1 for size, ratio in zip(sizes, ratios, strict=True)):
+        raise CvqnError(f"{channels} channels cannot be split by ratios {ratios}: every group needs a whole number of channels")
+    return sizes
+
+
+class Controlled(NamedTuple):
+    """What the controller makes of a latent `[B, C, h, w]`; lists have one entry a group."""
+
+    values: Tensor  # [B, C, h, w] in the latent's own channel order, for the decoder
+    symbols: list[Tensor]  # int64 [B, C_g, h, w] in sorted order
+    nats: list[Tensor]  # cross entropy of each symbol, [B, C_g, h, w]
+    nll: list[Tensor]  # equation (5) for each element, [B, C_g, h, w]
+
+
+class Controller(nn.Module):
+    """Quantizers and context models of G groups, and the order in which channels are dealt to them.
+
+    `order` `[C]` lists the channels by ascending importance; group g takes the next C_g of them.
+    """
+
+    def __init__(self, sizes: list[int], quantizers: list[GMMQuantizer], contexts: list[ContextModel]):
+        super().__init__()
+        self.sizes = sizes
+        self.quantizers = nn.ModuleList(quantizers)
+        self.contexts = nn.ModuleList(contexts)
+        self.register_buffer("order", torch.arange(sum(sizes)))
+
+    @property
+    def levels(self) -> list[int]:
+        """Q of each group."""
+        return [context.levels for context in self.contexts]
+
+    def split(self, latent: Tensor) -> list[Tensor]:
+        """The groups `[B, C_g, h, w]` of a latent `[B, C, h, w]`, sorted by importance."""
+        return list(latent[:, self.order].split(self.sizes, dim=1))
+
+    def merge(self, groups: list[Tensor]) -> Tensor:
+        """The inverse of `split`."""
+        return torch.cat(groups, dim=1)[:, self.order.argsort()]
+
+    def quantize(self, latent: Tensor) -> Tensor:
+        """Quantized values in the latent's own order, without the context models."""
+        return self.merge([q(z).values for q, z in zip(self.quantizers, self.split(latent), strict=True)])
+
+    def symbols(self, latent: Tensor) -> list[Tensor]:
+        """Symbols of each group, int64 `[B, C_g, h, w]`."""
+        return [q(z).symbols for q, z in zip(self.quantizers, self.split(latent), strict=True)]
+
+    def values(self, symbols: list[Tensor]) -> Tensor:
+        """The quantized latent `[B, C, h, w]` that these symbols stand for, in its own channel order."""
+        return self.merge([q.means[s] for q, s in zip(self.quantizers, symbols, strict=True)])
+
+    def forward(self, latent: Tensor) -> Controlled:
+        """Quantize a latent and account for its bits."""
+        quantized = [q(z) for q, z in zip(self.quantizers, self.split(latent), strict=True)]
+        nats = [c.cross_entropy(q.values, q.symbols) for c, q in zip(self.contexts, quantized, strict=True)]
+        return Controlled(
+            self.merge([q.values for q in quantized]), [q.symbols for q in quantized], nats, [q.nll for q in quantized]
+        )
