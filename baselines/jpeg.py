@@ -1,0 +1,35 @@
+"""JPEG (ITU-T T.81) through Pillow's libjpeg-turbo: progressive, Huffman tables fitted to the picture."""
+
+import numpy as np
+
+from baselines import pillow
+from baselines.checks import check_input, whole_number
+
+
+class Jpeg420:
+    """Chroma at half the resolution in both directions. Quality: libjpeg's 1 (worst) to 100."""
+
+    name = "jpeg-420"
+    suffix = "jpg"
+    quality_range = (1, 100)
+    subsampling = "4:2:0"
+
+    def encode(self, picture: np.ndarray, quality: float) -> bytes:
+        check_input(self.name, picture, quality, self.quality_range)
+        return pillow.encode(picture, "JPEG", quality=whole_number(self.name, quality), **self.settings())
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return pillow.decode(data, "JPEG", self.name)
+
+    def versions(self) -> dict[str, str]:
+        return pillow.versions("libjpeg_turbo", "libjpeg-turbo")
+
+    def settings(self) -> dict[str, object]:
+        return {"optimize": True, "progressive": True, "subsampling": self.subsampling}
+
+
+class Jpeg444(Jpeg420):
+    """Chroma at full resolution. Quality: libjpeg's 1 (worst) to 100."""
+
+    name = "jpeg-444"
+    subsampling = "4:4:4"

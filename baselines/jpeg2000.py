@@ -1,0 +1,37 @@
+"""JPEG 2000 (ITU-T T.800) through Pillow's OpenJPEG: raw codestreams, one quality layer at a constant rate."""
+
+import numpy as np
+
+from baselines import pillow
+from baselines.checks import check_input
+
+BITS_PER_PIXEL = 24
+
+
+class Jpeg2000:
+    """9/7 wavelet, irreversible component transform. Quality: the rate to aim at, in bits per pixel."""
+
+    name = "jpeg2000"
+    suffix = "j2k"
+    quality_range = (0.01, 24)
+    irreversible = True
+
+    def encode(self, picture: np.ndarray, quality: float) -> bytes:
+        check_input(self.name, picture, quality, self.quality_range)
+        return pillow.encode(picture, "JPEG2000", quality_layers=[BITS_PER_PIXEL / quality], **self.settings())
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return pillow.decode(data, "JPEG2000", self.name)
+
+    def versions(self) -> dict[str, str]:
+        return pillow.versions("jpg_2000", "OpenJPEG")
+
+    def settings(self) -> dict[str, object]:
+        return {"irreversible": self.irreversible, "mct": 1, "quality_mode": "rates", "no_jp2": True}
+
+
+class Jpeg2000Reversible(Jpeg2000):
+    """5/3 wavelet, reversible component transform. Quality: the rate to aim at, in bits per pixel."""
+
+    name = "jpeg2000-5-3"
+    irreversible = False

@@ -1,0 +1,37 @@
+"""Pictures through Pillow's file formats."""
+
+import io
+import struct
+
+import numpy as np
+import PIL
+from PIL import Image, features
+
+from cvqn.errors import CvqnError
+
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def encode(picture: np.ndarray, file_format: str, **options: object) -> bytes:
+    """The file that Pillow writes for the uint8 picture `[H, W, 3]`."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format=file_format, **options)
+    return file.getvalue()
+
+
+def decode(data: bytes, file_format: str, name: str) -> np.ndarray:
+    """The uint8 picture `[H, W, 3]` in a file of `file_format`.
+
+    Raises:
+        CvqnError: `data` is truncated or not such a file; the message begins with `name`.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=[file_format]) as image:
+            return np.array(image.convert("RGB"))
+    except _DAMAGED as error:
+        raise CvqnError(f"{name}: damaged or truncated data ({error})") from error
+
+
+def versions(feature: str, library: str) -> dict[str, str]:
+    """Pillow's version and that of the `library` behind it, which `PIL.features` calls `feature`."""
+    return {"Pillow": PIL.__version__, library: str(features.version(feature))}
