@@ -1,0 +1,36 @@
+"""One image of a rebuilt set, made from its public source as the set was made."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cvqn.errors import CvqnError
+from cvqn.images import read_picture
+
+LONG_SIDE = 768  # pixels that a source is scaled down to, before the crop
+QUALITY = 90
+
+
+def rebuild(source: Path, width: int, height: int) -> bytes:
+    """A JPEG file, quality 90 without chroma subsampling, `width` x `height`, without metadata.
+
+    The source is turned as its EXIF orientation says and converted to sRGB; a long side over 768 pixels is scaled down
+    to that with a Lanczos filter, and the centre is cut out.
+
+    Raises:
+        CvqnError: the source is not a readable picture or is smaller than the crop.
+    """
+    picture = Image.fromarray(read_picture(source))
+    scale = LONG_SIDE / max(picture.size)
+    if scale < 1:
+        size = tuple(round(side * scale) for side in picture.size)
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    if left < 0 or top < 0:
+        raise CvqnError(f"{source}: {picture.width}x{picture.height} holds no {width}x{height}; not the source meant")
+    picture = picture.crop((left, top, left + width, top + height))
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0)
+    return file.getvalue()
