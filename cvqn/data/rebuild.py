@@ -14,7 +14,7 @@ QUALITY = 90
 
 
 def rebuild(source: Path, width: int, height: int) -> bytes:
-    """A JPEG file, quality 90 without chroma subsampling, `width` x `height`, without metadata.
+    """A progressive JPEG file, quality 90 without chroma subsampling, `width` x `height`, without metadata.
 
     The source is turned as its EXIF orientation says and converted to sRGB; a long side over 768 pixels is scaled down
     to that with a Lanczos filter, and the centre is cut out.
@@ -32,5 +32,5 @@ def rebuild(source: Path, width: int, height: int) -> bytes:
         raise CvqnError(f"{source}: {picture.width}x{picture.height} holds no {width}x{height}; not the source meant")
     picture = picture.crop((left, top, left + width, top + height))
     file = io.BytesIO()
-    Image.fromarray(np.asarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0)
+    Image.fromarray(np.asarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0, progressive=True)
     return file.getvalue()
