@@ -44,7 +44,7 @@ def read_yaml(path: str | Path) -> dict:
 
 
 def resolve(overlays: Sequence[str | Path]) -> dict:
-    """The configuration of params.yaml under `overlays`, later ones on top, with every experiment's model and training whole.
+    """The configuration of params.yaml under `overlays`, later ones on top, every experiment spelt out.
 
     Raises:
         CvqnError: a key is unknown or a value not allowed; the message names file, key and what is allowed.
@@ -116,7 +116,10 @@ def _problems(config: dict) -> Iterator[tuple[list[str], str]]:
         if not config["codecs"].get(codec, {}).get("qualities"):
             yield ["report", "figure4", "codecs"], f"codec {codec!r} has no qualities under `codecs`"
     if config["data"]["evaluation"] in config["data"]["train"]:
-        yield ["data", "train"], f"{config['data']['evaluation']!r} is the evaluation set; training on it is not allowed"
+        yield (
+            ["data", "train"],
+            f"{config['data']['evaluation']!r} is the evaluation set; training on it is not allowed",
+        )
     for name, experiment in config["experiments"].items():
         yield from ((["experiments", name, *key], message) for key, message in _experiment_problems(experiment))
 
@@ -130,15 +133,25 @@ def _experiment_problems(experiment: dict) -> Iterator[tuple[list[str], str]]:
         yield ["model", "ratios"], f"{ratios} add up to {sum(ratios):g}; they must add up to 1"
     for ratio in ratios:
         if abs(channels * ratio - round(channels * ratio)) > 1e-6 or round(channels * ratio) < 1:
-            yield ["model", "ratios"], (
-                f"{ratio:g} of {channels} channels is {channels * ratio:g}; every group needs a whole number of channels"
+            yield (
+                ["model", "ratios"],
+                (
+                    f"{ratio:g} of {channels} channels is {channels * ratio:g}; "
+                    "every group needs a whole number of channels"
+                ),
             )
     for widths in ("encoder_widths", "decoder_widths"):
         for width in model[widths]:
             if abs(width * model["width"] - round(width * model["width"])) > 1e-6 or round(width * model["width"]) < 1:
-                yield ["model", "width"], f"{width} of {widths} times {model['width']:g} must be a whole number of at least 1"
+                yield (
+                    ["model", "width"],
+                    f"{width} of {widths} times {model['width']:g} must be a whole number of at least 1",
+                )
     if training["schedule"] == "drops" and any(epoch >= training["epochs"] for epoch in training["drop_epochs"]):
-        yield ["training", "drop_epochs"], f"{training['drop_epochs']} must lie before the last of {training['epochs']} epochs"
+        yield (
+            ["training", "drop_epochs"],
+            f"{training['drop_epochs']} must lie before the last of {training['epochs']} epochs",
+        )
     if training["warmup_epochs"] > training["epochs"]:
         yield ["training", "warmup_epochs"], f"more than the {training['epochs']} epochs of the training"
     if training["device"] == "cpu" and training["precision"] == "bfloat16":

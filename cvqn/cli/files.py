@@ -1,7 +1,137 @@
-"""Subcommands of the room files."""
+"""Subcommands on files: compress, decompress, info."""
 
 import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from cvqn.errors import CvqnError
 
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
+    compress = commands.add_parser("compress", help="compress a picture, or every picture of a folder")
+    compress.add_argument("input", metavar="IMAGE", help="a picture, or a folder of pictures")
+    compress.add_argument("output", metavar="FILE", help="the file to write (.cvqn), or a folder for a folder")
+    compress.add_argument("--model", required=True, metavar="DIR", help="folder of the trained model")
+    compress.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
+    )
+    compress.set_defaults(handler=_compress)
+
+    decompress = commands.add_parser("decompress", help="decompress a file, or every .cvqn file of a folder")
+    decompress.add_argument("input", metavar="FILE", help="a .cvqn file, or a folder of them")
+    decompress.add_argument(
+        "output", metavar="IMAGE", help="the picture to write (.png, .ppm, .bmp, .tif), or a folder for a folder"
+    )
+    decompress.add_argument("--model", required=True, metavar="DIR", help="folder of the model that made the file")
+    decompress.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
+    )
+    decompress.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default 2^27)")
+    decompress.set_defaults(handler=_decompress)
+
+    info = commands.add_parser("info", help="what a .cvqn file is, without decoding it")
+    info.add_argument("input", metavar="FILE", help="a .cvqn file")
+    info.add_argument("--model", metavar="DIR", help="the model that made it: also the bits of every group and channel")
+    info.set_defaults(handler=_info)
+
+
+def _compress(arguments: argparse.Namespace) -> None:
+    from cvqn.compression import SUFFIX, compress
+    from cvqn.files import atomic_write
+    from cvqn.images import list_pictures, read_picture
+    from cvqn.model.store import load_model
+
+    pairs = _pairs(arguments, lambda folder: list_pictures(folder), f".{SUFFIX}")
+    stored = load_model(arguments.model, arguments.device)
+
+    def one(source: Path, target: Path) -> str:
+        picture = read_picture(source)
+        data = compress(stored, picture)
+        with atomic_write(target) as file:
+            file.write(data)
+        return f"{target}: {len(data)} bytes, {8 * len(data) / (picture.shape[0] * picture.shape[1]):.4f} bpp"
+
+    _for_each(pairs, one, "compress")
+
+
+def _decompress(arguments: argparse.Namespace) -> None:
+    from cvqn.compression import SUFFIX, decompress
+    from cvqn.images import write_picture
+    from cvqn.model.store import load_model
+
+    pairs = _pairs(arguments, lambda folder: sorted(folder.glob(f"*.{SUFFIX}")), ".png")
+    stored = load_model(arguments.model, arguments.device)
+    limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
+
+    def one(source: Path, target: Path) -> str:
+        picture = decompress(stored, _read(source), **limits)
+        write_picture(target, picture)
+        return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
+
+    _for_each(pairs, one, "decompress")
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from cvqn.codec import container
+
+    data = _read(Path(arguments.input))
+    header = container.inspect(data)
+    pixels = header.height * header.width
+    print(f"size      {header.width}x{header.height} pixels")
+    print(f"bytes     {len(data)} ({8 * len(data) / pixels:.4f} bpp)")
+    print(f"model id  {header.model_id.hex()}")
+    if arguments.model is None:
+        return
+    from cvqn.codec.wavefront import code_lengths
+    from cvqn.compression import read_symbols
+    from cvqn.model.store import load_model
+
+    stored = load_model(arguments.model)
+    _, symbols = read_symbols(stored, data)
+    controller = stored.model.controller
+    order = iter(controller.order.tolist())
+    for group, (bits, levels) in enumerate(
+        zip(code_lengths(stored.integer_models, symbols), controller.levels, strict=True)
+    ):
+        rate = bits.sum() / symbols[group].size
+        print(
+            f"group {group}   {levels} levels, {len(bits)} channels, {bits.sum() / 8:.0f} bytes, "
+            f"{rate:.3f} bits a symbol of at most {math.log2(levels):.3f}"
+        )
+        print("  channel " + "  ".join(f"{next(order)}: {channel / 8:.0f} B" for channel in bits))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _pairs(
+    arguments: argparse.Namespace, listing: Callable[[Path], list[Path]], suffix: str
+) -> list[tuple[Path, Path]]:
+    """Source and target of every file: one, or each of a folder into a folder."""
+    source, target = Path(arguments.input), Path(arguments.output)
+    if not source.is_dir():
+        return [(source, target)]
+    if target.exists() and not target.is_dir():
+        raise CvqnError(f"{target}: a file; the output of a folder is a folder")
+    pairs = [(path, target / f"{path.stem}{suffix}") for path in listing(source)]
+    if not pairs:
+        raise CvqnError(f"{source}: holds nothing to {arguments.handler.__name__.strip('_')}")
+    targets = [pair[1] for pair in pairs]
+    doubled = {path for path in targets if targets.count(path) > 1}
+    if doubled:
+        raise CvqnError(f"{source}: two files would both become {sorted(doubled)[0]}; rename one")
+    return pairs
+
+
+def _for_each(pairs: list[tuple[Path, Path]], one: Callable[[Path, Path], str], verb: str) -> None:
+    from tqdm import tqdm
+
+    with tqdm(pairs, desc=verb, unit="file", disable=True if len(pairs) == 1 else None) as bar:
+        for source, target in bar:
+            tqdm.write(one(source, target))

@@ -1,7 +1,109 @@
-"""Subcommands of the room training."""
+"""Subcommands that make a model: config, train."""
 
 import argparse
+from pathlib import Path
+
+from cvqn.errors import CvqnError
 
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
+    config = commands.add_parser("config", help="resolve and validate a configuration")
+    config.add_argument(
+        "overlays", nargs="*", metavar="FILE", help="YAML on top of params.yaml, later files on top of earlier"
+    )
+    config.add_argument("--output", required=True, metavar="FILE", help="the resolved configuration to write")
+    config.set_defaults(handler=_config)
+
+    train = commands.add_parser(
+        "train",
+        help="train one model, or go on with it",
+        description="Train one run of a resolved configuration. Interrupted, it goes on from its last save when the "
+        "same command is run again. Exit codes: 0 done, 2 bad input, 75 paused and saved, 76 diverged.",
+    )
+    train.add_argument("--config", required=True, metavar="FILE", help="resolved configuration (cvqn config)")
+    train.add_argument("--run", required=True, metavar="NAME", help="experiment and seed, such as c32-seed1")
+    train.add_argument("--pack", required=True, metavar="NPY", help="training images (cvqn data pack)")
+    train.add_argument(
+        "--monitor",
+        required=True,
+        metavar="INDEX",
+        help="index.json of the evaluation set: monitored, never trained on",
+    )
+    train.add_argument("--output", required=True, metavar="DIR", help="folder of the run")
+    train.add_argument(
+        "--time-limit", type=float, metavar="MINUTES", help="save and stop, exit code 75, after this time"
+    )
+    train.set_defaults(handler=_train)
+
+
+def _config(arguments: argparse.Namespace) -> None:
+    from cvqn import config
+
+    config.write(config.resolve(arguments.overlays), arguments.output)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    import json
+
+    from cvqn import config
+    from cvqn.data.index import read_index
+    from cvqn.data.pack import Pack
+    from cvqn.files import atomic_write
+    from cvqn.images import read_picture
+    from cvqn.record import provenance
+    from cvqn.record.fingerprint import fingerprint
+    from cvqn.training.checkpoint import ResumeFolder, fingerprint_of
+    from cvqn.training.loop import train
+
+    settings = config.read(arguments.config)
+    experiment, _, seed = arguments.run.rpartition("-seed")
+    if experiment not in settings["experiments"] or not seed.isdigit():
+        raise CvqnError(
+            f"{arguments.run}: not <experiment>-seed<k> of {arguments.config}; "
+            f"experiments: {', '.join(settings['experiments'])}"
+        )
+    run = {"experiment": experiment, "seed": int(seed), **settings["experiments"][experiment]}
+    pack = Pack.open(arguments.pack)
+    evaluation = read_index(arguments.monitor)
+    shared = set(pack.pixels_sha256s) & {image.pixels_sha256 for image in evaluation}
+    if shared:
+        names = [image.name for image in evaluation if image.pixels_sha256 in shared]
+        raise CvqnError(
+            f"{arguments.pack}: holds images of the evaluation set ({', '.join(names)}); pack it again without them"
+        )
+
+    folder = Path(arguments.output)
+    key = fingerprint_of(
+        run, pack.pixels_sha256s, [image.pixels_sha256 for image in evaluation], fingerprint("cvqn.training.loop")
+    )
+    resume = ResumeFolder(folder, key)
+    for path in resume.stale():
+        print(f"{path}: belongs to other settings, images or code; ignored")
+    about = {"run": arguments.run, "experiment": experiment, "seed": run["seed"], "scale": settings["scale"]}
+    began = provenance.now()
+    result = train(
+        run,
+        pack,
+        [read_picture(image.path) for image in evaluation],
+        resume,
+        about=about,
+        time_limit=None if arguments.time_limit is None else 60 * arguments.time_limit,
+    )
+    record = {
+        "run": arguments.run,
+        "configuration": run,
+        "key": key,
+        "training_images": {
+            "pack": str(arguments.pack),
+            "pixels_sha256": fingerprint_of(pack.pixels_sha256s),
+            "count": len(pack),
+        },
+        "began": began,
+        "ended": provenance.now(),
+        **result,
+        "gpu": provenance.gpu() if run["training"]["device"] == "cuda" else None,
+        **provenance.environment(),
+    }
+    with atomic_write(folder / "provenance.json", "w") as file:
+        json.dump(record, file, indent=1)

@@ -1,4 +1,4 @@
-"""The context model of a group: a masked 3D convolutional network over (channel, row, column), after Mentzer et al. 2018."""
+"""The context model of a group: masked 3D convolutions over (channel, row, column), after Mentzer et al. 2018."""
 
 import math
 
@@ -39,7 +39,7 @@ class MaskedConv3d(nn.Module):
         No kernel reaches a later channel, so the convolution is a sum of two planar ones, over the channel itself
         and over the one before it; both are computed in one call.
         """
-        batch, channels, _, height, width = features.shape
+        batch, channels = features.shape[:2]
         weight = self.masked_weight
         planar = torch.cat([weight[:, :, 1], weight[:, :, 0]])
         both = F.conv2d(features.flatten(0, 1), planar, padding=1).unflatten(0, (batch, channels))

@@ -20,8 +20,13 @@ def group_sizes(channels: int, ratios: list[float]) -> list[int]:
     if not math.isclose(sum(ratios), 1):
         raise CvqnError(f"ratios {ratios} add up to {sum(ratios):g}, not to 1")
     sizes = [round(channels * ratio) for ratio in ratios]
-    if any(not math.isclose(size, channels * ratio, abs_tol=1e-6) or size < 1 for size, ratio in zip(sizes, ratios, strict=True)):
-        raise CvqnError(f"{channels} channels cannot be split by ratios {ratios}: every group needs a whole number of channels")
+    if any(
+        not math.isclose(size, channels * ratio, abs_tol=1e-6) or size < 1
+        for size, ratio in zip(sizes, ratios, strict=True)
+    ):
+        raise CvqnError(
+            f"{channels} channels cannot be split by ratios {ratios}: every group needs a whole number of channels"
+        )
     return sizes
 
 

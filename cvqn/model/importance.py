@@ -39,7 +39,10 @@ class SqueezeExcitation(nn.Module):
 
 @torch.no_grad()
 def reconstruction_errors(
-    latent: Tensor, images: Tensor, reconstruct: Callable[[Tensor], Tensor], distance: Callable[[Tensor, Tensor], Tensor]
+    latent: Tensor,
+    images: Tensor,
+    reconstruct: Callable[[Tensor], Tensor],
+    distance: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     """Equation (6) for some images: the mean distance `[C]` to the original with each channel pruned in turn.
 

@@ -60,11 +60,11 @@ def _terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     """MS-SSIM of each image, `[B]`, mean over channels, of float images `[B, C, H, W]` with data range 1.
 
-    Crops too small for five scales use as many as fit, with the weights scaled to sum 1.
+    Crops too small for five scales use as many as fit, with the weights scaled to the sum that all five have.
     """
     x, y = x.float(), y.float()
     scales = scales_for(*x.shape[-2:])
-    weights = [weight / sum(WEIGHTS[:scales]) for weight in WEIGHTS[:scales]]
+    weights = [weight * sum(WEIGHTS) / sum(WEIGHTS[:scales]) for weight in WEIGHTS[:scales]]
     product = torch.ones(x.shape[:2], device=x.device)
     for scale, weight in enumerate(weights):
         full, contrast = _terms(x, y)

@@ -1,0 +1,1 @@
+"""What was run, from what, and how to check it."""

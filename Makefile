@@ -1,0 +1,37 @@
+# Each target sets up what it needs: a virtual environment with the project and its exact pins.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+.DEFAULT_GOAL := help
+.PHONY: help setup mini test lint bench slurm-test clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed  ## a virtual environment with everything at its pinned version
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
+
+test: setup  ## every test that needs no cluster
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm"
+
+lint: setup  ## style of the Python code and of the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --lint
+
+slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
+
+bench: setup  ## measure speed; tables in benchmarks/results
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
+
+clean:  ## remove what make mini made; data and other scales stay
+	rm -rf results/mini results/tiny

@@ -1,0 +1,56 @@
+import itertools
+
+import pytest
+import torch
+
+from cvqn.model.cvqn import CVQN
+from cvqn.model.network import GDN, STRIDE, Decoder, Encoder
+
+
+def test_down_sampling_is_equation_1():
+    x = torch.arange(2 * 4 * 6.0).reshape(1, 2, 4, 6)
+    shuffled = torch.nn.PixelUnshuffle(2)(x)
+    for c, i, j, h, w in itertools.product(range(2), range(2), range(2), range(2), range(3)):
+        assert shuffled[0, 4 * c + 2 * i + j, h, w] == x[0, c, 2 * h + i, 2 * w + j]
+
+
+def test_paper_network_has_the_parameters_of_a_count_by_hand():
+    def conv(inputs, outputs):
+        return 9 * inputs * outputs + outputs
+
+    def group(channels):
+        attention = 2 * (channels * channels + channels)
+        return 6 * (2 * conv(channels, channels) + attention) + conv(channels, channels)
+
+    encoder = Encoder([32, 64, 128, 192], 32, 6, 1, "shuffle", False)
+    expected = conv(3, 32) + sum(group(c) for c in (128, 256, 512, 768)) + conv(192, 32)
+    expected += conv(128, 64) + conv(256, 128) + conv(512, 192) + conv(768, 192)
+    assert sum(p.numel() for p in encoder.parameters()) == expected
+
+    decoder = Decoder([192, 128, 64, 32], 32, 6, 1, False)
+    expected = conv(32, 192) + sum(group(c) for c in (512, 256, 128, 128)) + conv(32, 3)
+    expected += conv(192, 512) + conv(128, 256) + conv(64, 128) + conv(32, 128)
+    assert sum(p.numel() for p in decoder.parameters()) == expected
+
+
+@pytest.mark.parametrize("downsampling", ["shuffle", "strided"])
+@pytest.mark.parametrize("gdn", [False, True])
+def test_shapes(model_config, downsampling, gdn):
+    model = CVQN(model_config | {"downsampling": downsampling, "gdn": gdn})
+    images = torch.rand(2, 3, 32, 48)
+    forward = model(images)
+    assert forward.latent.shape == (2, 16, 32 // STRIDE, 48 // STRIDE)
+    assert forward.reconstruction.shape == images.shape
+    assert forward.bpp().shape == (2,)
+
+
+def test_gdn_is_its_formula():
+    gdn = GDN(3)
+    with torch.no_grad():
+        gdn.gamma_root.uniform_(0.1, 1)
+        gdn.beta_root.uniform_(0.5, 1)
+    x = torch.randn(1, 3, 2, 2)
+    y = gdn(x)
+    for i, h, w in itertools.product(range(3), range(2), range(2)):
+        norm = gdn.beta_root[i] ** 2 + 1e-6 + sum(gdn.gamma_root[i, j] ** 2 * x[0, j, h, w] ** 2 for j in range(3))
+        assert y[0, i, h, w].item() == pytest.approx((x[0, i, h, w] / norm.sqrt()).item(), abs=1e-6)

@@ -1,0 +1,62 @@
+"""Data sets as their manifests describe them, and the training images decoded once."""
+
+
+localrules:
+    config,
+    fetch,
+
+
+rule config:
+    message:
+        "resolve the configuration of scale {SCALE}"
+    output:
+        CONFIG_FILE,
+    log:
+        f"{RESULTS}/logs/config.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/config.tsv"
+    params:
+        overlays=OVERLAYS,
+        content=json.dumps(CONFIG, sort_keys=True),
+    shell:
+        "cvqn config {params.overlays} --output {output} >> {log} 2>&1"
+
+
+rule fetch:
+    message:
+        "fetch the data set {wildcards.set}"
+    input:
+        "data/manifests/{set}.yaml",
+    output:
+        "data/sets/{set}/index.json",
+    log:
+        "data/sets/{set}.log",
+    benchmark:
+        "data/sets/{set}.tsv"
+    params:
+        code=fingerprint("cvqn.data.fetch"),
+    shell:
+        "cvqn data fetch {wildcards.set} >> {log} 2>&1"
+
+
+rule pack:
+    message:
+        "decode the training images into {output.pixels}"
+    input:
+        sets=expand("data/sets/{set}/index.json", set=CONFIG["data"]["train"]),
+        evaluation=EVALUATION,
+    output:
+        pixels=PACK,
+        index=PACK.removesuffix(".npy") + ".json",
+    log:
+        PACK.removesuffix(".npy") + ".log",
+    benchmark:
+        PACK.removesuffix(".npy") + ".tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=RESOURCES["cpu"]["mem_mb"],
+        runtime=RESOURCES["cpu"]["minutes"],
+    params:
+        code=fingerprint("cvqn.data.pack"),
+    shell:
+        "cvqn data pack --sets {input.sets} --exclude {input.evaluation} --workers {threads} --output {output.pixels} >> {log} 2>&1"

@@ -1,0 +1,33 @@
+"""One job a training. Its resume state is no output, so that it outlives a job that failed or was stopped."""
+
+
+rule train:
+    message:
+        "train {wildcards.run}"
+    input:
+        config=ancient(CONFIG_FILE),
+        pack=PACK,
+        pack_index=PACK.removesuffix(".npy") + ".json",
+        evaluation=EVALUATION,
+    output:
+        multiext(f"{RESULTS}/runs/{{run}}/model/model", ".json", ".safetensors"),
+        multiext(f"{RESULTS}/runs/{{run}}/best/model", ".json", ".safetensors"),
+        log=f"{RESULTS}/runs/{{run}}/log.csv",
+        monitor=f"{RESULTS}/runs/{{run}}/monitor.csv",
+        provenance=f"{RESULTS}/runs/{{run}}/provenance.json",
+    log:
+        f"{RESULTS}/logs/train/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}.tsv"
+    threads: CONFIG["training"]["threads"]
+    resources:
+        mem_mb=RESOURCES["train"]["mem_mb"],
+        runtime=RESOURCES["train"]["minutes"],
+        gpu=RESOURCES["train"]["gpu"],
+    params:
+        settings=run_settings,
+        code=fingerprint("cvqn.training.loop"),
+        folder=lambda wildcards: f"{RESULTS}/runs/{wildcards.run}",
+    shell:
+        "cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
+        " --output {params.folder} >> {log} 2>&1"
