@@ -1,0 +1,22 @@
+# Sourced by up.sh and down.sh: where the cluster lives and which processes are its own.
+
+DIR=$(realpath -m "${CVQN_SLURM_DIR:-${TMPDIR:-/tmp}/cvqn-slurm}")
+NODES="n1 n2 n3"
+export PATH=$PATH:/usr/sbin:/sbin SLURM_CONF=$DIR/etc/slurm.conf
+
+say() { echo "$(basename "$0"): $*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# Every daemon inherits CVQN_SLURM_DIR from up.sh, so a stale pid file never names somebody else's process.
+pid_of() {
+  local pid
+  pid=$(cat "$DIR/run/$1.pid" 2>/dev/null) && [ -n "$pid" ] && [ -r "/proc/$pid/environ" ] || return 1
+  tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxF "CVQN_SLURM_DIR=$DIR" && echo "$pid"
+}
+running() { pid_of "$1" >/dev/null; }
+
+lock() {
+  mkdir -p "$DIR/run"
+  exec 9>"$DIR/run/lock"
+  flock -w 300 9 || die "another up.sh or down.sh is busy in $DIR"
+}
