@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from baselines import pillow
 from baselines.checks import check_input, whole_number
+from baselines.pillow import decode_file, encode_file, library_versions
 
 
 class Jpeg420:
@@ -16,13 +16,13 @@ class Jpeg420:
 
     def encode(self, picture: np.ndarray, quality: float) -> bytes:
         check_input(self.name, picture, quality, self.quality_range)
-        return pillow.encode(picture, "JPEG", quality=whole_number(self.name, quality), **self.settings())
+        return encode_file(picture, "JPEG", quality=whole_number(self.name, quality), **self.settings())
 
     def decode(self, data: bytes) -> np.ndarray:
-        return pillow.decode(data, "JPEG", self.name)
+        return decode_file(data, "JPEG", self.name)
 
     def versions(self) -> dict[str, str]:
-        return pillow.versions("libjpeg_turbo", "libjpeg-turbo")
+        return library_versions("libjpeg_turbo", "libjpeg-turbo")
 
     def settings(self) -> dict[str, object]:
         return {"optimize": True, "progressive": True, "subsampling": self.subsampling}

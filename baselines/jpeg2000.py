@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from baselines import pillow
 from baselines.checks import check_input
+from baselines.pillow import decode_file, encode_file, library_versions
+from cvqn.errors import CvqnError
 
 BITS_PER_PIXEL = 24
+END_OF_CODESTREAM = b"\xff\xd9"
 
 
 class Jpeg2000:
@@ -18,13 +20,15 @@ class Jpeg2000:
 
     def encode(self, picture: np.ndarray, quality: float) -> bytes:
         check_input(self.name, picture, quality, self.quality_range)
-        return pillow.encode(picture, "JPEG2000", quality_layers=[BITS_PER_PIXEL / quality], **self.settings())
+        return encode_file(picture, "JPEG2000", quality_layers=[BITS_PER_PIXEL / quality], **self.settings())
 
     def decode(self, data: bytes) -> np.ndarray:
-        return pillow.decode(data, "JPEG2000", self.name)
+        if not data.endswith(END_OF_CODESTREAM):  # OpenJPEG takes a main header without tiles for a whole picture
+            raise CvqnError(f"{self.name}: truncated data")
+        return decode_file(data, "JPEG2000", self.name)
 
     def versions(self) -> dict[str, str]:
-        return pillow.versions("jpg_2000", "OpenJPEG")
+        return library_versions("jpg_2000", "OpenJPEG")
 
     def settings(self) -> dict[str, object]:
         return {"irreversible": self.irreversible, "mct": 1, "quality_mode": "rates", "no_jp2": True}

@@ -7,8 +7,8 @@ import subprocess
 import numpy as np
 from PIL import Image
 
-from baselines import pillow
 from baselines.checks import check_input
+from baselines.pillow import decode_file, encode_file, library_versions
 from cvqn.errors import CvqnError
 
 CWEBP_OPTIONS = ("-m", "6", "-af", "-sharp_yuv")
@@ -32,7 +32,7 @@ class WebP:
     def encode(self, picture: np.ndarray, quality: float) -> bytes:
         check_input(self.name, picture, quality, self.quality_range)
         if self.program is None:
-            return pillow.encode(picture, "WEBP", quality=quality, **PILLOW_OPTIONS)
+            return encode_file(picture, "WEBP", quality=quality, **PILLOW_OPTIONS)
         lossless = io.BytesIO()
         Image.fromarray(picture).save(lossless, format="PPM")
         command = [self.program, "-quiet", "-q", f"{quality:g}", *CWEBP_OPTIONS, "-o", "-", "--", "-"]
@@ -42,10 +42,10 @@ class WebP:
         return process.stdout
 
     def decode(self, data: bytes) -> np.ndarray:
-        return pillow.decode(data, "WEBP", self.name)
+        return decode_file(data, "WEBP", self.name)
 
     def versions(self) -> dict[str, str]:
-        decoder = pillow.versions("webp", "libwebp")
+        decoder = library_versions("webp", "libwebp")
         if self.program is None:
             return decoder
         output = subprocess.run([self.program, "-version"], capture_output=True, check=True, text=True).stdout

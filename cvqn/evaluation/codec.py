@@ -1,11 +1,8 @@
 """The interface behind which every codec is measured, conventional or learned."""
 
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-
-from cvqn.errors import CvqnError
 
 
 class Codec(Protocol):
@@ -33,22 +30,3 @@ class Codec(Protocol):
 
     def settings(self) -> dict[str, object]:
         """The settings that hold for every quality."""
-
-
-def open_codec(name: str, model: str | Path | None = None) -> Codec:
-    """The codec called `name`: a conventional one of `baselines.NAMES`, or `cvqn` with the folder of its model.
-
-    Raises:
-        CvqnError: there is no such codec, or a model is missing, damaged or given to a codec that has none.
-    """
-    if name == "cvqn":
-        if model is None:
-            raise CvqnError("cvqn: this codec needs --model, the folder of a trained model")
-        from cvqn.compression import CvqnCodec
-
-        return CvqnCodec(model)
-    if model is not None:
-        raise CvqnError(f"{name}: only the codec cvqn takes --model")
-    import baselines
-
-    return baselines.codec(name)

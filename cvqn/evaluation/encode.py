@@ -12,7 +12,6 @@ from tqdm import tqdm
 from cvqn.data.index import read_index
 from cvqn.evaluation.codec import Codec
 from cvqn.files import atomic_write
-from cvqn.images import read_picture
 
 
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
@@ -28,14 +27,14 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
     output = Path(output)
     record = {"codec": codec.name, "quality": quality, "versions": codec.versions(), "settings": codec.settings()}
     images = read_index(index)
-    codec.encode(read_picture(images[0].path)[:64, :64], quality)  # loads what is loaded once, outside the timing
+    codec.encode(images[0].read()[:64, :64], quality)  # loads what is loaded once, outside the timing
     with atomic_write(output.with_suffix(".csv"), "w") as table, atomic_write(output) as file:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["image", "bytes", "encode_s"])
         comment = {"comment": json.dumps(record, sort_keys=True)}
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=comment) as archive:
             for image in tqdm(images, desc=f"encode {codec.name} {output.stem}", unit="image", disable=None):
-                picture = read_picture(image.path)
+                picture = image.read()
                 start = time.perf_counter()
                 data = codec.encode(picture, quality)
                 seconds = time.perf_counter() - start

@@ -15,7 +15,6 @@ from cvqn.errors import CvqnError
 from cvqn.evaluation.codec import Codec
 from cvqn.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.files import atomic_write
-from cvqn.images import read_picture
 
 COLUMNS = [
     "codec", "setting", "image", "width", "height", "bytes", "bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s",
@@ -45,7 +44,7 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     rows = []
     with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
         for image in images:
-            picture = read_picture(image.path)
+            picture = image.read()
             for setting, (_, files) in bitstreams.items():
                 rows.append(
                     {"setting": setting, "image": image.name, **_measure_file(codec, picture, *files[image.name])}
