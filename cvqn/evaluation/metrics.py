@@ -3,8 +3,6 @@
 import math
 
 import numpy as np
-import torch
-from pytorch_msssim import ms_ssim as _ms_ssim
 
 SMALLEST_SIDE = 161
 """Five scales of an 11-pixel window need (11 - 1) * 2^4 + 1 pixels."""
@@ -17,6 +15,9 @@ def ms_ssim(reference: np.ndarray, picture: np.ndarray) -> float:
     with a side below `SMALLEST_SIDE` is continued by reflection to that size, as its reference is, so that the
     measure keeps its five scales at every size.
     """
+    import torch  # here, so that those who only convert to decibel need not load it
+    from pytorch_msssim import ms_ssim as _ms_ssim
+
     pair = np.stack([_enlarged(reference), _enlarged(picture)]).transpose(0, 3, 1, 2)
     first, second = torch.from_numpy(pair.astype(np.float32)).split(1)
     with torch.inference_mode():

@@ -1,0 +1,193 @@
+"""Measures of claims about channels and groups: influence, content, entropy, diversity; and about trainings."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from cvqn.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
+from cvqn.report.audit.evidence import Evidence
+from cvqn.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
+from cvqn.report.channels import by_image, symbol_shares
+from cvqn.report.sources import run_name
+
+EXTREMES = 3  # channels that the paper calls significant, and as many negligible
+FLOOR_DB = 1e-3  # a smaller loss counts as this much
+LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
+
+
+def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+    """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
+    run = evidence.runs(experiment)[0]
+    comparisons = []
+    for column, name in LOSSES.items():
+        losses = _losses(evidence, run, column)
+        ranked = np.sort(image_weights(losses.shape[1], evidence.resamplings) @ losses.T, axis=1)
+        least = np.maximum(ranked[:, :EXTREMES].mean(axis=1), FLOOR_DB)
+        most = np.maximum(ranked[:, -EXTREMES:].mean(axis=1), FLOOR_DB)
+        comparisons.append(Comparison(f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)))
+    note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
+    return Measured(tuple(comparisons), _files(evidence, run), note)
+
+
+def influence_agreement(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+    """Rank correlation of the channels' losses on each image with the mean of the other images: the mean, the lowest."""
+    run = evidence.runs(experiment)[0]
+    comparisons, lowest_images = [], []
+    for column, name in LOSSES.items():
+        losses = _losses(evidence, run, column)
+        correlations = agreement(losses)
+        weights = image_weights(len(correlations), evidence.resamplings)
+        comparisons.append(Comparison(f"mean rank correlation by {name} loss", bootstrap_interval(weights @ correlations)))
+        comparisons.append(exactly(f"lowest rank correlation by {name} loss", correlations.min()))
+        images = by_image(evidence.channels, run, column).columns
+        lowest_images.append(f"{images[int(correlations.argmin())]} by {name}")
+    note = f"one trained model; {losses.shape[1]} images; the lowest is that of {' and '.join(lowest_images)}"
+    return Measured(tuple(comparisons), _files(evidence, run), note)
+
+
+def agreement(losses: np.ndarray) -> np.ndarray:
+    """Spearman's correlation `[images]` of each column of `[channels, images]` with the mean of the other columns."""
+    total = losses.sum(axis=1, keepdims=True)
+    others = (total - losses) / (losses.shape[1] - 1)
+    return np.array([spearmanr(own, other).statistic for own, other in zip(losses.T, others.T, strict=True)])
+
+
+def group_content(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+    """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
+    runs = evidence.runs(experiment)
+    comparisons = []
+    for column, what, unit in (
+        ("ms_ssim_loss_db", "influence", "dB"),
+        ("luminance_correlation", "correlation with luminance", ""),
+    ):
+        steps = {name: _group_steps(evidence, evidence.runs(name), column) for name in _grouped(evidence, column)}
+        if experiment not in steps:
+            raise NotMeasured(f"the influence of the channels of {experiment} was not measured")
+        spreads = _spread_of_steps(steps)
+        own = steps[experiment]  # [runs, groups - 1, images]
+        resampled = image_weights(own.shape[2], evidence.resamplings) @ own.mean(axis=0).T
+        for step in range(own.shape[1]):
+            interval = widen(bootstrap_interval(resampled[:, step]), spreads.margin(len(runs)))
+            comparisons.append(Comparison(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
+    return Measured(tuple(comparisons), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
+
+
+def entropy_below_bound(evidence: Evidence, claim_expected: object) -> Measured:
+    """The smallest distance, over all groups of all runs, from the entropy of a group's symbols to log2 q."""
+    if evidence.groups.empty:
+        raise NotMeasured("no run was analysed")
+    slack, runs = {}, sorted(evidence.groups["run"].unique())
+    for run in runs:
+        for group, shares in symbol_shares(evidence.groups, run).items():
+            used = shares[shares > 0]
+            slack[run, group] = math.log2(len(shares)) + float(np.sum(used * np.log2(used)))
+    (run, group), smallest = min(slack.items(), key=lambda item: item[1])
+    what = f"smallest bound minus entropy, over {len(slack)} groups of {len(runs)} runs"
+    note = f"reached by group {group} of {run}; entropy of single symbols; the coded bits a symbol are in the table of equation (7)"
+    return Measured((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
+
+
+def diversity(evidence: Evidence, claim_expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
+    """How many more distinct values the groups of each experiment use than the one group of the baseline."""
+    measured = [name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])]
+    if not measured:
+        raise NotMeasured("no run with groups was analysed")
+    used = {name: [_values_used(evidence, run) for run in evidence.runs(name)] for name in [baseline, *measured]}
+    comparisons = tuple(
+        exactly(f"values used by {name} above those of {baseline} (fewest against most)", min(used[name]) - max(used[baseline]))
+        for name in measured
+    )
+    note = ", ".join(f"{name}: {'/'.join(map(str, counts))}" for name, counts in used.items())
+    return Measured(comparisons, _files(evidence, *(run for name in used for run in evidence.runs(name))), f"values used: {note}")
+
+
+def training_memory(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
+    """By how much the peak memory of the training device is higher with `other`, percent."""
+    (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
+    peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
+    if None in peaks:
+        raise NotMeasured("the trainings did not run on a device that counts its memory")
+    what = f"peak memory of {other} above {experiment}"
+    return Measured((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
+
+
+def training_stability(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
+    """By how much the loss of `other` jumps more from one logged step to the next, percent of its level."""
+    paths = [evidence.log(name) for name in (experiment, other)]
+    jumps = [loss_jumps(path) for path in paths]
+    resampled = []
+    for values in jumps:
+        weights = image_weights(len(values), evidence.resamplings)
+        resampled.append(np.log(weights @ values))
+    log_ratio = bootstrap_interval(resampled[1] - resampled[0])
+    spread = pooled_spread([np.array([math.log(loss_jumps(path).mean()) for path in logs]) for logs in _seed_logs(evidence).values()])
+    interval = widen(log_ratio, spread.margin(1, 1))
+    what = f"log ratio of the mean jump of the loss, {other} over {experiment}"
+    return Measured((Comparison(what, interval),), tuple(map(str, paths)), "jump: change of the logarithm of the loss between logged steps")
+
+
+def loss_jumps(path: Path) -> np.ndarray:
+    """|log loss - log previous loss| between the logged steps of a training."""
+    with open(path, newline="", encoding="utf-8") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    if len(losses) < 3:
+        raise NotMeasured(f"{path} has too few steps")
+    return np.abs(np.diff(np.log(losses)))
+
+
+def _losses(evidence: Evidence, run: str, column: str) -> np.ndarray:
+    table = by_image(evidence.channels, run, column)
+    if table is None:
+        raise NotMeasured(f"the influence of the channels of {run} was not measured")
+    if table.shape[1] < 2:
+        raise NotMeasured(f"the influence of the channels of {run} was measured on one image only")
+    return table.to_numpy()
+
+
+def _grouped(evidence: Evidence, column: str) -> list[str]:
+    """Experiments with several groups, all of whose analysed runs have `column`."""
+    names = [name for name, own in evidence.config["experiments"].items() if len(own["model"]["levels"]) > 1]
+    analysed = set(evidence.groups["run"])
+    return [
+        name
+        for name in names
+        if any(run_name(name, seed) in analysed for seed in evidence.config["seeds"])
+        and all(by_image(evidence.channels, run, column) is not None for run in evidence.runs(name))
+    ]
+
+
+def _group_steps(evidence: Evidence, runs: Sequence[str], column: str) -> np.ndarray:
+    """Differences of the groups' mean `column` from group to group, `[runs, groups - 1, images]`."""
+    steps = []
+    for run in runs:
+        rows = evidence.channels[evidence.channels["run"] == run]
+        steps.append(np.diff(rows.pivot_table(index="group", columns="image", values=column).to_numpy(), axis=0))
+    return np.stack(steps)
+
+
+def _spread_of_steps(steps: dict[str, np.ndarray]) -> SeedSpread:
+    return pooled_spread(
+        [step for one in steps.values() if len(one) > 1 for step in one.mean(axis=2).T],
+    )
+
+
+def _seed_logs(evidence: Evidence) -> dict[str, list[Path]]:
+    """The logs of every experiment with several runs."""
+    logs: dict[str, list[Path]] = {}
+    for run, folder in evidence.run_folders.items():
+        if (folder / "log.csv").is_file():
+            logs.setdefault(run.rpartition("-seed")[0], []).append(folder / "log.csv")
+    return {name: paths for name, paths in logs.items() if len(paths) > 1}
+
+
+def _values_used(evidence: Evidence, run: str) -> int:
+    return sum(int((shares > 0).sum()) for shares in symbol_shares(evidence.groups, run).values())
+
+
+def _files(evidence: Evidence, *runs: str) -> tuple[str, ...]:
+    rows = [frame[frame["run"].isin(runs)]["file"] for frame in (evidence.channels, evidence.groups)]
+    return tuple(dict.fromkeys(file for files in rows for file in files))
