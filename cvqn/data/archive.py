@@ -1,4 +1,4 @@
-"""Unpacking the images of a zip or tar file into one flat folder, trusting nothing that the archive says."""
+"""Unpacking the images of a .zip or .tar file into one flat folder, trusting nothing that the archive says."""
 
 import fnmatch
 import hashlib
@@ -61,7 +61,7 @@ def unpack(archive: Path, members: str, count: int, limit: int, folder: Path, do
 
 
 def _members(archive: Path) -> Iterator[Member]:
-    if zipfile.is_zipfile(archive):
+    if archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from cvqn.data.archive import unpack
 from cvqn.data.download import Pin, Unreachable, download, file_digest, mirror
-from cvqn.data.index import Image, describe, read_index, write_index
+from cvqn.data.index import Image, describe, manifest_sha256, read_index, write_index
 from cvqn.data.manifest import Entry, Manifest, read_manifest
 from cvqn.data.rebuild import rebuild
 from cvqn.data.workers import parallel
@@ -34,9 +34,11 @@ def fetch(name: str, root: Path, manifests: Path) -> Path:
     folder, downloads = root / "sets" / name, root / "downloads" / name
     index = folder / "index.json"
     receipts = Receipts(root / "downloads" / f"{name}.jsonl", manifest.sha256)
-    known = _known(index)
     whole = _whole(manifest, folder, receipts)
-    if len(whole) == manifest.count and set(known) == set(whole.values()):
+    known = {
+        image.path.name: image for image in _indexed(index, manifest) if whole.get(image.path.name) == image.sha256
+    }
+    if len(whole) == manifest.count == len(known):
         return index
     if len(whole) < manifest.count:
         index.unlink(missing_ok=True)
@@ -47,10 +49,9 @@ def fetch(name: str, root: Path, manifests: Path) -> Path:
             for entry in tqdm(missing, desc=f"fetch {name}", unit="image", disable=None):
                 _fetch_entry(manifest, entry, folder, downloads, receipts)
     licences = {entry.file: entry.licence for entry in manifest.entries}
-    files = sorted(licences or receipts.files)
-    new = [file for file in files if whole.get(file) not in known]
+    new = sorted(set(licences or receipts.files) - set(known))
     described = parallel(partial(_describe, folder, licences, manifest.licence), new, f"index {name}")
-    images = [*described, *(known[whole[file]] for file in files if whole.get(file) in known)]
+    images = [*known.values(), *described]
     _warn_of_other_pixels(manifest, images)
     write_index(index, name, manifest.sha256, images)
     shutil.rmtree(downloads, ignore_errors=True)
@@ -110,12 +111,12 @@ class Receipts:
         return json.dumps({file: sha256}) + "\n"
 
 
-def _known(index: Path) -> dict[str, Image]:
-    """The entries of an earlier index by checksum of the file; none if there is no index or it cannot be read."""
+def _indexed(index: Path, manifest: Manifest) -> list[Image]:
+    """The entries of an earlier index of the same manifest; none where there is no such index."""
     try:
-        return {image.sha256: image for image in read_index(index)}
-    except CvqnError:
-        return {}
+        return read_index(index) if manifest_sha256(index) == manifest.sha256 else []
+    except (OSError, ValueError, AttributeError, CvqnError):
+        return []
 
 
 def _whole(manifest: Manifest, folder: Path, receipts: Receipts) -> dict[str, str]:
@@ -182,7 +183,7 @@ def _download(name: str, file: str, urls: list[tuple[str, dict]], target: Path, 
     size = f"{pin.bytes} bytes, " if pin.bytes else ""
     raise CvqnError(
         f"{name}: {file} could not be fetched from {urls[0][0]} ({'; '.join(reasons)}). Put that file ({size}"
-        f"{pin.algorithm} {pin.digest}) at {target}, or {file} at {name}/{file} in a folder that CVQN_MIRROR names, "
+        f"{pin.algorithm} {pin.digest}) at {target}, or {file} as {name}/{file} into a folder that CVQN_MIRROR names, "
         "and run again"
     )
 

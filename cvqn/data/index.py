@@ -91,8 +91,13 @@ def read_index(path: str | Path) -> list[Image]:
 
 
 def set_name(path: str | Path) -> str:
-    """The name of the set that an `index.json` (readable by `read_index`) describes."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))["set"]
+    """The name of the set that an `index.json` describes."""
+    return _head(path, "set")
+
+
+def manifest_sha256(path: str | Path) -> str:
+    """The checksum of the manifest that an `index.json` was made from."""
+    return _head(path, "manifest_sha256")
 
 
 def write_index(path: Path, set_name: str, manifest_sha256: str, images: Iterable[Image]) -> None:
@@ -105,6 +110,10 @@ def write_index(path: Path, set_name: str, manifest_sha256: str, images: Iterabl
     with atomic_write(path, "w") as file:
         json.dump({"set": set_name, "manifest_sha256": manifest_sha256, "images": entries}, file, indent=1)
         file.write("\n")
+
+
+def _head(path: str | Path, key: str) -> str:
+    return str(json.loads(Path(path).read_text(encoding="utf-8")).get(key, ""))
 
 
 def _entry(fields: dict, folder: Path) -> Image:

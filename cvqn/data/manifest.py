@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from cvqn.errors import CvqnError
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 FILE = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"}
 URL = {"type": "string", "pattern": "^https?://"}
+ARCHIVE_URL = {"type": "string", "pattern": r"^https?://.*/[A-Za-z0-9_-]+\.(zip|tar)$"}
 TEXT = {"type": "string", "minLength": 1}
 COUNT = {"type": "integer", "minimum": 1}
 DIGESTS = {"sha256": SHA256, "md5": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
@@ -31,7 +32,7 @@ def _images(required: dict) -> dict:
 
 
 _HEAD = {"set": FILE, "title": TEXT, "licence": TEXT}
-_ARCHIVE = _object({"url": URL, "unpacked_limit": COUNT}, {"bytes": COUNT, **DIGESTS})
+_ARCHIVE = _object({"url": ARCHIVE_URL, "unpacked_limit": COUNT}, {"bytes": COUNT, **DIGESTS})
 _ARCHIVE["anyOf"] = [{"required": [digest]} for digest in DIGESTS]
 _COMMITS = {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{7,40}$"}}
 SCHEMAS = {
@@ -82,7 +83,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One set. `kind` is files, packages, archive or rebuilt; an archive has a pattern of `members`, others `entries`."""
+    """One set. `kind` is files, packages, archive or rebuilt; an archive has a pattern `members`, others `entries`."""
 
     name: str
     title: str
@@ -95,11 +96,10 @@ class Manifest:
 
     @property
     def sha256(self) -> str:
-        """A checksum of everything that decides the images: it stays when only words change."""
-        facts = {"kind": self.kind, "count": self.count, "members": self.members}
-        facts["archive"] = asdict(self.archive) if self.archive else None
-        facts["entries"] = [asdict(entry) for entry in self.entries]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """A checksum of everything that decides the images: it stays when words or places change."""
+        facts = [self.kind, self.count, self.members, self.archive and (self.archive.sha256 or self.archive.md5)]
+        facts += [[entry.file, entry.sha256, entry.pixels_sha256, entry.licence] for entry in self.entries]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
     def bytes(self) -> int | None:
