@@ -109,7 +109,11 @@ def _problems(config: dict) -> Iterator[tuple[list[str], str]]:
     for part in ("rate_curve", "table1", "table2"):
         yield from ((["report", part], f"unknown experiment {name!r}; allowed: {', '.join(config['experiments'])}")
                     for name in report[part] if name not in config["experiments"])  # fmt: skip
-    for key, names in ((["report", "toy"], [report["toy"]]), (["extras"], config["extras"])):
+    for key, names in (
+        (["report", "toy"], [report["toy"]]),
+        (["report", "figure4", "experiment"], [report["figure4"]["experiment"]]),
+        (["extras"], config["extras"]),
+    ):
         yield from ((key, f"unknown experiment {name!r}; allowed: {', '.join(config['experiments'])}")
                     for name in names if name not in config["experiments"])  # fmt: skip
     for codec in report["figure4"]["codecs"]:
