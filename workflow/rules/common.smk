@@ -51,9 +51,9 @@ def run_settings(wildcards):
 def models(runs):
     """The files of every run's last and best model."""
     return expand(
-        f"{RESULTS}/runs/{{run}}/{{checkpoint}}/{{file}}",
+        f"{RESULTS}/runs/{{run}}/{{folder}}/{{file}}",
         run=runs,
-        checkpoint=["model", "best"],
+        folder=["model", "best"],
         file=["model.json", "model.safetensors"],
     )
 

@@ -1,0 +1,7 @@
+"""`python -m cvqn`."""
+
+import sys
+
+from cvqn.cli import main
+
+sys.exit(main())

@@ -1,0 +1,41 @@
+import copy
+
+import pytest
+
+from cvqn.model.cvqn import CVQN
+from cvqn.training.schedule import learning_rate_factor, make_optimizer, set_learning_rates
+
+PAPER = {"schedule": "drops", "drop_epochs": [200, 300], "drop_factor": 5, "warmup_epochs": 0, "epochs": 400}
+COSINE = {"schedule": "cosine", "warmup_epochs": 4, "epochs": 20}
+
+
+def test_paper_drops_twice_by_five():
+    epochs = [0, 199.99, 200, 299.99, 300, 399]
+    assert [learning_rate_factor(PAPER, epoch) for epoch in epochs] == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
+
+
+def test_cosine_rises_then_falls_to_zero():
+    assert 0 < learning_rate_factor(COSINE, 0) < 0.01
+    assert learning_rate_factor(COSINE, 2) == pytest.approx(0.5, abs=1e-3)
+    assert learning_rate_factor(COSINE, 4) == pytest.approx(1)
+    assert learning_rate_factor(COSINE, 12) == pytest.approx(0.5)
+    assert learning_rate_factor(COSINE, 20) == pytest.approx(0, abs=1e-12)
+
+
+def test_every_parameter_is_optimized_once_at_its_own_rate(tiny):
+    training = copy.deepcopy(tiny["training"])
+    training["learning_rates"] = {"encoder": 1.0, "importance": 2.0, "quantizer": 3.0, "context": 4.0, "decoder": 5.0}
+    training["mixture_rate"] = 0.2
+    model = CVQN(tiny["experiments"]["se"]["model"])
+    optimizer = make_optimizer(model, training)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(rates) == len(list(model.parameters()))
+    expected = {"encoder": 1.0, "importance": 2.0, "controller.contexts": 4.0, "decoder": 5.0}
+    for name, parameter in model.named_parameters():
+        if name.startswith("controller.quantizers"):
+            assert rates[id(parameter)] == pytest.approx(3.0 if name.endswith("means") else 0.6)
+        else:
+            assert rates[id(parameter)] == next(rate for part, rate in expected.items() if name.startswith(part))
+    set_learning_rates(optimizer, 0.5)
+    set_learning_rates(optimizer, 0.5)
+    assert optimizer.param_groups[0]["lr"] == 0.5

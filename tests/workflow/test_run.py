@@ -1,0 +1,104 @@
+"""The scale tiny, run once; then what a change runs again."""
+
+import csv
+import json
+import math
+
+import pytest
+
+from cvqn.codec import container
+
+pytestmark = pytest.mark.slow
+
+RUNS = ["c16-seed1", "c32-seed1", "one-group-seed1", "re-seed1", "toy-seed1"]
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_training_ran_and_left_its_record(finished):
+    for run in RUNS:
+        folder = finished.folder / "results" / "tiny" / "runs" / run
+        record = json.loads((folder / "provenance.json").read_text())
+        assert record["steps"] == 20
+        assert record["resumed_from"] == 0
+        assert rows(folder / "log.csv")[-1]["step"] == "20"
+        assert not list(folder.glob("state-*"))
+
+
+def test_measurements_are_of_the_bytes_in_the_archives(finished):
+    import tarfile
+
+    results = finished.folder / "results" / "tiny"
+    for run in RUNS:
+        with tarfile.open(results / "bitstreams" / "cvqn" / f"{run}.tar") as archive:
+            files = {member.name.removesuffix(".cvqn"): archive.extractfile(member).read() for member in archive}
+        measured = rows(results / "measurements" / "cvqn" / f"{run}.csv")
+        assert {row["image"] for row in measured} == set(files) == {"china", "coffee", "flower"}
+        for row in measured:
+            data = files[row["image"]]
+            header = container.inspect(data)
+            assert (header.width, header.height) == (int(row["width"]), int(row["height"]))
+            assert int(row["bytes"]) == len(data)
+            assert float(row["bpp"]) == pytest.approx(8 * len(data) / (header.width * header.height))
+            assert 0 < float(row["ms_ssim"]) < 1
+            assert math.isfinite(float(row["psnr_db"]))
+
+
+def test_second_run_has_nothing_to_do(finished):
+    assert finished.planned("all") == {}
+
+
+def test_a_deleted_result_runs_only_what_it_needs(finished_copy):
+    (finished_copy.folder / "results/tiny/measurements/webp.csv").unlink()
+    planned = finished_copy.planned("all")
+    assert planned.pop("measure_baseline") == 1
+    assert not {"train", "encode", "encode_baseline", "measure", "fetch", "pack"} & set(planned)
+
+
+def test_comments_and_docstrings_run_nothing(finished_copy):
+    finished_copy.replace("cvqn/model/quantizer.py", "sigma = sqrt(2)/2, at which", "at this variance,")
+    finished_copy.replace("cvqn/model/network.py", '"""A 3x3 convolution with padding 1."""', '"""A convolution."""')
+    assert finished_copy.planned("all") == {}
+
+
+def test_a_changed_operator_trains_everything_again(finished_copy):
+    finished_copy.replace("cvqn/model/quantizer.py", "torch.exp(2 * self.log_sigmas)", "torch.exp(3 * self.log_sigmas)")
+    assert finished_copy.planned("all")["train"] == len(RUNS)
+
+
+def test_a_changed_experiment_trains_only_itself(finished_copy):
+    finished_copy.replace("params.yaml", "  toy: {model: {levels: [2],", "  toy: {model: {levels: [3],")
+    planned = finished_copy.planned("all")
+    assert planned["train"] == 1
+    assert planned["encode"] == 2
+
+
+def test_a_new_rate_point_runs_only_its_own_jobs(finished_copy):
+    finished_copy.replace("workflow/scales/tiny.yaml", "rate_curve: [c16, c32]", "rate_curve: [c16, c32, c48]")
+    planned = finished_copy.planned("all")
+    assert planned["train"] == 1
+    assert planned["encode"] == planned["measure"] == 2
+
+
+def test_an_interrupted_training_goes_on(finished_copy):
+    """A run whose outputs are gone but whose state is there ends with the weights that it had."""
+    import shutil
+
+    folder = finished_copy.folder / "results/tiny/runs/c16-seed1"
+    before = (folder / "model/model.safetensors").read_bytes()
+    shutil.rmtree(folder)
+    log = finished_copy.folder / "results/tiny/logs/train/c16-seed1.log"
+    log.unlink()
+    finished_copy.replace(
+        "workflow/rules/train.smk", '" --output {params.folder} >>', '" --output {params.folder} --time-limit 0 >>'
+    )
+    assert "Error in rule train" in finished_copy.snakemake("all", check=False)
+    assert list(folder.glob("state-*.pt"))
+    assert "run the same command to go on" in log.read_text()
+    finished_copy.replace("workflow/rules/train.smk", " --time-limit 0", "")
+    finished_copy.snakemake("all")
+    assert (folder / "model/model.safetensors").read_bytes() == before
+    assert json.loads((folder / "provenance.json").read_text())["resumed_from"] >= 1
