@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,6 +98,11 @@ def runs(config: dict, experiments: Sequence[str] | None = None) -> dict[str, di
     }
 
 
+def usable_minutes(job_minutes: float) -> float:
+    """How long a training goes on in a job of `job_minutes` before it saves and stops by itself."""
+    return 0.95 * job_minutes - 0.5
+
+
 def _problems(config: dict) -> Iterator[tuple[list[str], str]]:
     """Key and message of what is wrong, first what the schema says and then what only arithmetic can tell."""
     validator = jsonschema.Draft202012Validator(read_yaml(SCHEMA))
@@ -123,6 +129,14 @@ def _problems(config: dict) -> Iterator[tuple[list[str], str]]:
         yield (
             ["data", "train"],
             f"{config['data']['evaluation']!r} is the evaluation set; training on it is not allowed",
+        )
+    train = config["resources"]["train"]
+    pieces = math.ceil(train["minutes"] / usable_minutes(train["job_minutes"]))
+    if pieces > train["attempts"]:
+        yield (
+            ["resources", "train", "attempts"],
+            f"{train['attempts']} jobs of {train['job_minutes']} minutes do not hold a training of "
+            f"{train['minutes']:g}; at least {pieces}",
         )
     for name, experiment in config["experiments"].items():
         yield from ((["experiments", name, *key], message) for key, message in _experiment_problems(experiment))

@@ -58,6 +58,10 @@ def test_grid_of_the_paper():
         ({"data": {"train": ["kodak"]}}, "training on it is not allowed"),
         ({"training": {"drop_epochs": [500]}}, "before the last of 400 epochs"),
         ({"training": {"device": "cpu"}}, "bfloat16 is for cuda"),
+        (
+            {"resources": {"train": {"job_minutes": 30}}},
+            "4 jobs of 30 minutes do not hold a training of 120; at least 5",
+        ),
     ],
 )
 def test_errors_name_file_key_and_what_is_allowed(tmp_path, content, message):

@@ -32,7 +32,10 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument("--output", required=True, metavar="DIR", help="folder of the run")
     train.add_argument(
-        "--time-limit", type=float, metavar="MINUTES", help="save and stop, exit code 75, after this time"
+        "--job-minutes",
+        type=float,
+        metavar="MINUTES",
+        help="time limit of the cluster's job: save and stop, exit code 75, shortly before it",
     )
     train.set_defaults(handler=_train)
 
@@ -88,7 +91,7 @@ def _train(arguments: argparse.Namespace) -> None:
         [read_picture(image.path) for image in evaluation],
         resume,
         about=about,
-        time_limit=None if arguments.time_limit is None else 60 * arguments.time_limit,
+        time_limit=None if arguments.job_minutes is None else 60 * config.usable_minutes(arguments.job_minutes),
     )
     record = {
         "run": arguments.run,

@@ -13,8 +13,8 @@ rule encode_baseline:
     benchmark:
         f"{RESULTS}/benchmarks/encode/{{codec}}-{{quality}}.tsv"
     resources:
-        mem_mb=RESOURCES["cpu"]["mem_mb"],
-        runtime=RESOURCES["cpu"]["minutes"],
+        mem_mb=each_attempt_more("cpu", "mem_mb"),
+        runtime=each_attempt_more("cpu", "minutes"),
     params:
         code=lambda wildcards: fingerprint("cvqn.evaluation.encode", codec_module(wildcards.codec)),
     shell:
@@ -36,8 +36,8 @@ rule measure_baseline:
     benchmark:
         f"{RESULTS}/benchmarks/measure/{{codec}}.tsv"
     resources:
-        mem_mb=RESOURCES["cpu"]["mem_mb"],
-        runtime=RESOURCES["cpu"]["minutes"],
+        mem_mb=each_attempt_more("cpu", "mem_mb"),
+        runtime=each_attempt_more("cpu", "minutes"),
     params:
         code=lambda wildcards: fingerprint("cvqn.evaluation.measure", codec_module(wildcards.codec)),
     shell:

@@ -38,6 +38,11 @@ wildcard_constraints:
     set=r"[a-z0-9-]+",
 
 
+def each_attempt_more(kind, resource):
+    """A resource of the configuration times the number of the attempt, for jobs that begin anew when they are retried."""
+    return lambda wildcards, attempt: attempt * RESOURCES[kind][resource]
+
+
 def settings_of(*keys):
     """Sections of the configuration as one parameter, so that a change in them, and in nothing else, runs a job again."""
     return json.dumps({key: CONFIG[key] for key in keys}, sort_keys=True)

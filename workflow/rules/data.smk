@@ -52,10 +52,10 @@ rule pack:
         PACK.removesuffix(".npy") + ".log",
     benchmark:
         PACK.removesuffix(".npy") + ".tsv"
-    threads: workflow.cores or 1
+    threads: RESOURCES["pack"]["threads"]
     resources:
-        mem_mb=RESOURCES["cpu"]["mem_mb"],
-        runtime=RESOURCES["cpu"]["minutes"],
+        mem_mb=each_attempt_more("pack", "mem_mb"),
+        runtime=each_attempt_more("pack", "minutes"),
     params:
         code=fingerprint("cvqn.data.pack"),
     shell:

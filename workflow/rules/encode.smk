@@ -27,8 +27,8 @@ rule encode:
         suffix="(-best)?",
     threads: CONFIG["evaluation"]["threads"]
     resources:
-        mem_mb=RESOURCES["evaluate"]["mem_mb"],
-        runtime=RESOURCES["evaluate"]["minutes"],
+        mem_mb=each_attempt_more("evaluate", "mem_mb"),
+        runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
         code=fingerprint("cvqn.evaluation.encode", "cvqn.compression"),
@@ -57,8 +57,8 @@ rule measure:
         suffix="(-best)?",
     threads: CONFIG["evaluation"]["threads"]
     resources:
-        mem_mb=RESOURCES["evaluate"]["mem_mb"],
-        runtime=RESOURCES["evaluate"]["minutes"],
+        mem_mb=each_attempt_more("evaluate", "mem_mb"),
+        runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
         code=fingerprint("cvqn.evaluation.measure", "cvqn.compression"),

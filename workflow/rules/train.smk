@@ -1,4 +1,7 @@
-"""One job a training. Its resume state is no output, so that it outlives a job that failed or was stopped."""
+"""One job a training. Its resume state is no output, so that it outlives a job that failed or was stopped.
+
+On a cluster a training may take several jobs: each stops itself before its time limit, and the next one goes on.
+"""
 
 
 rule train:
@@ -20,9 +23,10 @@ rule train:
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}.tsv"
     threads: CONFIG["training"]["threads"]
+    retries: RESOURCES["train"]["attempts"] - 1 if workflow.is_main_process else 0
     resources:
         mem_mb=RESOURCES["train"]["mem_mb"],
-        runtime=RESOURCES["train"]["minutes"],
+        runtime=RESOURCES["train"]["job_minutes"],
         gpu=RESOURCES["train"]["gpu"],
     params:
         settings=run_settings,
@@ -30,4 +34,4 @@ rule train:
         folder=lambda wildcards: f"{RESULTS}/runs/{wildcards.run}",
     shell:
         "cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
-        " --output {params.folder} >> {log} 2>&1"
+        " --output {params.folder} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log} 2>&1"
