@@ -93,8 +93,9 @@ def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = 
         if not wrong:
             os.replace(part, target)
             return target
-        part.unlink()
+        os.truncate(part, 0)
         if not resumed:  # a resumed one may have begun as another file: once from the start
+            part.unlink()
             raise CvqnError(f"{target.name} from {url}: {wrong}; the server holds another file")
 
 
@@ -116,7 +117,9 @@ def _transfer(url: str, part: Path, pin: Pin, headers: dict[str, str]) -> None:
                 reason, wait = f"HTTP {error.code} {error.reason}", _retry_after(error)
                 if error.code in GONE:
                     raise Unreachable(reason) from error
-                if error.code == 416:
+                if error.code == 416:  # there is no rest to send: all is here, or it is of another file
+                    if not pin.mismatch(part):
+                        return
                     os.truncate(part, 0)
             except (OSError, http.client.HTTPException) as error:
                 reason, wait = str(getattr(error, "reason", error)) or type(error).__name__, 0.0

@@ -19,6 +19,8 @@ from cvqn.data.workers import parallel
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 
+BLOBS = "https://api.github.com/repos/{repository}/git/blobs/{blob}"  # with the media type below: the file itself
+
 
 def fetch(name: str, root: Path, manifests: Path) -> Path:
     """Fetch what is missing of a set, verify everything, and return its `index.json`.
@@ -143,7 +145,7 @@ def _fetch_entry(manifest: Manifest, entry: Entry, folder: Path, downloads: Path
         _copy_verified(here, target, pin, "remove it and run again")
     else:
         # History may have moved the file since: the blob's id finds it wherever it was.
-        blob = f"https://api.github.com/repos/{entry.repository}/git/blobs/{entry.git_blob}"
+        blob = BLOBS.format(repository=entry.repository, blob=entry.git_blob)
         urls = [(entry.url, {}), (blob, {"Accept": "application/vnd.github.raw+json"})]
         source = _download(manifest.name, entry.file, urls, downloads / entry.git_blob, Pin("git", entry.git_blob))
         with atomic_write(target) as file:

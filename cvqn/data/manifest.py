@@ -12,6 +12,7 @@ import yaml
 
 from cvqn.errors import CvqnError
 
+RAW = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 FILE = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"}
 URL = {"type": "string", "pattern": "^https?://"}
@@ -173,7 +174,7 @@ def _rebuilt_entry(row: dict, commits: dict) -> Entry:
         file=row["file"],
         sha256=row["sha256"],
         licence=row["licence"],
-        url=f"https://raw.githubusercontent.com/{repository}/{commits[repository]}/{quote(row['path'])}",
+        url=RAW.format(repository=repository, commit=commits[repository], path=quote(row["path"])),
         repository=repository,
         git_blob=row["git_blob"],
         width=int(row["width"]),
