@@ -9,7 +9,7 @@ rule train:
         "train {wildcards.run}"
     input:
         config=ancient(CONFIG_FILE),
-        pack=PACK,
+        pack=ancient(PACK),  # its index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
         evaluation=EVALUATION,
     output:
