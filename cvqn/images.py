@@ -46,7 +46,7 @@ def decode_picture(file: BinaryIO | bytes, name: str | Path) -> np.ndarray:
             with Image.open(file, formats=_FORMATS) as image:
                 _check(image, name)
                 image.load()
-                image = ImageOps.exif_transpose(image)
+                ImageOps.exif_transpose(image, in_place=True)  # else it copies what needs no turning
                 return _array(_to_srgb(_without_alpha(image, name)))
     except CvqnError:
         raise

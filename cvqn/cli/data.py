@@ -29,7 +29,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack = jobs.add_parser("pack", help="decode sets into one memory-mapped file")
     pack.add_argument("--sets", nargs="+", type=Path, required=True, metavar="INDEX", help="index.json of each set")
     pack.add_argument("--output", type=Path, required=True, help="the pack, <name>.npy; <name>.json goes beside it")
-    pack.add_argument("--workers", type=int, help="processes (default: the cores this one may use)")
+    pack.add_argument("--workers", type=_positive, help="processes (default: the cores this one may use)")
     pack.add_argument(
         "--exclude",
         nargs="+",
@@ -74,3 +74,10 @@ def _pack(arguments: argparse.Namespace) -> None:
     pack(arguments.sets, arguments.output, arguments.exclude, arguments.workers)
     result = Pack.open(arguments.output)
     print(f"{arguments.output}: {len(result)} images, {result.pixels.size:,} bytes")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
