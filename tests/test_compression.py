@@ -1,0 +1,153 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from cvqn.cli import main
+from cvqn.codec import container
+from cvqn.compression import CvqnCodec, compress, decompress, read_symbols
+from cvqn.errors import CvqnError
+from cvqn.export import export_model
+from cvqn.images import read_picture, write_png
+from cvqn.model.cvqn import CVQN
+from cvqn.model.store import load_model, save_model
+
+
+def make_model(folder, config, seed=0, change=lambda model: None):
+    """A model as initialised, its latent spread over all levels, in a folder."""
+    torch.manual_seed(seed)
+    model = CVQN(config).eval()
+    with torch.no_grad():
+        model.encoder.tail.weight *= 50
+        model.controller.order.copy_(torch.randperm(config["channels"]))
+        integer = export_model(model, torch.rand(2, 3, 64, 64))
+        change(model)
+    save_model(folder, model, integer, {"run": "test"})
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, model_config):
+    return make_model(tmp_path / "model", model_config)
+
+
+def photograph(height, width, seed=0):
+    """A picture with structure at several scales."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = sum(np.sin(x / s + rng.uniform(6)) * np.cos(y / s + rng.uniform(6)) for s in (3, 11, 40))
+    return np.clip(128 + 40 * waves[..., None] + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (16, 16), (17, 16), (33, 50), (70, 31)])
+def test_a_decompressed_picture_is_what_the_network_makes_of_it(folder, size):
+    stored = load_model(folder)
+    picture = photograph(*size)
+    decoded = decompress(stored, compress(stored, picture))
+    padded = np.pad(picture, ((0, -size[0] % 16), (0, -size[1] % 16), (0, 0)), mode="edge")
+    with torch.no_grad():
+        image = stored.model(torch.tensor(padded).permute(2, 0, 1)[None] / 255).reconstruction[0]
+    expected = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()[: size[0], : size[1]]
+    assert decoded.shape == picture.shape
+    assert np.abs(decoded.astype(int) - expected).max() <= 1
+
+
+def test_symbols_survive_the_file(folder):
+    stored = load_model(folder)
+    picture = photograph(48, 80)
+    with torch.no_grad():
+        latent = stored.model.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255)
+        expected = [group[0].numpy() for group in stored.model.controller.symbols(latent)]
+    header, symbols = read_symbols(stored, compress(stored, picture))
+    assert (header.height, header.width) == (48, 80)
+    for ours, theirs in zip(symbols, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("part", ["decoder", "means", "order", "context"])
+def test_a_file_of_another_model_is_refused(folder, tmp_path, model_config, part):
+    def change(model):
+        if part == "decoder":
+            model.decoder.tail.bias += 1e-3
+        elif part == "means":
+            model.controller.quantizers[1].means += 1e-3
+        elif part == "order":
+            model.controller.order.copy_(model.controller.order.roll(1))
+        else:
+            model.controller.contexts[0].last.bias += 1e-3
+
+    other = load_model(make_model(tmp_path / "other", model_config, change=change))
+    data = compress(load_model(folder), photograph(32, 32))
+    with pytest.raises(CvqnError, match=other.model_id.hex()):
+        decompress(other, data)
+
+
+def test_rates_bracket_the_file(folder):
+    codec = CvqnCodec(folder)
+    picture = photograph(128, 128)
+    data = codec.encode(picture)
+    rates = codec.rates(picture, data)
+    levels_bits = (4 * np.log2(3) + 8 * np.log2(5) + 4 * np.log2(7)) / 256
+    assert rates["bound_bpp"] == pytest.approx(levels_bits)
+    payload = 8 * (len(data) - container.HEADER_BYTES) / picture[..., 0].size
+    assert rates["cross_entropy_bpp"] == pytest.approx(payload, rel=0.02, abs=8 * 40 / picture[..., 0].size)
+
+
+def test_command_line_on_a_file_and_a_folder(folder, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    for number, size in enumerate([(20, 30), (16, 16)]):
+        write_png(pictures / f"{number}.png", photograph(*size, seed=number))
+    assert main(["compress", str(pictures / "0.png"), str(tmp_path / "0.cvqn"), "--model", str(folder)]) == 0
+    assert main(["decompress", str(tmp_path / "0.cvqn"), str(tmp_path / "back.png"), "--model", str(folder)]) == 0
+    assert read_picture(tmp_path / "back.png").shape == (20, 30, 3)
+    assert main(["compress", str(pictures), str(tmp_path / "files"), "--model", str(folder)]) == 0
+    assert main(["decompress", str(tmp_path / "files"), str(tmp_path / "decoded"), "--model", str(folder)]) == 0
+    assert sorted(path.name for path in (tmp_path / "decoded").iterdir()) == ["0.png", "1.png"]
+    assert (tmp_path / "files" / "0.cvqn").read_bytes() == (tmp_path / "0.cvqn").read_bytes()
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "0.cvqn"), "--model", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "30x20 pixels" in shown
+    assert load_model(folder).model_id.hex() in shown
+    assert "group 2" in shown
+
+
+def test_bad_input_exits_with_2_and_leaves_nothing(folder, tmp_path, capsys):
+    picture, target = tmp_path / "picture.png", tmp_path / "out.cvqn"
+    write_png(picture, photograph(20, 20))
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(picture.read_bytes()[:200])
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    (damaged / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-4])
+    unfit = tmp_path / "unfit"
+    shutil.copytree(folder, unfit)
+    description = (unfit / "model.json").read_text()
+    (unfit / "model.json").write_text(description.replace('"channels": 16', '"channels": 32'))
+    for arguments, named in [
+        (["compress", str(broken), str(target), "--model", str(folder)], "broken.png"),
+        (["compress", str(tmp_path / "none.png"), str(target), "--model", str(folder)], "none.png"),
+        (["compress", str(picture), str(target), "--model", str(tmp_path)], "not a model folder"),
+        (["compress", str(picture), str(target), "--model", str(damaged)], "damaged"),
+        (["compress", str(picture), str(target), "--model", str(unfit)], "unfit"),
+        (["decompress", str(picture), str(tmp_path / "out.png"), "--model", str(folder)], "picture.png"),
+    ]:
+        assert main(arguments) == 2
+        assert named in capsys.readouterr().err
+    assert not target.exists()
+    assert not (tmp_path / "out.png").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_is_a_clear_error(folder, tmp_path, capsys, monkeypatch):
+    picture = tmp_path / "picture.png"
+    write_png(picture, photograph(20, 20))
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert main(["compress", str(picture), str(tmp_path / "out.cvqn"), "--model", str(folder)]) == 2
+    assert "no space left" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "picture.png"]
