@@ -1,0 +1,67 @@
+"""The order in which the symbols of a group are coded: wavefronts of positions that do not depend on each other.
+
+Position (c, h, w) has the step t = 4c + 2h + w. Every tap of a hollow kernel reaches a smaller t, every other tap of a
+solid one too, but for the centre; so all positions of one step, its front, can be coded together.
+"""
+
+import itertools
+
+import numpy as np
+
+# (channel, row, column) of the taps in raster order up to the centre, which is the last.
+TAPS = tuple(itertools.product((-1, 0), (-1, 0, 1), (-1, 0, 1)))[:14]
+REACH = 7  # the tap (-1, -1, -1) lies 4 + 2 + 1 steps back, no tap lies further
+PADDING = -(1 << 62)  # the number of a place outside the volume: before all others
+
+
+class Schedule:
+    """The order of the positions of one group: by t, then raster.
+
+    Args:
+        shape: (C_g, h, w), each at least 1.
+
+    Attributes:
+        shape: as given.
+        edges: the number of the first position of each step, in the end that of all positions.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]):
+        self.shape = channels, height, width = shape
+        t = 4 * np.arange(channels)[:, None, None] + 2 * np.arange(height)[:, None] + np.arange(width)
+        self.edges = [0, *np.bincount(t.ravel()).cumsum().tolist()]
+        self._order = t.ravel().argsort(kind="stable")
+
+        # A volume with an empty place before and after each row and column, and an empty channel before the first.
+        padded = (channels + 1, height + 2, width + 2)
+        inside = np.ravel_multi_index(np.ix_(*(np.arange(1, side + 1) for side in shape)), padded)
+        self._places = inside.ravel()[self._order]
+        self._numbers = np.full(np.prod(padded), PADDING, dtype=np.int64)
+        self._numbers[self._places] = np.arange(len(self._places))
+        self._offsets = np.array(TAPS) @ (padded[1] * padded[2], padded[2], 1)
+
+    @property
+    def steps(self) -> int:
+        """4 (C_g - 1) + 2 (h - 1) + (w - 1) + 1."""
+        return len(self.edges) - 1
+
+    def longest(self, steps: int) -> int:
+        """The largest number of positions in so many consecutive steps."""
+        return max(self.edges[min(first + steps, self.steps)] - edge for first, edge in enumerate(self.edges))
+
+    def span(self, first: int, last: int) -> slice:
+        """The positions of steps first..last, `last` not among them; steps that the group does not have are empty."""
+        return slice(self.edges[min(first, self.steps)], self.edges[min(last, self.steps)])
+
+    def seen(self, span: slice) -> np.ndarray:
+        """Numbers of the positions under the 14 taps of the span's positions, int64 `[n, 14]`; PADDING if outside."""
+        return self._numbers.take(self._places[span, None] + self._offsets)
+
+    def to_stream(self, volume: np.ndarray) -> np.ndarray:
+        """Values `[C_g, h, w]` in the order of coding."""
+        return volume.ravel()[self._order]
+
+    def from_stream(self, stream: np.ndarray) -> np.ndarray:
+        """The inverse of `to_stream`."""
+        volume = np.empty_like(stream)
+        volume[self._order] = stream
+        return volume.reshape(self.shape)
