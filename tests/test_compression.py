@@ -36,7 +36,7 @@ def photograph(height, width, seed=0):
     """A picture with structure at several scales."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
-    waves = sum(np.sin(x / s + rng.uniform(6)) * np.cos(y / s + rng.uniform(6)) for s in (3, 11, 40))
+    waves = sum(np.sin(x / s + rng.uniform(0, 6)) * np.cos(y / s + rng.uniform(0, 6)) for s in (3, 11, 40))
     return np.clip(128 + 40 * waves[..., None] + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
 
 
@@ -90,7 +90,7 @@ def test_rates_bracket_the_file(folder):
     rates = codec.rates(picture, data)
     levels_bits = (4 * np.log2(3) + 8 * np.log2(5) + 4 * np.log2(7)) / 256
     assert rates["bound_bpp"] == pytest.approx(levels_bits)
-    payload = 8 * (len(data) - container.HEADER_BYTES) / picture[..., 0].size
+    payload = 8 * (len(data) - container.HEADER_SIZE) / picture[..., 0].size
     assert rates["cross_entropy_bpp"] == pytest.approx(payload, rel=0.02, abs=8 * 40 / picture[..., 0].size)
 
 

@@ -37,15 +37,15 @@ def test_pieces_of_a_time_limit_add_up_to_the_whole(command, tmp_path):
     assert main(command("whole")) == 0
     codes = []
     while not codes or codes[-1] == 75:
-        codes.append(main([*command("run"), "--time-limit", "0.0001"]))
+        codes.append(main([*command("run"), "--job-minutes", "0.5"]))
         assert len(codes) <= 18
     assert codes == [75] * 17 + [0]
     assert results(tmp_path / "run") == results(tmp_path / "whole")
 
 
 def test_state_of_other_settings_is_ignored_with_a_warning(command, tmp_path, capsys):
-    assert main([*command(), "--time-limit", "0"]) == 75
-    assert main([*command(training={"alpha": 64}), "--time-limit", "0"]) == 75
+    assert main([*command(), "--job-minutes", "0.5"]) == 75
+    assert main([*command(training={"alpha": 64}), "--job-minutes", "0.5"]) == 75
     assert "belongs to other settings" in capsys.readouterr().out
     assert len(list((tmp_path / "run").glob("state-*.pt"))) == 2
 
@@ -54,7 +54,7 @@ def test_divergence_keeps_the_last_good_state_and_is_not_tried_again(command, tm
     arguments = command(
         training={"learning_rates": {"encoder": 1.0, "decoder": 1.0, "quantizer": 1.0}, "clip_value": None}
     )
-    assert main([*arguments, "--time-limit", "0"]) in (75, 76)
+    assert main([*arguments, "--job-minutes", "0.5"]) in (75, 76)
     assert main(arguments) == 76
     assert "diverged at step" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model").exists()
