@@ -2,9 +2,11 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from cvqn.codec.errors import BitstreamError
 from cvqn.errors import CvqnError
 
 
@@ -66,7 +68,8 @@ def _decompress(arguments: argparse.Namespace) -> None:
     limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
 
     def one(source: Path, target: Path) -> str:
-        picture = decompress(stored, _read(source), **limits)
+        with naming(source):
+            picture = decompress(stored, _read(source), **limits)
         write_picture(target, picture)
         return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
 
@@ -77,7 +80,8 @@ def _info(arguments: argparse.Namespace) -> None:
     from cvqn.codec import container
 
     data = _read(Path(arguments.input))
-    header = container.inspect(data)
+    with naming(arguments.input):
+        header = container.inspect(data)
     pixels = header.height * header.width
     print(f"size      {header.width}x{header.height} pixels")
     print(f"bytes     {len(data)} ({8 * len(data) / pixels:.4f} bpp)")
@@ -89,7 +93,8 @@ def _info(arguments: argparse.Namespace) -> None:
     from cvqn.model.store import load_model
 
     stored = load_model(arguments.model)
-    _, symbols = read_symbols(stored, data)
+    with naming(arguments.input):
+        _, symbols = read_symbols(stored, data)
     controller = stored.model.controller
     order = iter(controller.order.tolist())
     for group, (bits, levels) in enumerate(
@@ -101,6 +106,15 @@ def _info(arguments: argparse.Namespace) -> None:
             f"{rate:.3f} bits a symbol of at most {math.log2(levels):.3f}"
         )
         print("  channel " + "  ".join(f"{next(order)}: {channel / 8:.0f} B" for channel in bits))
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Begin the message of what is wrong with a bitstream with the file's name."""
+    try:
+        yield
+    except BitstreamError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _read(path: Path) -> bytes:
