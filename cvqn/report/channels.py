@@ -21,3 +21,32 @@ def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
         counts = rows[columns].to_numpy(dtype=float) * rows["symbols"].to_numpy(dtype=float)[:, None]
         shares[int(group)] = counts.sum(axis=0) / counts.sum()
     return shares
+
+
+def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: list[dict]) -> dict[str, float]:
+    """Flat scalars by run: coded bits a symbol and values used of each group, rank correlations of order and influence."""
+    found: dict[str, float] = {}
+    for run in sorted(groups["run"].unique()):
+        for group, own in groups[groups["run"] == run].groupby("group"):
+            found[f"{run}.group{int(group)}.bits_per_symbol"] = own["bits"].sum() / own["symbols"].sum()
+        used = [int((shares > 0).sum()) for shares in symbol_shares(groups, run).values()]
+        found[f"{run}.values_used"] = sum(used)
+        for column, name in (("psnr_loss_db", "psnr"), ("ms_ssim_loss_db", "ms_ssim")):
+            agreement = agreement_between_images(channels, run, column)
+            if agreement is not None:
+                found[f"{run}.influence_agreement.{name}"] = agreement
+    for one in importance:
+        for key in ("order_rank_correlation", "weights_rank_correlation"):
+            for column, value in one.get(key, {}).items():
+                found[f"{one['run']}.{key}.{column.removesuffix('_loss_db')}"] = value
+    return found
+
+
+def agreement_between_images(channels: pd.DataFrame, run: str, column: str) -> float | None:
+    """Spearman's correlation of the channels' losses between images: the mean over all pairs; None for one image."""
+    losses = by_image(channels, run, column)
+    if losses is None or losses.shape[1] < 2:
+        return None
+    ranks = losses.rank().to_numpy()
+    pairs = np.corrcoef(ranks, rowvar=False)[np.triu_indices(losses.shape[1], 1)]
+    return float(pairs.mean()) if np.isfinite(pairs).all() else None

@@ -14,7 +14,8 @@ from cvqn.errors import CvqnError
 from cvqn.evaluation.metrics import ms_ssim_db
 from cvqn.evaluation.statistics import Interval, SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
 
-METRICS = ("psnr_db", "ms_ssim", "bpp", "cross_entropy_bpp", "bound_bpp")
+REQUIRED = ("psnr_db", "ms_ssim", "bpp")
+METRICS = (*REQUIRED, "cross_entropy_bpp", "bound_bpp")
 
 
 @dataclass(frozen=True)
@@ -36,43 +37,56 @@ class Experiment:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that the values come from."""
-        return tuple(dict.fromkeys(self.rows["file"]))
+        """The files that the values come from: measurements, then the archives of bitstreams that were measured."""
+        return tuple(dict.fromkeys([*self.rows["file"], *self.rows["bitstreams"]]))
 
 
-def experiment(measurements: pd.DataFrame, name: str, checkpoint: str = "last") -> Experiment | None:
-    """The runs of an experiment, None where none was measured.
+class Runs:
+    """Every measured run of CVQN, grouped into experiments.
 
     Raises:
-        CvqnError: a run was measured twice, or two runs on different images.
+        CvqnError: a run was measured twice, or two runs of an experiment on different images.
     """
-    rows = measurements[(measurements.experiment == name) & (measurements.checkpoint == checkpoint)]
-    if rows.empty:
-        return None
+
+    def __init__(self, measurements: pd.DataFrame):
+        own = measurements[measurements.codec == "cvqn"]
+        groups = own.groupby(["experiment", "checkpoint"]) if len(own) else []
+        self._experiments = {(name, checkpoint): _experiment(name, checkpoint, rows) for (name, checkpoint), rows in groups}
+        self._spreads: dict[tuple[str, str], SeedSpread] = {}
+
+    def get(self, name: str, checkpoint: str = "last") -> Experiment | None:
+        """The runs of an experiment, None where none was measured."""
+        return self._experiments.get((name, checkpoint))
+
+    def by_protocol(self, name: str) -> Experiment | None:
+        """An experiment at the best checkpoint, the paper's protocol, if all its runs were measured there, else the last."""
+        best, last = self.get(name, "best"), self.get(name, "last")
+        return best if best is not None and (last is None or best.seeds == last.seeds) else last
+
+    def spread(self, metric: str, checkpoint: str = "last") -> SeedSpread:
+        """Spread between seeds on the scale of `stable`, pooled over every experiment with two runs or more."""
+        key = metric, checkpoint
+        if key not in self._spreads:
+            experiments = [one for (_, at), one in self._experiments.items() if at == checkpoint and len(one.seeds) > 1]
+            self._spreads[key] = pooled_spread([stable(metric, one.means(metric)) for one in experiments])
+        return self._spreads[key]
+
+
+def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> Experiment:
     twice = rows[rows.duplicated(["seed", "image"])]
     if len(twice):
         first = twice.iloc[0]
-        raise CvqnError(
-            f"{first.file}: run {first.setting}, image {first.image} was measured already in another row or file"
-        )
-    images = tuple(sorted(rows.image.unique()))
+        raise CvqnError(f"{first.file}: run {first.setting}, image {first.image} was measured already in another row or file")
     values = {}
     for metric in METRICS:
         if metric in rows:
-            table = rows.pivot(index="seed", columns="image", values=metric)[list(images)]
-            if metric in ("psnr_db", "ms_ssim", "bpp") and table.isna().to_numpy().any():
-                raise CvqnError(
-                    f"{rows.iloc[0].file}: the runs of {name} were not measured on the same images; measure them again"
-                )
+            table = rows.pivot(index="seed", columns="image", values=metric)
+            if metric in REQUIRED and table.isna().to_numpy().any():
+                raise CvqnError(f"{rows.iloc[0].file}: the runs of {name} were not measured on the same images; measure them again")
             if not table.isna().to_numpy().any():
                 values[metric] = table.to_numpy(dtype=float)
-    return Experiment(name, checkpoint, tuple(sorted(rows.seed.astype(int).unique())), images, values, rows)
-
-
-def all_experiments(measurements: pd.DataFrame, checkpoint: str = "last") -> dict[str, Experiment]:
-    """Every experiment that was measured at this checkpoint, by name."""
-    names = measurements[measurements.checkpoint == checkpoint].experiment.unique()
-    return {name: experiment(measurements, name, checkpoint) for name in sorted(names)}
+    seeds, images = sorted(rows.seed.astype(int).unique()), sorted(rows.image.unique())
+    return Experiment(name, checkpoint, tuple(seeds), tuple(images), values, rows)
 
 
 def stable(metric: str, mean: np.ndarray) -> np.ndarray:
@@ -80,12 +94,6 @@ def stable(metric: str, mean: np.ndarray) -> np.ndarray:
     if metric.endswith("bpp"):
         return np.log(mean)
     return ms_ssim_db(mean) if metric == "ms_ssim" else np.asarray(mean)
-
-
-def seed_spread(measurements: pd.DataFrame, metric: str, checkpoint: str = "last") -> SeedSpread:
-    """Spread between seeds on the scale of `stable`, pooled over every experiment with two runs or more."""
-    experiments = all_experiments(measurements, checkpoint).values()
-    return pooled_spread([stable(metric, one.means(metric)) for one in experiments if len(one.seeds) > 1])
 
 
 def difference(first: Experiment, second: Experiment, metric: str, spread: SeedSpread, resamplings: int) -> Interval:

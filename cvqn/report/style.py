@@ -59,6 +59,12 @@ def codec_style(codec: str) -> tuple[str, str, str]:
     return CODECS.get(codec, (codec, GREY, "."))
 
 
+def lighter(colour: str, share: float = 0.45) -> str:
+    """A colour mixed with that share of white."""
+    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(part + (255 - part) * share):02x}" for part in parts)
+
+
 def scale_note(scale: str) -> str:
     """What a figure below the paper's scale says of itself; empty at the paper's scale."""
     return "" if scale == "paper" else f"scale {scale}: a demonstration, not a reproduction"

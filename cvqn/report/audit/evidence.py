@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from cvqn import config as configuration
 from cvqn.report.audit.verdicts import NotMeasured
-from cvqn.report.runs import Experiment, experiment
+from cvqn.report.runs import Experiment, Runs
 from cvqn.report.sources import read_channels, read_groups, read_json, read_measurements, run_name
 
 
@@ -32,18 +33,22 @@ class Evidence:
     def resamplings(self) -> int:
         return self.config["report"]["bootstrap"]
 
+    @cached_property
+    def measured(self) -> Runs:
+        return Runs(self.measurements)
+
     def experiment(self, name: str) -> Experiment:
-        """The runs of an experiment: by the paper's protocol (the best checkpoint) where that was measured, else the last.
+        """The runs of an experiment by the paper's protocol, see `Runs.by_protocol`.
 
         Raises:
             NotMeasured: no run of it was measured.
         """
-        best, last = (experiment(self.measurements, name, checkpoint) for checkpoint in ("best", "last"))
-        if last is None and best is None:
+        found = self.measured.by_protocol(name)
+        if found is None:
             raise NotMeasured(f"no run of {name} was measured")
-        return best if best is not None and (last is None or best.seeds == last.seeds) else last
+        return found
 
-    def runs(self, name: str) -> list[str]:
+    def analysed(self, name: str) -> list[str]:
         """The names of an experiment's runs whose channels were analysed.
 
         Raises:

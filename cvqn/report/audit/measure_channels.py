@@ -21,7 +21,7 @@ LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
 
 def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
     """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
-    run = evidence.runs(experiment)[0]
+    run = evidence.analysed(experiment)[0]
     comparisons = []
     for column, name in LOSSES.items():
         losses = _losses(evidence, run, column)
@@ -35,7 +35,7 @@ def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str)
 
 def influence_agreement(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
     """Rank correlation of the channels' losses on each image with the mean of the other images: the mean, the lowest."""
-    run = evidence.runs(experiment)[0]
+    run = evidence.analysed(experiment)[0]
     comparisons, lowest_images = [], []
     for column, name in LOSSES.items():
         losses = _losses(evidence, run, column)
@@ -58,13 +58,13 @@ def agreement(losses: np.ndarray) -> np.ndarray:
 
 def group_content(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
     """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
-    runs = evidence.runs(experiment)
+    runs = evidence.analysed(experiment)
     comparisons = []
     for column, what, unit in (
         ("ms_ssim_loss_db", "influence", "dB"),
         ("luminance_correlation", "correlation with luminance", ""),
     ):
-        steps = {name: _group_steps(evidence, evidence.runs(name), column) for name in _grouped(evidence, column)}
+        steps = {name: _group_steps(evidence, evidence.analysed(name), column) for name in _grouped(evidence, column)}
         if experiment not in steps:
             raise NotMeasured(f"the influence of the channels of {experiment} was not measured")
         spreads = _spread_of_steps(steps)
@@ -96,13 +96,13 @@ def diversity(evidence: Evidence, claim_expected: object, baseline: str, experim
     measured = [name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])]
     if not measured:
         raise NotMeasured("no run with groups was analysed")
-    used = {name: [_values_used(evidence, run) for run in evidence.runs(name)] for name in [baseline, *measured]}
+    used = {name: [_values_used(evidence, run) for run in evidence.analysed(name)] for name in [baseline, *measured]}
     comparisons = tuple(
         exactly(f"values used by {name} above those of {baseline} (fewest against most)", min(used[name]) - max(used[baseline]))
         for name in measured
     )
     note = ", ".join(f"{name}: {'/'.join(map(str, counts))}" for name, counts in used.items())
-    return Measured(comparisons, _files(evidence, *(run for name in used for run in evidence.runs(name))), f"values used: {note}")
+    return Measured(comparisons, _files(evidence, *(run for name in used for run in evidence.analysed(name))), f"values used: {note}")
 
 
 def training_memory(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
@@ -156,7 +156,7 @@ def _grouped(evidence: Evidence, column: str) -> list[str]:
         name
         for name in names
         if any(run_name(name, seed) in analysed for seed in evidence.config["seeds"])
-        and all(by_image(evidence.channels, run, column) is not None for run in evidence.runs(name))
+        and all(by_image(evidence.channels, run, column) is not None for run in evidence.analysed(name))
     ]
 
 

@@ -8,13 +8,12 @@ from scipy.interpolate import PchipInterpolator
 from baselines import published
 from cvqn.evaluation.metrics import ms_ssim_db
 from cvqn.evaluation.rate_distortion import Curve, Points, curve, points
-from cvqn.evaluation.statistics import bootstrap_interval, image_weights, widen
+from cvqn.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.measure_runs import matched_rate_margin
 from cvqn.report.audit.verdicts import Comparison, Measured, NotMeasured
-from cvqn.evaluation.statistics import Interval
 
-RATES = np.arange(0.1, 0.601, 0.05)
+RATES = np.arange(10, 61) / 100
 FIGURE4_IMAGES = ("kodim01", "kodim21")
 
 
@@ -41,7 +40,7 @@ def above_published(evidence: Evidence, claim_expected: object, curve: str) -> M
     own_curve = _mean_curve(own)
     rates = _common(own_curve.bpp[0], theirs.bpp)
     gains = _at(own_curve.bpp[0], own_curve.ms_ssim_db[0], rates) - _at(theirs.bpp, theirs.ms_ssim_db, rates)
-    return _share_above(evidence, gains[None], rates, own_curve, theirs.codec, (f"baselines/published/{curve}.csv",))
+    return _share_above(evidence, gains[None], rates, own_curve, theirs.codec, (str(published.FOLDER / f"{curve}.csv"),))
 
 
 def crops_order(evidence: Evidence, claim_expected: object) -> Measured:
@@ -127,8 +126,9 @@ def _share_above(
         interval = widen(over_images, margin)
         surely_above += interval.low > 0
         surely_below += interval.high < 0
-        parts.append(f"{rate:.2f}: {estimate:+.2f}")
+        if round(100 * rate) % 10 == 0:
+            parts.append(f"{estimate:+.2f} at {rate:.1f}")
     share = Interval(float(np.mean(gains[0] > 0)), surely_above / len(rates), 1 - surely_below / len(rates))
     comparison = Comparison(f"share of {len(rates)} rates at which CVQN is above {name}", share)
     own_files = tuple(dict.fromkeys(file for one in runs for file in one.files))
-    return Measured((comparison,), own_files + files, f"MS-SSIM gain in dB at bpp {', '.join(parts)}")
+    return Measured((comparison,), own_files + files, f"gain in dB of MS-SSIM by bpp: {', '.join(parts)}; the rates are those of both curves, {rates[0]:.2f} to {rates[-1]:.2f} bpp")

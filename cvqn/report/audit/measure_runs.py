@@ -9,7 +9,7 @@ from cvqn.evaluation.metrics import ms_ssim_db
 from cvqn.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.verdicts import Comparison, Measured, NotMeasured
-from cvqn.report.runs import Experiment, difference, percent, same_images, seed_spread, stable
+from cvqn.report.runs import Experiment, difference, percent, same_images, stable
 
 UNITS = {"bpp": "bpp", "ms_ssim": "", "ms_ssim_db": "dB", "psnr_db": "dB"}
 NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db": "PSNR"}
@@ -23,7 +23,7 @@ def mean(evidence: Evidence, claim_expected: object, experiment: str, metric: st
     runs = evidence.experiment(experiment)
     estimate = float(np.mean(runs.means(metric)))
     measured = "ms_ssim" if metric == "ms_ssim_db" else metric
-    margin = seed_spread(evidence.measurements, measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
+    margin = evidence.measured.spread(measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
     interval = _around(estimate, margin, metric)
     return Measured((Comparison(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),), runs.files, _remark(evidence, runs, metric))
 
@@ -33,7 +33,7 @@ def bpp_change(evidence: Evidence, claim_expected: object, experiment: str, base
     runs, base = evidence.experiment(experiment), evidence.experiment(baseline)
     same_images(runs, base)
     change = math.log(np.mean(runs.means("bpp")) / np.mean(base.means("bpp")))
-    spread = seed_spread(evidence.measurements, "bpp", runs.checkpoint)
+    spread = evidence.measured.spread("bpp", runs.checkpoint)
     margin = spread.margin(len(runs.seeds), len(base.seeds), paper_runs, paper_runs)
     interval = percent(Interval(change, change - margin, change + margin))
     what = f"BPP of {experiment} against {baseline}"
@@ -48,7 +48,7 @@ def orders(evidence: Evidence, claim_expected: object, metrics: Sequence[str], p
         files += [*better.files, *worse.files]
         checkpoints |= {better.checkpoint, worse.checkpoint}
         for metric in metrics:
-            spread = seed_spread(evidence.measurements, metric, better.checkpoint)
+            spread = evidence.measured.spread(metric, better.checkpoint)
             interval = difference(better, worse, metric, spread, evidence.resamplings)
             if metric == "bpp":
                 change = percent(interval)
@@ -90,8 +90,8 @@ def best_measured(evidence: Evidence, claim_expected: object) -> Measured:
 
 def matched_rate_margin(evidence: Evidence, slope: float, checkpoint: str, *counts: int) -> float:
     """Half-width from seeds of an MS-SSIM in dB read at a given rate, where `slope` is dB per log bpp."""
-    quality = seed_spread(evidence.measurements, "ms_ssim", checkpoint).margin(*counts)
-    rate = seed_spread(evidence.measurements, "bpp", checkpoint).margin(*counts)
+    quality = evidence.measured.spread("ms_ssim", checkpoint).margin(*counts)
+    rate = evidence.measured.spread("bpp", checkpoint).margin(*counts)
     return math.hypot(quality, slope * rate)
 
 
@@ -111,8 +111,7 @@ def _remark(evidence: Evidence, runs: Experiment, metric: str) -> str:
     if metric == "bpp" and "cross_entropy_bpp" in runs.values:
         remark += f"; cross entropy {np.mean(runs.means('cross_entropy_bpp')):.4f}"
     if runs.checkpoint == "best":
-        last = evidence.measurements[(evidence.measurements.experiment == runs.name) & (evidence.measurements.checkpoint == "last")]
-        if len(last):
-            value = last.groupby("seed")["ms_ssim" if metric == "ms_ssim_db" else metric].mean()
-            remark += f"; last checkpoint {np.mean(ms_ssim_db(value.to_numpy()) if metric == 'ms_ssim_db' else value):.4f}"
+        last = evidence.measured.get(runs.name, "last")
+        if last is not None:
+            remark += f"; last checkpoint {np.mean(last.means(metric)):.4f}"
     return remark

@@ -77,8 +77,12 @@ def soft_quantizer(evidence: Evidence, expected: object) -> Measured:
         raise NotMeasured("the identities were not checked")
     path, identities = evidence.identities
     found = identities["soft_quantizer"]
-    what = f"largest difference of soft values over {found['points']} latents, Q = {found['levels'][0]} to {found['levels'][-1]}"
-    return Measured((exactly(what, found["largest_difference"]),), (path,), f"as a share of the range of the means; hard values differ at {found['hard_differences']} latents")
+    levels = f"Q = {found['levels'][0]} to {found['levels'][-1]}"
+    comparisons = (
+        exactly(f"largest difference of soft values over {found['points']} latents, {levels}", found["largest_difference"]),
+        exactly("latents whose hard values differ", found["hard_differences"]),
+    )
+    return Measured(comparisons, (path,), "the difference is a share of the range of the means")
 
 
 def bound(model: dict) -> float:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cvqn.evaluation.statistics import Interval
-from cvqn.report.audit.claims import Tolerance
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -58,15 +57,6 @@ def judge(interval: Interval, accepted: tuple[float, float]) -> str:
     if interval.high < low or interval.low > high:
         return NOT_REPRODUCED
     return INCONCLUSIVE
-
-
-def judge_all(comparisons: Sequence[Comparison], tolerance: Tolerance, expected: object) -> list[str]:
-    """The verdict of each comparison."""
-    number = float(expected) if isinstance(expected, int | float) else None
-    return [
-        judge(one.interval, tolerance.accepted(one.expected if one.expected is not None else number))
-        for one in comparisons
-    ]
 
 
 def combine(verdicts: Sequence[str]) -> str:

@@ -1,0 +1,54 @@
+"""Figure 4: the same crop of the original and of each codec's picture, at about CVQN's rate."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cvqn.errors import CvqnError
+from cvqn.images import read_picture
+from cvqn.report.style import PAGE, codec_style, new_figure, note_scale, save
+from cvqn.report.tables import write_table
+
+
+def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
+    """Write figure 4 as svg, png and csv from the folder that `cvqn crops` made: a row an image, a column a codec.
+
+    Raises:
+        CvqnError: the folder lacks its table or one of its pictures.
+    """
+    folder = Path(folder)
+    try:
+        table = pd.read_csv(folder / "crops.csv", dtype={"setting": str})
+    except (OSError, ValueError) as error:
+        raise CvqnError(f"{folder}/crops.csv: cannot be read ({error}); run cvqn crops first") from error
+    images = list(table["image"].unique())
+    codecs = list(table["codec"].unique())
+    cell = (PAGE - 0.1) / len(codecs)
+    ratio = float(table["height"].iloc[0] / table["width"].iloc[0])
+    row_height = cell * ratio + 0.3
+    height = len(images) * row_height + 0.36
+    figure = new_figure(PAGE, height)
+    for row, image in enumerate(images):
+        for column, codec in enumerate(codecs):
+            entry = table[(table["image"] == image) & (table["codec"] == codec)].iloc[0]
+            bottom = 1 - (0.2 + row * row_height + cell * ratio) / height
+            axes = figure.add_axes(
+                ((0.05 + column * cell) / PAGE, bottom, (cell - 0.05) / PAGE, (cell * ratio - 0.05) / height)
+            )
+            axes.imshow(read_picture(folder / entry["file"]))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                axes.set_title("original" if codec == "original" else codec_style(codec)[0], pad=3)
+            axes.set_xlabel(_caption(entry, codec, image), labelpad=2.5)
+    note_scale(figure, scale)
+    save(figure, output)
+    write_table(table, Path(output).with_suffix(".csv"))
+
+
+def _caption(entry: pd.Series, codec: str, image: str) -> str:
+    if codec == "original":
+        return f"{image}, {int(entry['width'])} x {int(entry['height'])} px of it"
+    return f"{entry['bpp']:.3f} bpp, MS-SSIM {entry['ms_ssim']:.4f}"

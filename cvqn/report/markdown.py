@@ -1,0 +1,18 @@
+"""Tables as Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]], right: Sequence[str] = ()) -> str:
+    """A pipe table with a column a key of the first row; the columns in `right` are aligned to the right."""
+    columns = list(rows[0])
+    lines = [
+        "| " + " | ".join(columns) + " |",
+        "| " + " | ".join("---:" if column in right else "---" for column in columns) + " |",
+    ]
+    lines += ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
