@@ -108,10 +108,10 @@ def _largest_activations(context: ContextModel, means: Tensor, calibration: Iter
     """The largest |x1| or |x2|, and the largest y, of each channel: `[K]` each."""
     largest_x = largest_y = None
     for symbols in calibration:
-        x1 = F.relu(context.first(means[symbols.long()][None, :, None]))
+        x1 = F.relu(context.first(means[symbols.long()][None, None]))
         y = F.relu(context.residual1(x1))
         x2 = x1 + context.residual2(y)
-        x, y = torch.maximum(x1, x2.abs()).amax(dim=(0, 1, 3, 4)), y.amax(dim=(0, 1, 3, 4))
+        x, y = torch.maximum(x1, x2.abs()).amax(dim=(0, 2, 3, 4)), y.amax(dim=(0, 2, 3, 4))
         largest_x = x if largest_x is None else torch.maximum(largest_x, x)
         largest_y = y if largest_y is None else torch.maximum(largest_y, y)
     if largest_x is None:
