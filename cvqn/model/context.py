@@ -34,18 +34,12 @@ class MaskedConv3d(nn.Module):
         return self.weight * self.mask
 
     def forward(self, features: Tensor) -> Tensor:
-        """Convolve `[B, channels, inputs, h, w]`, the group's channels on axis 1, to `[B, channels, outputs, h, w]`.
+        """Convolve `[B, inputs, channels, h, w]`, the group's channels on axis 2, to `[B, outputs, channels, h, w]`.
 
-        No kernel reaches a later channel, so the convolution is a sum of two planar ones, over the channel itself
-        and over the one before it; both are computed in one call.
+        No kernel reaches a later channel, so two thirds of it are enough: the channel before and the channel itself.
         """
-        batch, channels = features.shape[:2]
-        weight = self.masked_weight
-        planar = torch.cat([weight[:, :, 1], weight[:, :, 0]])
-        both = F.conv2d(features.flatten(0, 1), planar, padding=1).unflatten(0, (batch, channels))
-        own, previous = both.chunk(2, dim=2)
-        previous = F.pad(previous[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0))
-        return own + previous + self.bias.reshape(-1, 1, 1)
+        weight = self.masked_weight[:, :, :2].contiguous(memory_format=torch.channels_last_3d)
+        return F.conv3d(F.pad(features, (0, 0, 0, 0, 1, 0)), weight, self.bias, padding=(0, 1, 1))
 
 
 class ContextModel(nn.Module):
@@ -75,12 +69,12 @@ class ContextModel(nn.Module):
         """Logits `[B, Q, C_g, h, w]` (natural log, unnormalised) of quantized values `[B, C_g, h, w]`."""
         if self.detach_input:
             values = values.detach()
-        x1 = F.relu(self.first(values.unsqueeze(2)))
+        x1 = F.relu(self.first(values.unsqueeze(1)))
         x2 = x1 + self.residual2(F.relu(self.residual1(x1)))
         logits = self.last(x2).float()
         if self.relu_logits:
             logits = F.relu(logits)
-        return logits.movedim(2, 1)
+        return logits
 
     def cross_entropy(self, values: Tensor, symbols: Tensor) -> Tensor:
         """Nats spent on each symbol, `[B, C_g, h, w]`, of values and symbols (0..Q-1) of that shape."""

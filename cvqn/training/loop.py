@@ -69,9 +69,8 @@ def train(
     if learned_order:
         model.controller.order.copy_(torch.randperm(len(model.controller.order)))
     model.to(device)
-    if device == "cuda":
-        model.encoder.to(memory_format=torch.channels_last)
-        model.decoder.to(memory_format=torch.channels_last)
+    model.encoder.to(memory_format=torch.channels_last)
+    model.decoder.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, training)
     run_model = torch.compile(model) if training["compile"] else model
 
