@@ -1,0 +1,48 @@
+"""git, DVC and Snakemake as child processes, whose failures are one line."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from cvqn.errors import CvqnError
+
+
+def git(*arguments: str) -> str:
+    """What a git command prints.
+
+    Raises:
+        CvqnError: it failed; the message is git's last line.
+    """
+    return _run(["git", *arguments], "git")
+
+
+def dvc(*arguments: str) -> str:
+    """What a DVC command prints.
+
+    Raises:
+        CvqnError: it failed; the message is what DVC names as its errors.
+    """
+    return _run([sys.executable, "-m", "dvc", *arguments], "dvc")
+
+
+def snakemake(*arguments: str) -> str:
+    """What a Snakemake command prints, on either stream.
+
+    Raises:
+        CvqnError: it failed; the message is its last line.
+    """
+    return _run([sys.executable, "-m", "snakemake", "--nocolor", *arguments], "snakemake")
+
+
+def _run(command: Sequence[str], name: str) -> str:
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise CvqnError(f"{name}: cannot be run ({error.strerror}); install it") from error
+    if run.returncode:
+        said = [line for line in (run.stdout + run.stderr).splitlines() if line.strip()]
+        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR")] or said[-1:]
+        arguments = shlex.join(command[command.index(name) + 1 :])
+        raise CvqnError(f"{name} {arguments}: {'; '.join(errors) or f'exit code {run.returncode}'}")
+    return run.stdout + (run.stderr if name == "snakemake" else "")

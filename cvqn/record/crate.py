@@ -1,0 +1,93 @@
+"""The project as a Workflow Run RO-Crate (https://w3id.org/ro/wfrun/workflow/0.6): the workflow, and its recorded runs.
+
+One CreateAction stands for the run of each recorded scale: from params.yaml, the scale's overlay and the manifests of
+its data sets to every file of the record. Snakemake's own records are attached as the engine's trace.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.model.entity import Entity
+from rocrate.rocrate import ROCrate
+
+from cvqn.files import atomic_write
+
+PATH = Path("ro-crate-metadata.json")
+PROFILES = {"process": "Process Run Crate", "workflow": "Workflow Run Crate"}
+PROFILE_VERSION = "0.6"
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+TYPES = {
+    ".csv": "text/csv", ".html": "text/html", ".json": "application/json", ".md": "text/markdown", ".png": "image/png",
+    ".svg": "image/svg+xml", ".tar": "application/x-tar", ".yaml": "application/yaml",
+}  # fmt: skip
+
+
+def write(results: Path) -> None:
+    """Describe every scale under `results` that has a record in `ro-crate-metadata.json`, in the current folder."""
+    records = [_read(path) for path in sorted(results.glob("*/record/record.json"))]
+    crate = _crate(records)
+    for recorded in records:
+        _add_run(crate, recorded, results / recorded["scale"] / "record" / "jobs.json")
+    content = crate.metadata.generate()
+    content["@graph"].sort(key=lambda entity: entity["@id"])
+    with atomic_write(PATH, "w") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def _crate(records: list[dict]) -> ROCrate:
+    crate = ROCrate()
+    crate.metadata.extra_contexts.append(TERMS)
+    crate.name = "CVQN benchmark: the workflow and its recorded runs"
+    crate.description = (
+        "Regenerates the results of Channel-Level Variable Quantization Network for Deep Image Compression "
+        f"(IJCAI 2020); recorded at scale {', '.join(one['scale'] for one in records)}"
+    )
+    crate.license = crate.add_file("LICENSE", "LICENSE", properties={"name": "BSD 3-Clause License"})
+    crate.datePublished = datetime.fromisoformat(max(one["recorded"] for one in records))
+    workflow = crate.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake")
+    workflow["name"] = "CVQN benchmark"
+    workflow["hasPart"] = [_add_file(crate, path.as_posix()) for path in sorted(Path("workflow/rules").glob("*.smk"))]
+    for profile, name in PROFILES.items():
+        url = f"https://w3id.org/ro/wfrun/{profile}/{PROFILE_VERSION}"
+        properties = {"@type": ["CreativeWork", "Profile"], "name": name, "version": PROFILE_VERSION}
+        crate.root_dataset.append_to("conformsTo", crate.add(ContextEntity(crate, url, properties=properties)))
+    return crate
+
+
+def _add_run(crate: ROCrate, recorded: dict, trace: Path) -> None:
+    scale = recorded["scale"]
+    jobs = _read(trace).values()
+    inputs = [_add_file(crate, path) for path in ("params.yaml", f"workflow/scales/{scale}.yaml")]
+    inputs += [_add_file(crate, one["manifest"], one["sha256"]) for one in recorded["data"].values()]
+    properties = {
+        "name": f"Run of the workflow at scale {scale}",
+        "description": f"Code at git commit {recorded['commit']}; Snakemake {recorded['versions']['snakemake']}",
+        "startTime": _iso(min(job["starttime"] for job in jobs)),
+        "endTime": _iso(max(job["endtime"] for job in jobs)),
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+    }
+    outputs = [_add_file(crate, path, sha256) for path, sha256 in recorded["files"].items()]
+    action = crate.add_action(crate.mainEntity, f"#run-{scale}", inputs, outputs, properties)
+    crate.root_dataset.append_to("mentions", action)
+    _add_file(crate, trace.as_posix())["about"] = action
+
+
+def _add_file(crate: ROCrate, path: str, sha256: str | None = None) -> Entity:
+    known = crate.get(path)
+    if known is not None:
+        return known
+    properties = {"name": path, "encodingFormat": TYPES.get(Path(path).suffix, "application/octet-stream")}
+    if sha256 is not None:
+        properties["sha256"] = sha256
+    return crate.add_file(path, path, properties=properties)
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,81 @@
+"""What must hold before results are certified: DVC itself would certify anything."""
+
+import re
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.files import sha256_file
+from cvqn.record.commands import git, snakemake
+from cvqn.record.jobs import checksums, running
+from cvqn.record.stage import Stage
+
+RECORDS = (":!results", ":!dvc.lock", ":!ro-crate-metadata.json")
+
+
+def require_clean_tree(stage: Stage) -> None:
+    """Everything but results must be committed, and git must not ignore what it is to hold.
+
+    Raises:
+        CvqnError: a file is not committed, or one of the stage's is ignored.
+    """
+    changed = git("status", "--porcelain", "--untracked-files=all", "--", ".", *RECORDS).splitlines()
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise CvqnError(f"{changed[0][3:]}{more}: not committed; a record belongs to one commit, so commit first")
+    for path, cached in stage.outputs:
+        if not cached and _ignored(path):
+            raise CvqnError(f"{path}: ignored by git, which is to keep it; delete the scale's line from .gitignore")
+
+
+def require_finished(scale: str) -> None:
+    """The workflow must have nothing left to do, and nothing may be at work.
+
+    Raises:
+        CvqnError: a Snakemake is running, or jobs are left.
+    """
+    require_idle()
+    files = ("--profile", "workflow/profiles/local", "--configfile", f"workflow/scales/{scale}.yaml")
+    plan = snakemake("all", *files, "--cores", "1", "--dry-run", "--quiet", "rules")
+    if "Nothing to be done" in plan:
+        return
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))
+    left = ", ".join(f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "total"))
+    raise CvqnError(f"{scale}: the workflow is not finished, left to run: {left}; run it, then record")
+
+
+def require_idle() -> None:
+    """Raises CvqnError when a Snakemake is at work in this folder."""
+    for lock in running():
+        raise CvqnError(f"{lock}: a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
+
+
+def require_made_by_jobs(files: list[str], jobs: dict[str, dict], before: dict[str, str]) -> None:
+    """Every file must be as the job left it that made it.
+
+    Its time says so, or else its checksum, which later jobs saw or an earlier record has.
+
+    Args:
+        files: paths relative to the project.
+        jobs: records of jobs by output, file or folder.
+        before: SHA-256 of files in the record so far.
+
+    Raises:
+        CvqnError: no job made a file, or it was changed since.
+    """
+    seen = checksums(jobs)
+    for path in files:
+        record = jobs.get(path) or next((jobs[str(up)] for up in Path(path).parents if str(up) in jobs), None)
+        if record is None:
+            raise CvqnError(f"{path}: no job of the workflow made this file; delete it, then run the workflow")
+        if abs(Path(path).stat().st_mtime - record["endtime"]) < 0.01 or path not in jobs:
+            continue
+        if sha256_file(path) not in seen.get(path, set()) | {before.get(path)}:
+            raise CvqnError(f"{path}: changed after the job that made it; delete it and run the workflow")
+
+
+def _ignored(path: str) -> bool:
+    try:
+        git("check-ignore", "--quiet", "--no-index", path)
+    except CvqnError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""What DVC knows of a scale: the stage in dvc.yaml, the files under its outputs, their copies in cache and remote."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from cvqn.errors import CvqnError
+
+LOCK = Path("dvc.lock")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of dvc.yaml. `outputs` are paths relative to the project, with whether DVC keeps their content."""
+
+    name: str
+    outputs: tuple[tuple[str, bool], ...]
+    remote: str | None
+    cache: Path
+
+    def files(self) -> list[str]:
+        """Every file under the outputs.
+
+        Raises:
+            CvqnError: an output is not there.
+        """
+        found = []
+        for output, _ in self.outputs:
+            path = Path(output)
+            if not path.exists():
+                raise CvqnError(f"{output}: not there; run the workflow, or get it with: cvqn restore")
+            inside = path.rglob("*") if path.is_dir() else [path]
+            found += [file.as_posix() for file in inside if file.is_file()]
+        return sorted(found)
+
+    def require_remote(self) -> None:
+        """Raises CvqnError when no remote is configured, or when it is a folder that is not there."""
+        if self.remote is None:
+            raise CvqnError("DVC has no default remote; choose one: dvc remote add --default NAME URL")
+        if "://" not in self.remote and not Path(self.remote).is_dir():
+            raise CvqnError(
+                f"{self.remote}: the DVC remote is not there; make this folder, or choose another: "
+                "dvc remote modify --local beside url URL"
+            )
+
+    def require_sound_cache(self) -> None:
+        """Compare what DVC's cache holds for this stage with its checksums; DVC itself trusts what lies there.
+
+        Raises:
+            CvqnError: a file of the cache is missing or damaged.
+        """
+        with Repo() as repo:
+            [stage] = repo.stage.collect(self.name)
+            objects = [out.hash_info.value for out in stage.outs if out.use_cache]
+        for name in objects:
+            self._check_object(name)
+            if name.endswith(".dir"):
+                for entry in json.loads(self._object(name).read_text(encoding="utf-8")):
+                    self._check_object(entry["md5"])
+
+    def _check_object(self, name: str) -> None:
+        path = self._object(name)
+        try:
+            with open(path, "rb") as file:
+                found = hashlib.file_digest(file, "md5").hexdigest()
+        except OSError as error:
+            raise CvqnError(f"{path}: DVC's cache lacks this file ({error.strerror}); record again") from error
+        if found != name.removesuffix(".dir"):
+            raise CvqnError(f"{path}: damaged, its MD5 is {found}; delete this file of DVC's cache and record again")
+
+    def _object(self, name: str) -> Path:
+        return self.cache / name[:2] / name[2:]
+
+
+def read_stage(scale: str) -> Stage:
+    """The stage of a scale.
+
+    Raises:
+        CvqnError: this folder is not the project's, or dvc.yaml has no such scale.
+    """
+    name = f"scale@{scale}"
+    try:
+        with Repo(Path.cwd()) as repo:
+            [stage] = repo.stage.collect(name)
+            remotes, default = repo.config["remote"], repo.config["core"].get("remote")
+            return Stage(
+                name,
+                tuple((out.def_path, out.use_cache) for out in stage.outs),
+                str(remotes[default]["url"]) if default in remotes else None,
+                Path(repo.cache.local.path),
+            )
+    except DvcException as error:
+        raise CvqnError(f"{scale}: {error}; name a scale of dvc.yaml, in the project's folder") from error
