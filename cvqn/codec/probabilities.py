@@ -10,7 +10,7 @@ FARTHEST = 20 * UNIT - 1  # differences of logits are clamped here; E is zero th
 
 
 def _exponentials() -> np.ndarray:
-    """E[d] = 2^16 * 2^(-d/256) rounded to the nearest integer, d = 0..5119, int64.
+    """E[d] = 2^16 * 2^(-d/256), d = 0..5119, rounded to the nearest integer (the one half, d = 4352, to zero), int64.
 
     The factor 2^(-1/256) is the eighth square root of 1/2, all with 128 bits after the point.
     """

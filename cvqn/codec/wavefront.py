@@ -53,11 +53,11 @@ def decode_symbols(
     """The symbols in a payload: int64 `[C_g, h, w]`, one array for each of `shapes`.
 
     Raises:
-        CorruptError: the payload is not whole words, does not decode, or ends before or after the last symbol.
+        CorruptError: the payload is no or not whole words, does not decode, or ends before or after the last symbol.
         ValueError: shapes and models do not fit each other.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"the payload has {len(payload)} bytes, not a multiple of 4")
+    if not payload or len(payload) % 4:
+        raise CorruptError(f"a payload of {len(payload)} bytes; it must be at least one word of 4")
     decoder = coder.decoder(np.frombuffer(payload, dtype="<u4").astype(np.uint32))
     groups = [_Group(model, Schedule(shape), 1, dtype) for model, shape in zip(models, shapes, strict=True)]
     spent = 0.0
