@@ -5,14 +5,42 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/audit.smk"
+
+
+TABLES = ["table1", "table2", "rate-distortion", "bd-rate", "equation7"]
+FIGURES = ["figure1", "figure3-maps", "figure3-curves", "figure4"]
+# Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
+RESULT_FILES = [
+    CONFIG_FILE,
+    *models(RUNS),
+    *bitstreams(RUNS),
+    *baseline_bitstreams(),
+    *all_measurements(),
+    *analysis_files(RUNS),
+    *expand(f"{RESULTS}/tables/{{table}}.{{format}}", table=TABLES, format=["csv", "md"]),
+    *expand(f"{RESULTS}/figures/{{figure}}.{{format}}", figure=FIGURES, format=FIGURE_FORMATS),
+    f"{RESULTS}/metrics.json",
+    f"{RESULTS}/audit.html",
+]
 
 
 rule all:
     default_target: True
     input:
-        CONFIG_FILE,
-        models(RUNS),
-        bitstreams(RUNS),
-        baseline_bitstreams(),
-        measurements(RUNS),
-        baseline_measurements(),
+        RESULT_FILES,
+
+
+rule extras:
+    input:
+        models(EXTRA_RUNS),
+        bitstreams(EXTRA_RUNS),
+        measurements(EXTRA_RUNS),
+        analysis_files(EXTRA_RUNS),
+
+
+onsuccess:
+    if workflow.is_main_process and all(os.path.exists(path) for path in RESULT_FILES):
+        overlays = " ".join(OVERLAYS)
+        shell(f"snakemake all --profile none --nolock --quiet all --configfile {overlays} --report {RESULTS}/report.html")

@@ -17,6 +17,7 @@ from cvqn.export import export_model
 from cvqn.model.cvqn import CVQN, Forward, Loss, loss
 from cvqn.model.importance import reconstruction_errors
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn.model.network import preserve_variance
 from cvqn.model.store import save_model
 from cvqn.training.batches import crops_of_step, fixed_crops, load
 from cvqn.training.checkpoint import Diverged, Paused, ResumeFolder
@@ -65,6 +66,9 @@ def train(
 
     torch.manual_seed(seed)
     model = CVQN(run["model"])
+    if training["initialization"] == "variance":
+        preserve_variance(model.encoder)
+        preserve_variance(model.decoder)
     learned_order = run["model"]["importance"]["kind"] in ("se", "re")
     if learned_order:
         model.controller.order.copy_(torch.randperm(len(model.controller.order)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cvqn.model.cvqn import CVQN
-from cvqn.model.network import GDN, STRIDE, Decoder, Encoder
+from cvqn.model.network import GDN, STRIDE, Decoder, Encoder, preserve_variance
 
 
 def test_down_sampling_is_equation_1():
@@ -54,3 +54,13 @@ def test_gdn_is_its_formula():
     for i, h, w in itertools.product(range(3), range(2), range(2)):
         norm = gdn.beta_root[i] ** 2 + 1e-6 + sum(gdn.gamma_root[i, j] ** 2 * x[0, j, h, w] ** 2 for j in range(3))
         assert y[0, i, h, w].item() == pytest.approx((x[0, i, h, w] / norm.sqrt()).item(), abs=1e-6)
+
+
+def test_variance_preserving_start_neither_shrinks_nor_explodes(model_config):
+    model = CVQN(model_config)
+    images = torch.randn(4, 3, 64, 64).cumsum(dim=-1) / 8 + 0.5
+    plain = model.encoder(images).var()
+    preserve_variance(model.encoder)
+    latent = model.encoder(images)
+    assert 0.1 < latent.var() / images.var() < 10
+    assert latent.var() > 10 * plain

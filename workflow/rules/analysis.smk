@@ -1,0 +1,300 @@
+"""Tables, figures and metrics, and the looks inside trained models that they need."""
+
+ANALYSIS_FILES = ["channels.csv", "groups.csv", "maps.npz", "importance.json"]
+FIRST_SEED = CONFIG["seeds"][0]
+REPORT = CONFIG["report"]
+TOY = f"{REPORT['toy']}-seed{FIRST_SEED}"
+CROPS_RUN = f"{REPORT['figure4']['experiment']}-seed{FIRST_SEED}"
+INFLUENCE = {REPORT["toy"], *REPORT["table1"]}  # experiments whose channels are cut one by one
+FIGURE_FORMATS = ["svg", "png", "csv"]
+
+
+localrules:
+    identities,
+    table,
+    equation7,
+    figure1,
+    figure3_maps,
+    figure3_curves,
+    figure4,
+    metrics,
+
+
+def analysis_folders(runs):
+    """The folders of `cvqn analyse` of these runs."""
+    return [f"{RESULTS}/analysis/{run}" for run in runs]
+
+
+def analysis_files(runs):
+    """Every file in them."""
+    return [f"{folder}/{file}" for folder in analysis_folders(runs) for file in ANALYSIS_FILES]
+
+
+def maps_image(wildcards):
+    """The image whose quantized maps a figure shows."""
+    return REPORT["figure1_image"] if wildcards.run == TOY else REPORT["figure3_image"]
+
+
+def influence_option(wildcards):
+    """Cutting every channel costs a decoding each, so only where a figure, a table or a claim needs it."""
+    return "" if wildcards.run.rpartition("-seed")[0] in INFLUENCE else "--no-influence"
+
+
+def all_measurements():
+    """Measurements of every codec and run."""
+    return [*measurements(RUNS), *baseline_measurements()]
+
+
+def crop_bitstreams():
+    """The archives from which figure 4 is cut."""
+    return [f"{RESULTS}/bitstreams/cvqn/{CROPS_RUN}.tar", *baseline_bitstreams(REPORT["figure4"]["codecs"])]
+
+
+rule analyse:
+    message:
+        "look into the channels of {wildcards.run}"
+    input:
+        multiext(f"{RESULTS}/runs/{{run}}/model/model", ".json", ".safetensors"),
+        images=EVALUATION,
+    output:
+        [f"{RESULTS}/analysis/{{run}}/{file}" for file in ANALYSIS_FILES],
+    log:
+        f"{RESULTS}/logs/analyse/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/analyse/{{run}}.tsv"
+    threads: CONFIG["evaluation"]["threads"]
+    resources:
+        mem_mb=RESOURCES["evaluate"]["mem_mb"],
+        runtime=RESOURCES["evaluate"]["minutes"],
+        gpu=RESOURCES["evaluate"]["gpu"],
+    params:
+        code=fingerprint("cvqn.evaluation.analysis"),
+        model=f"{RESULTS}/runs/{{run}}/model",
+        folder=f"{RESULTS}/analysis/{{run}}",
+        image=maps_image,
+        influence=influence_option,
+        device=CONFIG["evaluation"]["device"],
+    shell:
+        "cvqn analyse --model {params.model} --images {input.images} --maps-of {params.image} {params.influence}"
+        " --device {params.device} --threads {threads} --output {params.folder} >> {log} 2>&1"
+
+
+rule identities:
+    message:
+        "check the statements that hold by definition"
+    output:
+        f"{RESULTS}/analysis/identities.json",
+    log:
+        f"{RESULTS}/logs/identities.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/identities.tsv"
+    params:
+        code=fingerprint("cvqn.evaluation.identities"),
+    shell:
+        "cvqn identities --output {output} >> {log} 2>&1"
+
+
+rule table:
+    message:
+        "table {wildcards.name}"
+    input:
+        config=ancient(CONFIG_FILE),
+        measurements=all_measurements(),
+    output:
+        report(
+            multiext(f"{RESULTS}/tables/{{name}}", ".csv", ".md"),
+            caption="../report/{name}.rst",
+            category="Tables",
+            labels={"table": "{name}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tables/{{name}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables/{{name}}.tsv"
+    wildcard_constraints:
+        name="table1|table2|rate-distortion|bd-rate",
+    params:
+        settings=settings_of("scale", "seeds", "report", "codecs"),
+        code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
+    shell:
+        "cvqn table {wildcards.name} --config {input.config} --measurements {input.measurements}"
+        " --output {output[0]} >> {log} 2>&1"
+
+
+rule equation7:
+    message:
+        "table equation7"
+    input:
+        analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
+    output:
+        report(
+            multiext(f"{RESULTS}/tables/equation7", ".csv", ".md"),
+            caption="../report/equation7.rst",
+            category="Tables",
+            labels={"table": "equation7"},
+        ),
+    log:
+        f"{RESULTS}/logs/tables/equation7.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables/equation7.tsv"
+    params:
+        settings=settings_of("scale", "seeds", "report", "model"),
+        code=fingerprint("cvqn.report.entropy", "cvqn.report.readable"),
+        folders=analysis_folders(RUNS),
+    shell:
+        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output[0]} >> {log} 2>&1"
+
+
+rule figure1:
+    message:
+        "figure 1: influence of the toy model's channels"
+    input:
+        analysis_files([TOY]),
+        config=ancient(CONFIG_FILE),
+        images=EVALUATION,
+    output:
+        report(
+            multiext(f"{RESULTS}/figures/figure1", ".svg", ".png", ".csv"),
+            caption="../report/figure1.rst",
+            category="Figures",
+            labels={"figure": "1"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/figure1.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/figure1.tsv"
+    params:
+        settings=settings_of("scale"),
+        code=fingerprint("cvqn.report.figures.influence"),
+        folder=analysis_folders([TOY]),
+    shell:
+        "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
+        " --output {output[0]} >> {log} 2>&1"
+
+
+rule figure3_maps:
+    message:
+        "figure 3, left: quantized maps by group"
+    input:
+        analysis_files([CROPS_RUN]),
+        config=ancient(CONFIG_FILE),
+    output:
+        report(
+            multiext(f"{RESULTS}/figures/figure3-maps", ".svg", ".png", ".csv"),
+            caption="../report/figure3-maps.rst",
+            category="Figures",
+            labels={"figure": "3, left"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/figure3-maps.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/figure3-maps.tsv"
+    params:
+        settings=settings_of("scale"),
+        code=fingerprint("cvqn.report.figures.maps"),
+        folder=analysis_folders([CROPS_RUN]),
+    shell:
+        "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output[0]} >> {log} 2>&1"
+
+
+rule figure3_curves:
+    message:
+        "figure 3, right: rate-distortion curves"
+    input:
+        config=ancient(CONFIG_FILE),
+        measurements=all_measurements(),
+    output:
+        report(
+            multiext(f"{RESULTS}/figures/figure3-curves", ".svg", ".png", ".csv"),
+            caption="../report/figure3-curves.rst",
+            category="Figures",
+            labels={"figure": "3, right"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/figure3-curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/figure3-curves.tsv"
+    params:
+        settings=settings_of("scale", "report", "data"),
+        code=fingerprint("cvqn.report.figures.curves"),
+    shell:
+        "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
+        " --output {output[0]} >> {log} 2>&1"
+
+
+rule crops:
+    message:
+        "decode the crops of figure 4"
+    input:
+        multiext(f"{RESULTS}/runs/{CROPS_RUN}/model/model", ".json", ".safetensors"),
+        config=ancient(CONFIG_FILE),
+        images=EVALUATION,
+        measurements=all_measurements(),
+        bitstreams=crop_bitstreams(),
+    output:
+        f"{RESULTS}/crops/crops.csv",
+    log:
+        f"{RESULTS}/logs/crops.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crops.tsv"
+    threads: CONFIG["evaluation"]["threads"]
+    resources:
+        mem_mb=RESOURCES["evaluate"]["mem_mb"],
+        runtime=RESOURCES["evaluate"]["minutes"],
+    params:
+        settings=settings_of("report", "seeds"),
+        code=fingerprint("cvqn.evaluation.crops"),
+        model=f"{RESULTS}/runs/{CROPS_RUN}/model",
+        folder=f"{RESULTS}/crops",
+    shell:
+        "cvqn crops --config {input.config} --measurements {input.measurements} --bitstreams {input.bitstreams}"
+        " --model {params.model} --images {input.images} --threads {threads} --output {params.folder} >> {log} 2>&1"
+
+
+rule figure4:
+    message:
+        "figure 4: crops beside the original"
+    input:
+        crops=f"{RESULTS}/crops/crops.csv",
+        config=ancient(CONFIG_FILE),
+    output:
+        report(
+            multiext(f"{RESULTS}/figures/figure4", ".svg", ".png", ".csv"),
+            caption="../report/figure4.rst",
+            category="Figures",
+            labels={"figure": "4"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/figure4.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/figure4.tsv"
+    params:
+        settings=settings_of("scale"),
+        code=fingerprint("cvqn.report.figures.crops"),
+        folder=f"{RESULTS}/crops",
+    shell:
+        "cvqn figure crops --config {input.config} --crops {params.folder} --output {output[0]} >> {log} 2>&1"
+
+
+rule metrics:
+    message:
+        "every headline number in {output}"
+    input:
+        analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
+        measurements=all_measurements(),
+        bd_rate=f"{RESULTS}/tables/bd-rate.csv",
+    output:
+        f"{RESULTS}/metrics.json",
+    log:
+        f"{RESULTS}/logs/metrics.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/metrics.tsv"
+    params:
+        settings=settings_of("scale", "seeds", "report", "codecs"),
+        code=fingerprint("cvqn.report.metrics", "cvqn.report.channels"),
+        folders=analysis_folders(RUNS),
+    shell:
+        "cvqn metrics --config {input.config} --measurements {input.measurements} --bd-rate {input.bd_rate}"
+        " --analysis {params.folders} --output {output} >> {log} 2>&1"

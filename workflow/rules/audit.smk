@@ -1,0 +1,33 @@
+"""A verdict for every claim of the paper."""
+
+
+localrules:
+    audit,
+
+
+rule audit:
+    message:
+        "judge every claim of the paper at scale {SCALE}"
+    input:
+        analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
+        measurements=all_measurements(),
+        identities=f"{RESULTS}/analysis/identities.json",
+        runs=[f"{RESULTS}/runs/{run}/{file}" for run in RUNS for file in ("provenance.json", "log.csv")],
+    output:
+        json=f"{RESULTS}/audit.json",
+        markdown=f"{RESULTS}/audit.md",
+        html=report(f"{RESULTS}/audit.html", caption="../report/audit.rst", category="Audit"),
+    log:
+        f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
+    params:
+        settings=settings_of("scale", "seeds", "report", "experiments"),
+        code=fingerprint("cvqn.report.audit.audit"),
+        analysis=analysis_folders(RUNS),
+        runs=[f"{RESULTS}/runs/{run}" for run in RUNS],
+        folder=RESULTS,
+    shell:
+        "cvqn audit --config {input.config} --measurements {input.measurements} --analysis {params.analysis}"
+        " --runs {params.runs} --identities {input.identities} --output {params.folder} >> {log} 2>&1"
