@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 .DEFAULT_GOAL := help
-.PHONY: help setup mini test lint bench slurm-test clean
+.PHONY: help setup mini mini-test test lint bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
 
 test: setup  ## every test that needs no cluster
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm and not mini"
+
+mini-test: mini  ## what the results of make mini must show
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m mini
 
 lint: setup  ## style of the Python code and of the workflow
 	$(BIN)/ruff check .
