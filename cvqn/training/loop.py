@@ -51,7 +51,7 @@ def train(
         time_limit: seconds after which to save and stop.
 
     Returns:
-        `steps`, `resumed_from`, `seconds` and `peak_memory_bytes` of the device.
+        `optimizer`, `steps`, `resumed_from`, `seconds` and `peak_memory_bytes` of the device.
 
     Raises:
         Paused: SIGTERM, SIGINT or the time limit; the state is saved.
@@ -150,6 +150,7 @@ def train(
 
     finish(model, best, history, log.rows(), pack, seed, training, resume, {**about, "steps": steps})
     return {
+        "optimizer": type(optimizer).__name__,
         "steps": steps,
         "resumed_from": first_step,
         "seconds": time.monotonic() - began,
