@@ -64,8 +64,8 @@ rule analyse:
         f"{RESULTS}/benchmarks/analyse/{{run}}.tsv"
     threads: CONFIG["evaluation"]["threads"]
     resources:
-        mem_mb=RESOURCES["evaluate"]["mem_mb"],
-        runtime=RESOURCES["evaluate"]["minutes"],
+        mem_mb=each_attempt_more("evaluate", "mem_mb"),
+        runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
         code=fingerprint("cvqn.evaluation.analysis"),
@@ -240,8 +240,8 @@ rule crops:
         f"{RESULTS}/benchmarks/crops.tsv"
     threads: CONFIG["evaluation"]["threads"]
     resources:
-        mem_mb=RESOURCES["evaluate"]["mem_mb"],
-        runtime=RESOURCES["evaluate"]["minutes"],
+        mem_mb=each_attempt_more("evaluate", "mem_mb"),
+        runtime=each_attempt_more("evaluate", "minutes"),
     params:
         settings=settings_of("report", "seeds"),
         code=fingerprint("cvqn.evaluation.crops"),

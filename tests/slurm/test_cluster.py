@@ -1,0 +1,143 @@
+"""The scale tiny from nothing on the cluster, with trainings that are interrupted in every way a cluster has."""
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.slurm import interruptions
+from tests.slurm.cluster import FOLDER, Run, shell
+from tests.slurm.conftest import NAMES
+from tests.workflow.conftest import Project
+
+pytestmark = pytest.mark.slurm
+
+CONFIGURATION = ["--configfile", "workflow/scales/tiny.yaml", str(FOLDER / "cluster.yaml")]
+QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
+
+
+class Story(NamedTuple):
+    """Everything that happened on the cluster, side by side."""
+
+    project: Project
+    seen: dict[str, dict]  # by interruption
+    output: str
+    returncode: int
+
+    def run(self, experiment: str) -> Run:
+        return Run(self.project.folder, experiment)
+
+
+def model_of(experiment: str) -> str:
+    return f"results/tiny/runs/{experiment}-seed1/model/model.json"
+
+
+def bitstreams(project: Project) -> dict[str, bytes]:
+    folder = project.folder / "results" / "tiny" / "bitstreams"
+    return {str(path.relative_to(project.folder)): path.read_bytes() for path in sorted(folder.glob("*/*.tar"))}
+
+
+@pytest.fixture(scope="module")
+def story(sources, tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("cluster") / "project")
+    shutil.copytree(sources, project.folder, symlinks=True)
+    targets = ["all", *map(model_of, interruptions.ALL), model_of("diverging")]
+    log = project.folder / "snakemake.log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            ["snakemake", "--profile", "slurm", "--nocolor", *QUICK, *targets, *CONFIGURATION],
+            cwd=project.folder, env=project.environment | NAMES, stdout=file, stderr=file,
+        )  # fmt: skip
+        with ThreadPoolExecutor(len(interruptions.ALL)) as pool:
+            futures = {
+                name: pool.submit(interrupt, Run(project.folder, name)) for name, interrupt in interruptions.ALL.items()
+            }
+        seen = {name: future.result() for name, future in futures.items()}
+        process.wait(300)
+    return Story(project, seen, log.read_text(), process.returncode)
+
+
+@pytest.fixture(scope="module")
+def local(story, sources, tmp_path_factory):
+    """The same bitstreams, and a training that nothing interrupted, without a cluster."""
+    project = Project(tmp_path_factory.mktemp("local") / "project")
+    shutil.copytree(sources, project.folder, symlinks=True)
+    project.snakemake(*bitstreams(story.project), model_of("uninterrupted"), *CONFIGURATION)
+    return project
+
+
+def test_only_the_diverging_training_failed(story):
+    assert story.returncode == 1
+    status = subprocess.run(
+        [sys.executable, "-m", "cvqn", "status", "results/tiny"],
+        cwd=story.project.folder, env=story.project.environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    failed = [line.split()[0] for line in status.splitlines() if line.split()[1:2] == ["failed"]]
+    assert failed == ["diverging-seed1"]
+    assert status.splitlines()[-1].endswith("10 done, 0 running, 0 waiting, 1 failed")
+    results = story.project.folder / "results" / "tiny"
+    assert (results / "measurements" / "cvqn" / "c32-seed1.csv").exists()
+    assert (results / "metrics.json").exists()
+
+
+def test_cluster_and_local_run_give_the_same_bitstreams(story, local):
+    on_cluster = bitstreams(story.project)
+    assert len(on_cluster) == 2 * 5 + 6  # two models of each training; the qualities of the conventional codecs
+    assert bitstreams(local) == on_cluster
+
+
+def test_trainings_and_nothing_else_took_gpus(story):
+    jobs = shell("sacct", "-X", "-n", "-P", "--format=WorkDir,Comment,Partition,AllocTRES,State").splitlines()
+    mine = [job.split("|") for job in jobs if job.startswith(f"{story.project.folder}|")]
+    trainings = {comment for _, comment, *_ in mine if comment.startswith("rule_train_wildcards_")}
+    assert len(trainings) == 5 + 6
+    for _, comment, partition, resources, state in mine:
+        if state != "CANCELLED":
+            assert ("gres/gpu=1" in resources) == (comment in trainings), comment
+        assert partition == ("gpu" if any(rule in comment for rule in ("train", "evaluate", "analyse")) else "low"), (
+            comment
+        )
+
+
+@pytest.mark.parametrize("name", interruptions.ALL)
+def test_an_interrupted_training_ends_with_the_weights_of_one_that_ran_through(story, local, name):
+    run, uninterrupted = story.run(name), Run(local.folder, "uninterrupted")
+    for file in ("model/model.safetensors", "best/model.safetensors", "monitor.csv"):
+        assert (run.folder / file).read_bytes() == (uninterrupted.folder / file).read_bytes()
+    record = run.record()
+    assert record["steps"] == uninterrupted.record()["steps"] == 150
+    assert story.seen[name]["step"] <= record["resumed_from"] < 150, "steps were lost beyond the last save"
+    assert not list(run.folder.glob("state-*"))
+
+
+def test_a_trainer_that_is_asked_to_stop_saves_first(story):
+    for name in ("preempted", "cancelled"):
+        assert f"stopped at step {story.seen[name]['step']} of 150 by a request" in story.seen[name]["log"]
+
+
+def test_a_trainer_stops_itself_before_its_time_limit(story):
+    seen = story.seen["paused"]
+    assert f"stopped at step {seen['step']} of 150 by the time limit" in seen["log"]
+    assert seen["state"] == "FAILED"  # by its own exit code, not TIMEOUT
+
+
+def test_a_trainer_that_hangs_is_killed_at_its_time_limit(story):
+    assert "stopped at step" not in story.seen["overtime"]["log"]
+
+
+def test_a_trainer_that_was_replaced_stops_without_writing(story):
+    before, after = story.seen["lost"]["steps around the first trainer's end"]
+    assert before == after
+    assert len(story.seen["lost"]["nodes"]) == 2
+
+
+def test_a_diverged_training_is_not_tried_again(story):
+    """Every attempt but the first ends at once, by the marker."""
+    run = story.run("diverging")
+    assert "diverged before (step" in run.log()
+    logs = Path(story.project.folder, ".snakemake", "slurm_logs", "rule_train", run.name).glob("*.log")
+    assert ["exit status 76" in log.read_text() for log in logs] == [True] * 4
