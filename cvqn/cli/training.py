@@ -84,7 +84,7 @@ def _train(arguments: argparse.Namespace) -> None:
     for path in resume.stale():
         print(f"{path}: belongs to other settings, images or code; ignored")
     about = {"run": arguments.run, "experiment": experiment, "seed": run["seed"], "scale": settings["scale"]}
-    began = provenance.now()
+    began, environment = provenance.now(), provenance.environment()
     result = train(
         run,
         pack,
@@ -99,14 +99,16 @@ def _train(arguments: argparse.Namespace) -> None:
         "key": key,
         "training_images": {
             "pack": str(arguments.pack),
-            "pixels_sha256": fingerprint_of(pack.pixels_sha256s),
             "count": len(pack),
+            **provenance.pack_origin(arguments.pack, Path(arguments.monitor).parent.parent),
         },
+        "evaluation_images": {"count": len(evaluation), "sets": [provenance.data_set(arguments.monitor)]},
         "began": began,
         "ended": provenance.now(),
         **result,
+        "peak_host_memory_bytes": provenance.peak_memory_bytes(),
         "gpu": provenance.gpu() if run["training"]["device"] == "cuda" else None,
-        **provenance.environment(),
+        **environment,
     }
     with atomic_write(folder / "provenance.json", "w") as file:
         json.dump(record, file, indent=1)
