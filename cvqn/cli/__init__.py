@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from cvqn import __version__
-from cvqn.cli import certify, data, evaluation, files, record, report, training
+from cvqn.cli import analysis, audit, certify, data, evaluation, files, record, report, training
 from cvqn.errors import CvqnError
 
 
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"cvqn {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for room in (files, data, training, evaluation, report, record, certify):
+    for room in (files, data, training, evaluation, analysis, report, audit, record, certify):
         room.register(commands)
     return top
 

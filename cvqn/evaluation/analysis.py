@@ -14,7 +14,9 @@ from cvqn.files import atomic_write
 from cvqn.model.store import Stored
 
 
-def analyse(stored: Stored, index: str | Path, output: str | Path, *, maps_of: str | None = None, influence: bool = True) -> None:
+def analyse(
+    stored: Stored, index: str | Path, output: str | Path, *, maps_of: str | None = None, influence: bool = True
+) -> None:
     """Analyse every image of the set at `index` and write into the folder `output`:
 
     channels.csv and groups.csv, the rows of `analyse_picture` after the columns run and image; maps.npz, the quantized
@@ -43,7 +45,10 @@ def analyse(stored: Stored, index: str | Path, output: str | Path, *, maps_of: s
             file,
             image=np.array(shown),
             maps=maps,
-            **{key: np.array([row[key] for row in channels[:count]], dtype=np.int32) for key in ("group", "levels", "position")},
+            **{
+                key: np.array([row[key] for row in channels[:count]], dtype=np.int32)
+                for key in ("group", "levels", "position")
+            },
         )
     _write_json(output / "importance.json", _importance(stored, channels))
     _write_csv(output / "groups.csv", groups)
@@ -71,7 +76,9 @@ def _write_csv(path: Path, rows: list[dict]) -> None:
     with atomic_write(path, "w") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: f"{value:.8g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+        writer.writerows(
+            {key: f"{value:.8g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -14,7 +14,8 @@ from cvqn.files import atomic_write
 from cvqn.images import write_png
 
 COLUMNS = (
-    "image", "codec", "setting", "bpp", "ms_ssim", "psnr_db", "left", "top", "width", "height", "file", "measurements", "bitstreams",
+    "image", "codec", "setting", "bpp", "ms_ssim", "psnr_db", "left", "top", "width", "height", "file", "measurements",
+    "bitstreams",
 )  # fmt: skip
 
 
@@ -46,9 +47,11 @@ def cut_crops(
     for wanted in pictures:
         name, box = wanted["name"], wanted["box"]
         if name not in images:
-            raise CvqnError(f"{index}: has no image {name}, which report.figure4.images names; it has {', '.join(images)}")
+            raise CvqnError(
+                f"{index}: has no image {name}, which report.figure4.images names; it has {', '.join(images)}"
+            )
         original = images[name].read()
-        written.append(_row(name, "original", box, file=_cut(original, box, Path(output), name, "original")))
+        written.append(_row(name, "original", box, {}, file=_cut(original, box, Path(output), name, "original")))
         own = _only(rows, name, "cvqn", run)
         for codec in codecs:
             chosen = own if codec == "cvqn" else _nearest(rows, name, codec, float(own["bpp"]))
@@ -57,17 +60,16 @@ def cut_crops(
                 raise CvqnError(f"the archive of {codec} at {chosen['setting']} is missing; give it with --bitstreams")
             decoded = codecs[codec].decode(_member(archive, name))
             file = _cut(decoded, box, Path(output), name, codec)
-            written.append(_row(name, codec, box, file=file, bitstreams=str(archive), **chosen))
+            written.append(_row(name, codec, box, chosen, file=file, bitstreams=str(archive)))
     with atomic_write(Path(output) / "crops.csv", "w") as table:
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(written)
 
 
-def _row(image: str, codec: str, box: Sequence[int], **known: str) -> dict[str, object]:
+def _row(image: str, codec: str, box: Sequence[int], measured: Mapping[str, str], **files: str) -> dict[str, object]:
     place = dict(zip(("left", "top", "width", "height"), box, strict=True))
-    kept = {key: known.get(key, "") for key in ("setting", "bpp", "ms_ssim", "psnr_db", "file", "measurements", "bitstreams")}
-    return {"image": image, "codec": codec, **place, **kept}
+    return {**dict.fromkeys(COLUMNS, ""), **measured, "image": image, "codec": codec, **place, **files}
 
 
 def _read(path: str | Path) -> list[dict[str, str]]:
@@ -84,7 +86,9 @@ def _read(path: str | Path) -> list[dict[str, str]]:
 def _only(rows: list[dict], image: str, codec: str, setting: str) -> dict:
     found = [row for row in rows if (row["image"], row["codec"], row["setting"]) == (image, codec, setting)]
     if len(found) != 1:
-        raise CvqnError(f"{codec} {setting} on {image}: {len(found)} measurements, there must be one; check --measurements")
+        raise CvqnError(
+            f"{codec} {setting} on {image}: {len(found)} measurements, there must be one; check --measurements"
+        )
     return found[0]
 
 
@@ -107,7 +111,9 @@ def _member(archive: Path, image: str) -> bytes:
 def _cut(picture: np.ndarray, box: Sequence[int], folder: Path, image: str, codec: str) -> str:
     left, top, width, height = box
     if top + height > picture.shape[0] or left + width > picture.shape[1] or min(width, height) < 1:
-        raise CvqnError(f"{image}: the box {list(box)} of report.figure4 does not fit {picture.shape[1]}x{picture.shape[0]} pixels")
+        raise CvqnError(
+            f"{image}: the box {list(box)} of report.figure4 does not fit {picture.shape[1]}x{picture.shape[0]} pixels"
+        )
     file = f"{image}-{codec}.png"
     write_png(folder / file, np.ascontiguousarray(picture[top : top + height, left : left + width]))
     return file

@@ -17,7 +17,9 @@ BATCH = 4  # channels cut at a time: that many decoded pictures in memory
 
 
 @torch.inference_mode()
-def analyse_picture(stored: Stored, picture: np.ndarray, influence: bool = True) -> tuple[list[dict], list[dict], np.ndarray]:
+def analyse_picture(
+    stored: Stored, picture: np.ndarray, influence: bool = True
+) -> tuple[list[dict], list[dict], np.ndarray]:
     """Channels, groups and quantized maps of one picture, uint8 `[H, W, 3]`.
 
     Returns:
@@ -33,7 +35,10 @@ def analyse_picture(stored: Stored, picture: np.ndarray, influence: bool = True)
     symbols = [group[0] for group in controller.symbols(latent)]
     bits = code_lengths(stored.integer_models, [group.cpu().numpy() for group in symbols])
     values = controller.values([group[None] for group in symbols])
-    ranks = [quantizer.means.argsort().argsort()[group] for quantizer, group in zip(controller.quantizers, symbols, strict=True)]
+    ranks = [
+        quantizer.means.argsort().argsort()[group]
+        for quantizer, group in zip(controller.quantizers, symbols, strict=True)
+    ]
     maps = controller.merge([group[None] for group in ranks])[0].byte().cpu().numpy()
 
     sizes, order = controller.sizes, controller.order.tolist()
@@ -74,7 +79,7 @@ def influences(stored: Stored, picture: np.ndarray, values: Tensor) -> list[dict
 
 
 def luminance_correlation(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """|Pearson| of each map `[C, h, w]` with the picture's mean luminance in 16x16 blocks, `[C]`; 0 for a constant map."""
+    """|Pearson| of each map `[C, h, w]` with the mean luminance of 16x16 blocks, `[C]`; 0 for a constant map."""
     luminance = pad_to_multiple(picture, STRIDE).astype(np.float64) @ (0.299, 0.587, 0.114)
     _, height, width = values.shape
     blocks = luminance.reshape(height, STRIDE, width, STRIDE).mean(axis=(1, 3)).ravel()

@@ -59,4 +59,10 @@ def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
 
 def _per_symbol(part: dict[str, object]) -> dict[str, object]:
     bits = {f"{key}_bits_per_symbol": part[key] / part["symbols"] for key in ("bound", "entropy", "coded")}
-    return {"group": part["group"], "symbols": part["symbols"], **bits, "values_used": part["values_used"], "values": part["values"]}
+    return {
+        "group": part["group"],
+        "symbols": part["symbols"],
+        **bits,
+        "values_used": part["values_used"],
+        "values": part["values"],
+    }

@@ -16,8 +16,8 @@ def metrics(
 
     `<experiment>.<metric>`: the mean over seeds of the last checkpoint, and `.<metric>_std` where there are several;
     `<experiment>.best.<metric>`: the same of the best checkpoint; `<experiment>.bpp_change_percent` against the first
-    experiment of the tables; `codec.<codec>.<setting>.<metric>`; `bd_rate.<curve>` and `bd_ms_ssim.<curve>`, a published curve as `published.<curve>`; and
-    `channels` as given. What was not measured has no key.
+    experiment of the tables; `codec.<codec>.<setting>.<metric>`; `bd_rate.<curve>` and `bd_ms_ssim.<curve>`, a
+    published curve as `published.<curve>`; and `channels` as given. What was not measured has no key.
     """
     found: dict[str, float] = {}
     for name in config["experiments"]:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cvqn.report.markdown import markdown_table
+from cvqn.report.output import markdown_table
 
 NOT_MEASURED = "not measured"
 METRICS = {"psnr_db": ("PSNR", 3), "ms_ssim": ("MS-SSIM", 4), "bpp": ("BPP", 4)}
@@ -12,36 +12,40 @@ TITLES = {
 }
 
 
-def variants_page(table: str, summary: pd.DataFrame, single: pd.DataFrame, scale: str) -> str:
+def variants_page(table: str, summary: pd.DataFrame, runs: pd.DataFrame, scale: str) -> str:
     """Table 1 or 2: means over seeds with their spread, the paper's values, then every run."""
     rows = []
     for row in summary.to_dict("records"):
         cells = {"q": row["levels"], "importance": row["importance"], "checkpoint": row["checkpoint"]}
         for metric, (name, digits) in METRICS.items():
-            cells[name] = _mean(row, metric, digits)
-            cells[f"{name}, paper"] = _number(row[f"{metric}_paper"], digits) or "–"
+            if table == "table2" or metric != "psnr_db":
+                cells[name] = _mean(row, metric, digits)
+                cells[f"{name}, paper"] = _number(row[f"{metric}_paper"], digits)
         cells["BPP change"] = _percent(row["bpp_change_percent"])
         cells["change, paper"] = _percent(row["bpp_change_percent_paper"])
         rows.append(cells)
-    names = list(METRICS.values())
+    own = runs[runs["experiment"].isin(summary["experiment"])]
     parts = [
         _head(TITLES[table], scale),
-        "`last` is the model at the end of training; `best` the checkpoint of best MS-SSIM on the test set, the paper's protocol. "
-        "Mean ± standard deviation (min to max) over the seeds.",
-        markdown_table([{key: value for key, value in row.items() if table == "table2" or not key.startswith("PSNR")} for row in rows]),
+        "`last` is the model at the end of training; `best` the checkpoint of best MS-SSIM on the test set, the "
+        "paper's protocol. Mean ± standard deviation (min to max) over the seeds.",
+        markdown_table(rows),
         "## Every run",
+        NOT_MEASURED if own.empty else _runs_table(own),
     ]
-    if single.empty:
-        parts.append(NOT_MEASURED)
-    else:
-        runs = [
-            {"run": row["run"], "checkpoint": row["checkpoint"]}
-            | {name: _number(row[metric], digits) for metric, (name, digits) in zip(METRICS, names, strict=True)}
-            | {"BPP, cross entropy": _number(row.get("cross_entropy_bpp"), 4) or "–", "images": row["images"]}
-            for row in single.to_dict("records")
-        ]
-        parts += [markdown_table(runs), f"Bitstreams, measurement files and lines: `{table}-runs.csv`."]
     return "\n\n".join(parts) + "\n"
+
+
+def runs_page(runs: pd.DataFrame, scale: str) -> str:
+    """Every run of every experiment."""
+    note = "Means over the images. The archive of bitstreams, the measurement file and its lines: `runs.csv`."
+    return "\n\n".join([_head("Every run", scale), note, _runs_table(runs)]) + "\n"
+
+
+def extras_page(table: pd.DataFrame, scale: str) -> str:
+    """The ablations beyond the paper."""
+    note = "One seed each, at the end of training, beside the runs of Table 2 with it. Files and lines: `extras.csv`."
+    return "\n\n".join([_head("Beyond the paper: ablations", scale), note, _runs_table(table)]) + "\n"
 
 
 def rate_distortion_page(table: pd.DataFrame, scale: str) -> str:
@@ -60,8 +64,13 @@ def rate_distortion_page(table: pd.DataFrame, scale: str) -> str:
         for row in table.to_dict("records")
     ]
     images = ", ".join(str(count) for count in sorted(table["images"].unique()))
-    note = f"Means over {images} images; dB is that of the mean MS-SSIM; seconds an image. Files and lines: `rate-distortion.csv`."
-    return "\n\n".join([_head("Rate and distortion", scale), note, markdown_table(rows, right=list(rows[0])[2:])]) + "\n"
+    note = (
+        f"Means over {images} images; dB is that of the mean MS-SSIM; seconds an image. "
+        "Files and lines: `rate-distortion.csv`."
+    )
+    return (
+        "\n\n".join([_head("Rate and distortion", scale), note, markdown_table(rows, right=list(rows[0])[2:])]) + "\n"
+    )
 
 
 def bd_rate_page(table: pd.DataFrame, scale: str) -> str:
@@ -78,29 +87,37 @@ def bd_rate_page(table: pd.DataFrame, scale: str) -> str:
         for row in table.to_dict("records")
     ]
     note = (
-        "Mean difference over the shared range of MS-SSIM in dB (Akima interpolation); negative rates favour CVQN. In brackets the "
-        "95 % interval over the choice of images, the same ones for both curves where the other was measured here."
+        "Mean difference over the shared range of MS-SSIM in dB (Akima interpolation); negative rates favour CVQN. In "
+        "brackets the 95 % interval over the choice of images, the same ones for both curves where both were "
+        "measured here."
     )
     return "\n\n".join([_head("BD-rate of CVQN", scale), note, markdown_table(rows)]) + "\n"
 
 
 def equation7_page(table: pd.DataFrame, scale: str) -> str:
-    """Bound, measured bits and diversity."""
-    rows = [
-        {
-            "run": row["run"],
-            "q": row["levels"],
-            "group": row["group"],
-            "bound, bit/symbol": f"{row['bound_bits_per_symbol']:.5f}",
-            "entropy": f"{row['entropy_bits_per_symbol']:.4f}",
-            "coded": f"{row['coded_bits_per_symbol']:.4f}",
-            "values used": f"{row['values_used']} of {row['values']}",
-        }
-        for row in table.to_dict("records")
-    ]
+    """Bound, measured bits and diversity of each combination, means over its runs."""
+    bits = ["bound_bits_per_symbol", "entropy_bits_per_symbol", "coded_bits_per_symbol"]
+    means = table.groupby(["experiment", "levels", "group"], sort=False)[bits].mean()
+    used = table.groupby(["experiment", "levels", "group"], sort=False)["values_used"].agg(
+        lambda one: "/".join(map(str, one))
+    )
+    there = table.groupby(["experiment", "levels", "group"], sort=False)["values"].first()
+    first = means.xs("all", level="group").iloc[0]
+    rows = []
+    for (experiment, levels, group), row in means.iterrows():
+        cells = {"experiment": experiment, "q": levels, "group": group}
+        for name, column in zip(("bound, bit/symbol", "entropy", "coded"), bits, strict=True):
+            change = (
+                f" ({100 * (row[column] / first[column] - 1):+.2f} %)"
+                if group == "all" and experiment != first.name[0]
+                else ""
+            )
+            cells[name] = f"{row[column]:.4f}{change}"
+        rows.append(cells | {"values used": f"{used[experiment, levels, group]} of {there[experiment, levels, group]}"})
     note = (
-        "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, without context; coded is "
-        "what the context model spends."
+        "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, "
+        f"without context; coded is what the context model spends. In brackets the change against {first.name[0]}. "
+        "Values used: one number a run. Every run: `equation7.csv`."
     )
     return "\n\n".join([_head("Equation (7): bound, bits and diversity", scale), note, markdown_table(rows)]) + "\n"
 
@@ -109,13 +126,28 @@ def _head(title: str, scale: str) -> str:
     return f"# {title}" + ("" if scale == "paper" else f"\n\nScale {scale}: a demonstration, not a reproduction.")
 
 
+def _runs_table(runs: pd.DataFrame) -> str:
+    rows = [
+        {"run": row["run"]}
+        | {name: _number(row[metric], digits) for metric, (name, digits) in METRICS.items()}
+        | {
+            "BPP, cross entropy": _number(row.get("cross_entropy_bpp"), 4),
+            "BPP, bound": _number(row.get("bound_bpp"), 4),
+            "images": row["images"],
+        }
+        for row in runs.to_dict("records")
+    ]
+    return markdown_table(rows, right=list(rows[0])[1:])
+
+
 def _mean(row: dict, metric: str, digits: int) -> str:
     mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
     if _absent(mean):
         return NOT_MEASURED
     if _absent(std):
         return f"{mean:.{digits}f} (one seed)"
-    return f"{mean:.{digits}f} ± {std:.{digits}f} ({row[f'{metric}_min']:.{digits}f} to {row[f'{metric}_max']:.{digits}f})"
+    low, high = row[f"{metric}_min"], row[f"{metric}_max"]
+    return f"{mean:.{digits}f} ± {std:.{digits + 1}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _interval(row: dict, name: str, digits: int) -> str:
@@ -125,7 +157,7 @@ def _interval(row: dict, name: str, digits: int) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "" if _absent(value) else f"{value:.{digits}f}"
+    return "–" if _absent(value) else f"{value:.{digits}f}"
 
 
 def _percent(value: float | None, digits: int = 2) -> str:

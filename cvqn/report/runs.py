@@ -5,6 +5,7 @@ seeds hardly depends on the operating point, so that it can be pooled over exper
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,15 +52,21 @@ class Runs:
     def __init__(self, measurements: pd.DataFrame):
         own = measurements[measurements.codec == "cvqn"]
         groups = own.groupby(["experiment", "checkpoint"]) if len(own) else []
-        self._experiments = {(name, checkpoint): _experiment(name, checkpoint, rows) for (name, checkpoint), rows in groups}
+        self._experiments = {
+            (name, checkpoint): _experiment(name, checkpoint, rows) for (name, checkpoint), rows in groups
+        }
         self._spreads: dict[tuple[str, str], SeedSpread] = {}
+
+    def __iter__(self) -> Iterator[Experiment]:
+        """Every experiment at every checkpoint that was measured, by name."""
+        return iter(self._experiments.values())
 
     def get(self, name: str, checkpoint: str = "last") -> Experiment | None:
         """The runs of an experiment, None where none was measured."""
         return self._experiments.get((name, checkpoint))
 
     def by_protocol(self, name: str) -> Experiment | None:
-        """An experiment at the best checkpoint, the paper's protocol, if all its runs were measured there, else the last."""
+        """An experiment at its best checkpoints, the paper's protocol, if every run was measured there, else last."""
         best, last = self.get(name, "best"), self.get(name, "last")
         return best if best is not None and (last is None or best.seeds == last.seeds) else last
 
@@ -76,13 +83,17 @@ def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> Experiment:
     twice = rows[rows.duplicated(["seed", "image"])]
     if len(twice):
         first = twice.iloc[0]
-        raise CvqnError(f"{first.file}: run {first.setting}, image {first.image} was measured already in another row or file")
+        raise CvqnError(
+            f"{first.file}: run {first.setting}, image {first.image} was measured already in another row or file"
+        )
     values = {}
     for metric in METRICS:
         if metric in rows:
             table = rows.pivot(index="seed", columns="image", values=metric)
             if metric in REQUIRED and table.isna().to_numpy().any():
-                raise CvqnError(f"{rows.iloc[0].file}: the runs of {name} were not measured on the same images; measure them again")
+                raise CvqnError(
+                    f"{rows.iloc[0].file}: the runs of {name} were not measured on the same images; measure them again"
+                )
             if not table.isna().to_numpy().any():
                 values[metric] = table.to_numpy(dtype=float)
     seeds, images = sorted(rows.seed.astype(int).unique()), sorted(rows.image.unique())

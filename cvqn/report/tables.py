@@ -1,6 +1,6 @@
 """Tables 1 and 2, the rate-distortion table and BD-rates as data frames; `cvqn.report.readable` prints them."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ from cvqn.evaluation.bd_rate import bd_rate, compare
 from cvqn.evaluation.metrics import ms_ssim_db
 from cvqn.evaluation.rate_distortion import points
 from cvqn.evaluation.statistics import Interval
-from cvqn.files import atomic_write
 from cvqn.report.audit.claims import expected_number
 from cvqn.report.runs import Experiment, Runs
 from cvqn.report.sources import run_name
@@ -19,15 +18,24 @@ from cvqn.report.sources import run_name
 VARIANT_METRICS = ("psnr_db", "ms_ssim", "bpp")
 
 
-def variants(runs: Runs, config: dict, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Table 1 or 2 (`table` is table1 or table2): a summary by experiment and checkpoint, and every run with its files.
+def variants(runs: Runs, config: dict, table: str) -> pd.DataFrame:
+    """Table 1 or 2 (`table` is table1 or table2): a row an experiment and checkpoint.
 
-    The summary has mean, standard deviation (n - 1; nan for one seed), minimum and maximum over the seeds of each
-    metric, the paper's value, and the change of BPP in percent against the first experiment of the table.
+    Mean, standard deviation (n - 1; nan for one seed), minimum and maximum over the seeds of each metric, the paper's
+    value, the change of BPP in percent against the first experiment, and the runs by name.
     """
-    names = config["report"][table]
+    rows = compare_experiments(runs, config, config["report"][table])
+    for row in rows:
+        for metric in VARIANT_METRICS:
+            row[f"{metric}_paper"] = expected_number(f"{table}.{row['experiment']}.{metric.removesuffix('_db')}")
+        row["bpp_change_percent_paper"] = expected_number(f"{table}.{row['experiment']}.bpp_change")
+    return pd.DataFrame(rows)
+
+
+def compare_experiments(runs: Runs, config: dict, names: Sequence[str]) -> list[dict]:
+    """A row an experiment and checkpoint, as in `variants` but without the paper's values; empty where not measured."""
     found = {(name, checkpoint): runs.get(name, checkpoint) for name in names for checkpoint in ("last", "best")}
-    summary, single = [], []
+    rows = []
     for (name, checkpoint), one in found.items():
         model = config["experiments"][name]["model"]
         row = {
@@ -39,17 +47,34 @@ def variants(runs: Runs, config: dict, table: str) -> tuple[pd.DataFrame, pd.Dat
         }
         for metric in VARIANT_METRICS:
             row |= _spread(metric, one)
-            row[f"{metric}_paper"] = expected_number(f"{table}.{name}.{metric.removesuffix('_db')}")
-        base = found[names[0], checkpoint]
-        row["bpp_change_percent"] = _change(one, base) if name != names[0] else None
-        row["bpp_change_percent_paper"] = expected_number(f"{table}.{name}.bpp_change")
-        summary.append(row)
-        single += [] if one is None else _runs(one)
-    return pd.DataFrame(summary), pd.DataFrame(single)
+        row["bpp_change_percent"] = _change(one, found[names[0], checkpoint]) if name != names[0] else None
+        row["runs"] = "" if one is None else " ".join(run_name(name, seed, checkpoint) for seed in one.seeds)
+        rows.append(row)
+    return rows
+
+
+def extras(runs: Runs, config: dict) -> pd.DataFrame:
+    """The ablations beyond the paper against the paper's model: the first seed of each, c32 first.
+
+    Only first seeds, as the ablations have no other, so that no mean over three seeds stands beside a single run.
+    """
+    first = config["seeds"][0]
+    rows = every_run(runs)
+    rows = rows[(rows["checkpoint"] == "last") & (rows["seed"] == first)]
+    order = list(dict.fromkeys([*config["report"]["table2"], *config["extras"]]))
+    rows = rows[rows["experiment"].isin(order)].sort_values("experiment", key=lambda names: names.map(order.index))
+    if rows.empty:
+        raise CvqnError("no run of extras was measured; run the target extras first")
+    return rows.reset_index(drop=True)
+
+
+def every_run(runs: Runs) -> pd.DataFrame:
+    """A row a measured run and checkpoint: its means over the images, and the files and lines they come from."""
+    return pd.DataFrame([row for one in runs for row in _runs(one)])
 
 
 def rate_distortion(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
-    """Every codec at every setting and every run of the rate curve: means over the images, and the files they come from."""
+    """Every codec at every setting and every run of the rate curve: means over the images, and their files."""
     curve_runs = measurements["experiment"].isna() | measurements["experiment"].isin(config["report"]["rate_curve"])
     rows = []
     for (codec, setting), own in measurements[curve_runs].groupby(["codec", "setting"]):
@@ -84,7 +109,9 @@ def bd_rates(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
     Raises:
         CvqnError: fewer than two rate points were measured.
     """
-    own = measurements[measurements["experiment"].isin(config["report"]["rate_curve"]) & (measurements["checkpoint"] == "last")]
+    own = measurements[
+        measurements["experiment"].isin(config["report"]["rate_curve"]) & (measurements["checkpoint"] == "last")
+    ]
     if own["experiment"].nunique() < 2:
         raise CvqnError("a BD-rate needs two rate points of CVQN or more; measure the runs of report.rate_curve")
     test = points(own, by="experiment")
@@ -94,21 +121,25 @@ def bd_rates(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
     for codec, rates in measurements[measurements["codec"] != "cvqn"].groupby("codec", sort=False):
         anchor = points(rates)
         comparison = compare(anchor, test, resamplings)
-        rows.append({"anchor": codec, "kind": "measured", **_bd(comparison), "paper_percent": None, "file": rates["file"].iloc[0]})
+        rows.append(
+            {
+                "anchor": codec,
+                "kind": "measured",
+                **_bd(comparison),
+                "paper_percent": None,
+                "file": rates["file"].iloc[0],
+            }
+        )
     if config["data"]["evaluation"] == "kodak":
         cvqn = _published_points(paper["figure3-cvqn"])
         for name, curve in published.curves().items():
             comparison = compare(_published_points(curve), test, resamplings)
             plotted = bd_rate(_published_points(curve), cvqn) if name in paper and name != "figure3-cvqn" else None
             file = str(published.FOLDER / f"{name}.csv")
-            rows.append({"anchor": name, "kind": "published", **_bd(comparison), "paper_percent": plotted, "file": file})
+            rows.append(
+                {"anchor": name, "kind": "published", **_bd(comparison), "paper_percent": plotted, "file": file}
+            )
     return pd.DataFrame(rows)
-
-
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, floats with ten significant digits."""
-    with atomic_write(path, "w") as file:
-        table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def _spread(metric: str, one: Experiment | None) -> dict[str, float | None]:
@@ -129,7 +160,13 @@ def _runs(one: Experiment) -> list[dict]:
     rows = []
     for position, seed in enumerate(one.seeds):
         own = one.rows[one.rows["seed"] == seed]
-        row = {"experiment": one.name, "checkpoint": one.checkpoint, "run": run_name(one.name, seed), "seed": seed, "images": len(own)}
+        row = {
+            "experiment": one.name,
+            "checkpoint": one.checkpoint,
+            "run": run_name(one.name, seed, one.checkpoint),
+            "seed": seed,
+            "images": len(own),
+        }
         row |= {metric: float(values[position].mean()) for metric, values in one.values.items()}
         rows.append(row | {"ms_ssim_db": float(one.means("ms_ssim_db")[position])} | _evidence(own))
     return rows

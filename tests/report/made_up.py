@@ -1,4 +1,4 @@
-"""Made-up results of a scale on disk: measurements, analyses and run folders with known means, spreads and influences."""
+"""Made-up results of a scale on disk: measurements, analyses and run folders with known means and spreads."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,14 @@ class MadeUp:
     def write_config(self) -> None:
         configuration.write(self.config, self.folder / "config.yaml")
 
-    def run(self, experiment: str, seed: int, values: tuple[float, float, float], checkpoint: str = "last", image_spread: float = 1.0):
+    def run(
+        self,
+        experiment: str,
+        seed: int,
+        values: tuple[float, float, float],
+        checkpoint: str = "last",
+        image_spread: float = 1.0,
+    ):
         """A measured run whose means over the images are exactly `values` (MS-SSIM, bpp, PSNR)."""
         setting = f"{experiment}-seed{seed}" + ("-best" if checkpoint == "best" else "")
         ms_ssim, bpp, psnr = values
@@ -55,14 +62,22 @@ class MadeUp:
         rows["bound_bpp"] = rows.bpp * 1.1
         return self._save(rows, self.folder / "measurements" / "cvqn" / f"{setting}.csv")
 
-    def experiment(self, name: str, values: tuple[float, float, float], noise: tuple[float, float, float] = (0, 0, 0), checkpoints=("last",)):
+    def experiment(
+        self,
+        name: str,
+        values: tuple[float, float, float],
+        noise: tuple[float, float, float] = (0, 0, 0),
+        checkpoints=("last",),
+    ):
         """Its runs with every seed; the seeds' means lie `noise` below, at and above `values`."""
         report = self.config["report"]
         several = name in {*report["table1"], *report["table2"]}
         seeds = self.config["seeds"] if several else self.config["seeds"][:1]
         for seed, shift in zip(seeds, np.linspace(-1, 1, len(seeds)) if len(seeds) > 1 else [0.0], strict=True):
             for checkpoint in checkpoints:
-                self.run(name, seed, tuple(value + shift * one for value, one in zip(values, noise, strict=True)), checkpoint)
+                self.run(
+                    name, seed, tuple(value + shift * one for value, one in zip(values, noise, strict=True)), checkpoint
+                )
 
     def codec(self, name: str, points: dict[str, tuple[float, float]]):
         """A conventional codec with (MS-SSIM, bpp) for each setting."""
@@ -76,11 +91,13 @@ class MadeUp:
     def rows(self, codec, setting, ms_ssim, bpp, psnr) -> pd.DataFrame:
         return pd.DataFrame({
             "codec": codec, "setting": setting, "image": self.images, "width": 768, "height": 512,
-            "bytes": np.round(np.asarray(bpp) * PIXELS / 8).astype(int), "bpp": bpp, "ms_ssim": ms_ssim, "psnr_db": psnr,
-            "encode_s": 1.5, "decode_s": 2.5,
+            "bytes": np.round(np.asarray(bpp) * PIXELS / 8).astype(int), "bpp": bpp, "ms_ssim": ms_ssim,
+            "psnr_db": psnr, "encode_s": 1.5, "decode_s": 2.5,
         })  # fmt: skip
 
-    def analyse(self, run: str, losses: np.ndarray, shares: list[list[float]] | None = None, likeness: np.ndarray | None = None):
+    def analyse(
+        self, run: str, losses: np.ndarray, shares: list[list[float]] | None = None, likeness: np.ndarray | None = None
+    ):
         """An analysis in which channel c loses `losses[c, image]` dB of MS-SSIM, twice that of PSNR."""
         model = self.config["experiments"][run.rpartition("-seed")[0]]["model"]
         sizes = [round(model["channels"] * ratio) for ratio in model["ratios"]]
@@ -88,7 +105,8 @@ class MadeUp:
         likeness = np.linspace(0.1, 0.9, model["channels"]) if likeness is None else likeness
         channels = [
             {
-                "run": run, "image": image, "channel": c + 1, "group": group_of[c] + 1, "levels": model["levels"][group_of[c]],
+                "run": run, "image": image, "channel": c + 1, "group": group_of[c] + 1,
+                "levels": model["levels"][group_of[c]],
                 "position": c + 1, "bits": 100.0 + c, "luminance_correlation": likeness[c],
                 "psnr_loss_db": 2 * losses[c, i], "ms_ssim_loss_db": losses[c, i],
             }
@@ -101,10 +119,12 @@ class MadeUp:
             for image in self.images:
                 symbols = size * PIXELS // 256
                 groups.append({
-                    "run": run, "image": image, "group": group + 1, "levels": levels, "channels": size, "symbols": symbols,
+                    "run": run, "image": image, "group": group + 1, "levels": levels, "channels": size,
+                    "symbols": symbols,
                     "bits": 0.9 * symbols * np.log2(levels), "bits_per_symbol": 0.9 * np.log2(levels),
                     "bound_bits_per_symbol": np.log2(levels),
-                    "values_used": sum(one > 0 for one in share), **{f"share_{symbol}": one for symbol, one in enumerate(share)},
+                    "values_used": sum(one > 0 for one in share),
+                    **{f"share_{symbol}": one for symbol, one in enumerate(share)},
                 })  # fmt: skip
         folder = self.folder / "analysis" / run
         folder.mkdir(parents=True)
@@ -112,7 +132,15 @@ class MadeUp:
         pd.DataFrame(groups).to_csv(folder / "groups.csv", index=False)
         self.analysis.append(folder)
 
-    def training(self, run: str, *, memory: int | None = 8_000_000_000, jump: float = 0.01, images: int = 4035, optimizer: str = "Adam"):
+    def training(
+        self,
+        run: str,
+        *,
+        memory: int | None = 8_000_000_000,
+        jump: float = 0.01,
+        images: int = 4035,
+        optimizer: str = "Adam",
+    ):
         """A run folder with provenance and a log whose loss jumps by `jump` from step to step."""
         folder = self.folder / "runs" / run
         folder.mkdir(parents=True)
@@ -124,7 +152,12 @@ class MadeUp:
 
     def identities(self, difference: float = 1e-7) -> Path:
         path = self.folder / "identities.json"
-        found = {"largest_difference": difference, "points": 1000, "levels": [2, 3, 4, 5, 6, 7, 8], "hard_differences": 0}
+        found = {
+            "largest_difference": difference,
+            "points": 1000,
+            "levels": [2, 3, 4, 5, 6, 7, 8],
+            "hard_differences": 0,
+        }
         path.write_text(json.dumps({"soft_quantizer": found}))
         return path
 
@@ -153,7 +186,13 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
     made.experiment("strided", (0.9640, 0.2590, 27.8))
     for number, codec in enumerate(("jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420")):
         drop = (5 - number) * 0.002 if codec != "jpeg-420" else 0.02
-        made.codec(codec, {str(q): (0.985 - drop - 0.05 * (0.7 - rate), rate) for q, rate in enumerate((0.05, 0.15, 0.3, 0.45, 0.75))})
+        made.codec(
+            codec,
+            {
+                str(q): (0.985 - drop - 0.05 * (0.7 - rate), rate)
+                for q, rate in enumerate((0.05, 0.15, 0.3, 0.45, 0.75))
+            },
+        )
     for name in ("toy", "one-group", "c32", "levels-456", "levels-258", "se", "re"):
         report = made.config["report"]
         seeds = made.config["seeds"] if name in {*report["table1"], *report["table2"]} else made.config["seeds"][:1]

@@ -11,8 +11,8 @@ from cvqn.report.audit.claims import Claim, paper
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.measures import measure
 from cvqn.report.audit.page import render
-from cvqn.report.audit.verdicts import NOT_EVALUATED, VERDICTS, Comparison, NotMeasured, combine, judge
-from cvqn.report.markdown import markdown_table
+from cvqn.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Comparison, NotMeasured, combine, judge
+from cvqn.report.output import markdown_table
 
 FORMAT = 1
 PAPER_SCALE = "paper"
@@ -33,9 +33,16 @@ def audit(evidence: Evidence) -> dict:
 def write_audit(result: dict, folder: str | Path) -> None:
     """Write audit.json, audit.md and audit.html; links to evidence are relative to the folder."""
     folder = Path(folder)
-    linked = {**result, "claims": [{**claim, "evidence": _relative(claim["evidence"], folder)} for claim in result["claims"]]}
-    page = render(linked, _by_place(linked["claims"]), describe)
-    for name, text in (("audit.json", json.dumps(linked, indent=1) + "\n"), ("audit.md", _markdown(linked)), ("audit.html", page)):
+    linked = {
+        **result,
+        "claims": [{**claim, "evidence": _relative(claim["evidence"], folder)} for claim in result["claims"]],
+    }
+    page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest)
+    for name, text in (
+        ("audit.json", json.dumps(linked, indent=1) + "\n"),
+        ("audit.md", _markdown(linked)),
+        ("audit.html", page),
+    ):
         with atomic_write(folder / name, "w") as file:
             file.write(text)
 
@@ -48,7 +55,9 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         "place": claim.place,
         "claim": claim.text,
         "expected": claim.expected if isinstance(claim.expected, str | int | float) else json.dumps(claim.expected),
-        "tolerance": None if tolerance is None else {"class": tolerance.kind, "accepts": str(tolerance), "reason": tolerance.reason},
+        "tolerance": None
+        if tolerance is None
+        else {"class": tolerance.kind, "accepts": str(tolerance), "reason": tolerance.reason},
         "measured": [],
         "note": "",
         "evidence": [],
@@ -63,14 +72,18 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         return entry | {"reason": str(missing)}
     judged = claim.any_scale or evidence.scale == PAPER_SCALE
     accepted = [tolerance.accepted(_number(one.expected, claim.expected)) for one in found.comparisons]
-    verdicts = [judge(one.interval, ends) if judged else None for one, ends in zip(found.comparisons, accepted, strict=True)]
+    verdicts = [
+        judge(one.interval, ends) if judged else None for one, ends in zip(found.comparisons, accepted, strict=True)
+    ]
     entry |= {
         "measured": [_measured(*three) for three in zip(found.comparisons, accepted, verdicts, strict=True)],
         "note": found.note,
         "evidence": list(found.files),
     }
     if not judged:
-        return entry | {"reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's network and training"}
+        return entry | {
+            "reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's own network"
+        }
     return entry | {"verdict": combine(verdicts)}
 
 
@@ -135,7 +148,8 @@ def _markdown(result: dict) -> str:
                 "expected": claim["expected"],
                 "measured": "; ".join(f"{one['what']}: {describe(one)}" for one in claim["measured"]) or "not measured",
                 "accepted": claim["tolerance"]["accepts"] if claim["tolerance"] else "",
-                "verdict": f"**{claim['verdict']}**" + _smallest(claim),
+                "verdict": f"**{claim['verdict']}**"
+                + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else ""),
             }
             for claim in claims
         ]
@@ -144,10 +158,11 @@ def _markdown(result: dict) -> str:
     return "\n".join(lines)
 
 
-def _smallest(claim: dict) -> str:
-    """For an inconclusive claim the smallest difference that could be resolved."""
-    open_ones = [one for one in claim["measured"] if one["verdict"] == "inconclusive"]
-    if claim["verdict"] != "inconclusive":
-        return ""
-    words = [f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (one seed)" for one in open_ones]
-    return f" (smallest resolvable difference: {', '.join(words)})"
+def smallest(claim: dict) -> str:
+    """The smallest differences that could be resolved where a claim stayed open."""
+    open_ones = [one for one in claim["measured"] if one["verdict"] == INCONCLUSIVE]
+    words = [
+        f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (one seed)"
+        for one in open_ones
+    ]
+    return ", ".join(dict.fromkeys(words))

@@ -1,9 +1,7 @@
-"""Measures of claims about channels and groups: influence, content, entropy, diversity; and about trainings."""
+"""Measures of claims about channels and groups: influence, content, entropy, diversity."""
 
-import csv
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -28,20 +26,26 @@ def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str)
         ranked = np.sort(image_weights(losses.shape[1], evidence.resamplings) @ losses.T, axis=1)
         least = np.maximum(ranked[:, :EXTREMES].mean(axis=1), FLOOR_DB)
         most = np.maximum(ranked[:, -EXTREMES:].mean(axis=1), FLOOR_DB)
-        comparisons.append(Comparison(f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)))
+        comparisons.append(
+            Comparison(
+                f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)
+            )
+        )
     note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
     return Measured(tuple(comparisons), _files(evidence, run), note)
 
 
 def influence_agreement(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
-    """Rank correlation of the channels' losses on each image with the mean of the other images: the mean, the lowest."""
+    """Rank correlation of the channels' losses on each image with the mean of the others: the mean and the lowest."""
     run = evidence.analysed(experiment)[0]
     comparisons, lowest_images = [], []
     for column, name in LOSSES.items():
         losses = _losses(evidence, run, column)
         correlations = agreement(losses)
         weights = image_weights(len(correlations), evidence.resamplings)
-        comparisons.append(Comparison(f"mean rank correlation by {name} loss", bootstrap_interval(weights @ correlations)))
+        comparisons.append(
+            Comparison(f"mean rank correlation by {name} loss", bootstrap_interval(weights @ correlations))
+        )
         comparisons.append(exactly(f"lowest rank correlation by {name} loss", correlations.min()))
         images = by_image(evidence.channels, run, column).columns
         lowest_images.append(f"{images[int(correlations.argmin())]} by {name}")
@@ -87,56 +91,31 @@ def entropy_below_bound(evidence: Evidence, claim_expected: object) -> Measured:
             slack[run, group] = math.log2(len(shares)) + float(np.sum(used * np.log2(used)))
     (run, group), smallest = min(slack.items(), key=lambda item: item[1])
     what = f"smallest bound minus entropy, over {len(slack)} groups of {len(runs)} runs"
-    note = f"reached by group {group} of {run}; entropy of single symbols; the coded bits a symbol are in the table of equation (7)"
+    note = f"reached by group {group} of {run}; entropy of single symbols; coded bits: table of equation (7)"
     return Measured((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
 
 
 def diversity(evidence: Evidence, claim_expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
     """How many more distinct values the groups of each experiment use than the one group of the baseline."""
-    measured = [name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])]
+    measured = [
+        name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])
+    ]
     if not measured:
         raise NotMeasured("no run with groups was analysed")
     used = {name: [_values_used(evidence, run) for run in evidence.analysed(name)] for name in [baseline, *measured]}
     comparisons = tuple(
-        exactly(f"values used by {name} above those of {baseline} (fewest against most)", min(used[name]) - max(used[baseline]))
+        exactly(
+            f"values used by {name} above those of {baseline} (fewest against most)",
+            min(used[name]) - max(used[baseline]),
+        )
         for name in measured
     )
     note = ", ".join(f"{name}: {'/'.join(map(str, counts))}" for name, counts in used.items())
-    return Measured(comparisons, _files(evidence, *(run for name in used for run in evidence.analysed(name))), f"values used: {note}")
-
-
-def training_memory(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
-    """By how much the peak memory of the training device is higher with `other`, percent."""
-    (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
-    peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
-    if None in peaks:
-        raise NotMeasured("the trainings did not run on a device that counts its memory")
-    what = f"peak memory of {other} above {experiment}"
-    return Measured((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
-
-
-def training_stability(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
-    """By how much the loss of `other` jumps more from one logged step to the next, percent of its level."""
-    paths = [evidence.log(name) for name in (experiment, other)]
-    jumps = [loss_jumps(path) for path in paths]
-    resampled = []
-    for values in jumps:
-        weights = image_weights(len(values), evidence.resamplings)
-        resampled.append(np.log(weights @ values))
-    log_ratio = bootstrap_interval(resampled[1] - resampled[0])
-    spread = pooled_spread([np.array([math.log(loss_jumps(path).mean()) for path in logs]) for logs in _seed_logs(evidence).values()])
-    interval = widen(log_ratio, spread.margin(1, 1))
-    what = f"log ratio of the mean jump of the loss, {other} over {experiment}"
-    return Measured((Comparison(what, interval),), tuple(map(str, paths)), "jump: change of the logarithm of the loss between logged steps")
-
-
-def loss_jumps(path: Path) -> np.ndarray:
-    """|log loss - log previous loss| between the logged steps of a training."""
-    with open(path, newline="", encoding="utf-8") as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    if len(losses) < 3:
-        raise NotMeasured(f"{path} has too few steps")
-    return np.abs(np.diff(np.log(losses)))
+    return Measured(
+        comparisons,
+        _files(evidence, *(run for name in used for run in evidence.analysed(name))),
+        f"values used: {note}",
+    )
 
 
 def _losses(evidence: Evidence, run: str, column: str) -> np.ndarray:
@@ -173,15 +152,6 @@ def _spread_of_steps(steps: dict[str, np.ndarray]) -> SeedSpread:
     return pooled_spread(
         [step for one in steps.values() if len(one) > 1 for step in one.mean(axis=2).T],
     )
-
-
-def _seed_logs(evidence: Evidence) -> dict[str, list[Path]]:
-    """The logs of every experiment with several runs."""
-    logs: dict[str, list[Path]] = {}
-    for run, folder in evidence.run_folders.items():
-        if (folder / "log.csv").is_file():
-            logs.setdefault(run.rpartition("-seed")[0], []).append(folder / "log.csv")
-    return {name: paths for name, paths in logs.items() if len(paths) > 1}
 
 
 def _values_used(evidence: Evidence, run: str) -> int:

@@ -29,7 +29,12 @@ def above_codec(evidence: Evidence, claim_expected: object, codec: str) -> Measu
     weights = image_weights(len(own.images), evidence.resamplings)
     own_curve, other_curve = curve(own, weights), curve(other, weights)
     rates = _common(own_curve.bpp[0], other_curve.bpp[0])
-    gains = np.array([_at(*ours, rates) - _at(*theirs, rates) for ours, theirs in zip(_pairs(own_curve), _pairs(other_curve), strict=True)])
+    gains = np.array(
+        [
+            _at(*ours, rates) - _at(*theirs, rates)
+            for ours, theirs in zip(_pairs(own_curve), _pairs(other_curve), strict=True)
+        ]
+    )
     return _share_above(evidence, gains, rates, own_curve, codec, tuple(rows["file"].unique()))
 
 
@@ -40,7 +45,9 @@ def above_published(evidence: Evidence, claim_expected: object, curve: str) -> M
     own_curve = _mean_curve(own)
     rates = _common(own_curve.bpp[0], theirs.bpp)
     gains = _at(own_curve.bpp[0], own_curve.ms_ssim_db[0], rates) - _at(theirs.bpp, theirs.ms_ssim_db, rates)
-    return _share_above(evidence, gains[None], rates, own_curve, theirs.codec, (str(published.FOLDER / f"{curve}.csv"),))
+    return _share_above(
+        evidence, gains[None], rates, own_curve, theirs.codec, (str(published.FOLDER / f"{curve}.csv"),)
+    )
 
 
 def crops_order(evidence: Evidence, claim_expected: object) -> Measured:
@@ -56,7 +63,9 @@ def crops_order(evidence: Evidence, claim_expected: object) -> Measured:
         rate = float(runs.values["bpp"][:, column].mean())
         quality = float(ms_ssim_db(runs.values["ms_ssim"][:, column]).mean())
         for codec in settings["codecs"]:
-            rows = evidence.measurements[(evidence.measurements.codec == codec) & (evidence.measurements.image == image)]
+            rows = evidence.measurements[
+                (evidence.measurements.codec == codec) & (evidence.measurements.image == image)
+            ]
             if rows.empty:
                 raise NotMeasured(f"{codec} was not measured on {image}")
             files += list(rows["file"].unique())
@@ -66,15 +75,18 @@ def crops_order(evidence: Evidence, claim_expected: object) -> Measured:
             slope = _slope(bpp, decibel, rate)
             margin = matched_rate_margin(evidence, slope, runs.checkpoint, len(runs.seeds))
             gain = quality - float(_at(bpp, decibel, np.array([rate]))[0])
-            comparisons.append(Comparison(f"{image}: CVQN above {codec} at {rate:.3f} bpp", Interval(gain, gain - margin, gain + margin), "dB"))
-    note = f"{runs.name}, {len(runs.seeds)} run{'s' * (len(runs.seeds) > 1)}; one image at a time, so only seeds make it uncertain"
+            comparisons.append(
+                Comparison(
+                    f"{image}: CVQN above {codec} at {rate:.3f} bpp", Interval(gain, gain - margin, gain + margin), "dB"
+                )
+            )
+    note = f"{runs.name}, runs: {len(runs.seeds)}; one image at a time, so only seeds make it uncertain"
     return Measured(tuple(comparisons), tuple(dict.fromkeys(files)), note)
 
 
 def _own_points(evidence: Evidence) -> Points:
     """CVQN's rate points, the mean over the seeds of each."""
-    names = [name for name in evidence.config["report"]["rate_curve"]]
-    runs = [evidence.experiment(name) for name in names]
+    runs = [evidence.experiment(name) for name in evidence.config["report"]["rate_curve"]]
     if len(runs) < 2:
         raise NotMeasured("the rate curve has fewer than two points")
     rows = evidence.measurements[evidence.measurements.file.isin([file for one in runs for file in one.files])]
@@ -92,7 +104,7 @@ def _pairs(measured: Curve) -> zip:
 def _common(*rates: np.ndarray) -> np.ndarray:
     """The rates of the grid that lie within every curve."""
     low, high = max(one.min() for one in rates), min(one.max() for one in rates)
-    common = RATES[(RATES >= low) & (RATES <= high)]
+    common = RATES[(low <= RATES) & (high >= RATES)]
     if len(common) == 0:
         raise NotMeasured(f"the curves share none of the rates from {RATES[0]:g} to {RATES[-1]:g} bpp")
     return common
@@ -122,7 +134,9 @@ def _share_above(
     for column, rate in zip(gains.T, rates, strict=True):
         estimate = float(column[0])
         over_images = bootstrap_interval(column) if len(column) > 1 else Interval(estimate, estimate, estimate)
-        margin = matched_rate_margin(evidence, _slope(own.bpp[0], own.ms_ssim_db[0], float(rate)), runs[0].checkpoint, 1)
+        margin = matched_rate_margin(
+            evidence, _slope(own.bpp[0], own.ms_ssim_db[0], float(rate)), runs[0].checkpoint, 1
+        )
         interval = widen(over_images, margin)
         surely_above += interval.low > 0
         surely_below += interval.high < 0
@@ -131,4 +145,8 @@ def _share_above(
     share = Interval(float(np.mean(gains[0] > 0)), surely_above / len(rates), 1 - surely_below / len(rates))
     comparison = Comparison(f"share of {len(rates)} rates at which CVQN is above {name}", share)
     own_files = tuple(dict.fromkeys(file for one in runs for file in one.files))
-    return Measured((comparison,), own_files + files, f"gain in dB of MS-SSIM by bpp: {', '.join(parts)}; the rates are those of both curves, {rates[0]:.2f} to {rates[-1]:.2f} bpp")
+    return Measured(
+        (comparison,),
+        own_files + files,
+        f"MS-SSIM gain in dB by bpp: {', '.join(parts)}; both curves have {rates[0]:.2f} to {rates[-1]:.2f} bpp",
+    )

@@ -25,7 +25,11 @@ def mean(evidence: Evidence, claim_expected: object, experiment: str, metric: st
     measured = "ms_ssim" if metric == "ms_ssim_db" else metric
     margin = evidence.measured.spread(measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
     interval = _around(estimate, margin, metric)
-    return Measured((Comparison(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),), runs.files, _remark(evidence, runs, metric))
+    return Measured(
+        (Comparison(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),),
+        runs.files,
+        _remark(evidence, runs, metric),
+    )
 
 
 def bpp_change(evidence: Evidence, claim_expected: object, experiment: str, baseline: str, paper_runs: int) -> Measured:
@@ -40,7 +44,9 @@ def bpp_change(evidence: Evidence, claim_expected: object, experiment: str, base
     return Measured((Comparison(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
 
 
-def orders(evidence: Evidence, claim_expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Measured:
+def orders(
+    evidence: Evidence, claim_expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]
+) -> Measured:
     """For each pair the first's advantage over the second: more quality, or fewer bits (percent saved)."""
     comparisons, files, checkpoints = [], [], set()
     for first, second in pairs:
@@ -61,17 +67,21 @@ def orders(evidence: Evidence, claim_expected: object, metrics: Sequence[str], p
 
 
 def odd_levels(evidence: Evidence, claim_expected: object, odd: str, even: Sequence[str]) -> Measured:
-    """MS-SSIM (dB) of one group with an odd number of levels above the line, over log bpp, through its even neighbours."""
+    """MS-SSIM (dB) of one odd number of levels above the line, over log bpp, through its even neighbours."""
     runs = [evidence.experiment(name) for name in (odd, *even)]
     weights = image_weights(len(same_images(*runs)), evidence.resamplings)
-    rates, quality = ([stable(metric, weights @ one.values[metric].T).mean(axis=1) for one in runs] for metric in ("bpp", "ms_ssim"))
+    rates, quality = (
+        [stable(metric, weights @ one.values[metric].T).mean(axis=1) for one in runs] for metric in ("bpp", "ms_ssim")
+    )
     slope = (quality[2] - quality[1]) / (rates[2] - rates[1])
     above = quality[0] - (quality[1] + slope * (rates[0] - rates[1]))
     if not rates[1][0] < rates[0][0] < rates[2][0]:
         raise NotMeasured(f"the rate of {odd} does not lie between those of {even[0]} and {even[1]}")
     counts = (len(runs[0].seeds), 4 * len(runs[1].seeds), 4 * len(runs[2].seeds))
     margin = matched_rate_margin(evidence, float(slope[0]), runs[0].checkpoint, *counts)
-    comparison = Comparison(f"MS-SSIM of {odd} above the line through {' and '.join(even)}", widen(bootstrap_interval(above), margin), "dB")
+    comparison = Comparison(
+        f"MS-SSIM of {odd} above the line through {' and '.join(even)}", widen(bootstrap_interval(above), margin), "dB"
+    )
     return Measured((comparison,), tuple(file for one in runs for file in one.files))
 
 
@@ -98,7 +108,9 @@ def matched_rate_margin(evidence: Evidence, slope: float, checkpoint: str, *coun
 def _around(estimate: float, margin: float, metric: str) -> Interval:
     """estimate +- margin, where margin holds on the scale of `stable`."""
     if metric == "bpp":
-        return Interval(estimate, estimate * math.exp(-margin), estimate * math.exp(margin) if margin < 700 else math.inf)
+        return Interval(
+            estimate, estimate * math.exp(-margin), estimate * math.exp(margin) if margin < 700 else math.inf
+        )
     if metric == "ms_ssim":
         decibel = float(ms_ssim_db(estimate))
         return Interval(estimate, 1 - 10 ** (-(decibel - margin) / 10), 1 - 10 ** (-(decibel + margin) / 10))

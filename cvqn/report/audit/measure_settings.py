@@ -32,7 +32,9 @@ def groups(evidence: Evidence, expected: int, experiment: str) -> Measured:
 
 def rate_points(evidence: Evidence, expected: int, what: str) -> Measured:
     """Of the rate-distortion curve: the `count` of points, or C of the `first` or the `last`."""
-    channels = [evidence.config["experiments"][name]["model"]["channels"] for name in evidence.config["report"]["rate_curve"]]
+    channels = [
+        evidence.config["experiments"][name]["model"]["channels"] for name in evidence.config["report"]["rate_curve"]
+    ]
     value = {"count": len(channels), "first": min(channels), "last": max(channels)}[what]
     name = "rate points" if what == "count" else f"C of the {what} rate point"
     return Measured((exactly(name, value),), (evidence.config_path,))
@@ -65,7 +67,8 @@ def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[s
     """For each pair by how much the first's bound r^T log2 q, equation (7), lies below the second's, bits a symbol."""
     bounds = {name: bound(evidence.config["experiments"][name]["model"]) for pair in pairs for name in pair}
     comparisons = tuple(
-        exactly(f"bound of {first} below that of {second}", bounds[second] - bounds[first], "bit/symbol") for first, second in pairs
+        exactly(f"bound of {first} below that of {second}", bounds[second] - bounds[first], "bit/symbol")
+        for first, second in pairs
     )
     note = ", ".join(f"{name}: {value:.5f}" for name, value in bounds.items())
     return Measured(comparisons, (evidence.config_path,), f"r^T log2 q: {note}")
@@ -79,7 +82,9 @@ def soft_quantizer(evidence: Evidence, expected: object) -> Measured:
     found = identities["soft_quantizer"]
     levels = f"Q = {found['levels'][0]} to {found['levels'][-1]}"
     comparisons = (
-        exactly(f"largest difference of soft values over {found['points']} latents, {levels}", found["largest_difference"]),
+        exactly(
+            f"largest difference of soft values over {found['points']} latents, {levels}", found["largest_difference"]
+        ),
         exactly("latents whose hard values differ", found["hard_differences"]),
     )
     return Measured(comparisons, (path,), "the difference is a share of the range of the means")

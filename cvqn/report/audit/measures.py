@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from cvqn.report.audit import measure_channels, measure_curves, measure_runs, measure_settings
+from cvqn.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
 from cvqn.report.audit.claims import Claim
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.verdicts import Measured
@@ -23,8 +23,8 @@ MEASURES: dict[str, Callable[..., Measured]] = {
         measure_channels.group_content,
         measure_channels.entropy_below_bound,
         measure_channels.diversity,
-        measure_channels.training_memory,
-        measure_channels.training_stability,
+        measure_training.training_memory,
+        measure_training.training_stability,
         measure_settings.setting,
         measure_settings.widths,
         measure_settings.groups,

@@ -1,6 +1,7 @@
 """The audit as one self-contained HTML page."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
@@ -9,18 +10,20 @@ TEMPLATE = Path(__file__).resolve().parent / "audit.html.j2"
 WIDTH, HEIGHT, EDGE = 220, 16, 6  # of a strip, pixels
 
 
-def render(audit: dict, places: dict[str, list[dict]], describe) -> str:
-    """The page of an audit whose claims are given by place; `describe` puts a measured value into words."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+def render(audit: dict, places: dict[str, list[dict]], **words: Callable[[dict], str]) -> str:
+    """The page of an audit whose claims are given by place; `words` are functions that the template calls by name."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(audit=audit, places=places, describe=describe, strip=strip, slug=lambda text: text.replace(" ", "-"))
+    return template.render(audit=audit, places=places, strip=strip, **words, slug=lambda text: text.replace(" ", "-"))
 
 
 def strip(measured: dict) -> dict | None:
-    """Where to draw a measured value: accepted range, interval and estimate on one line, in pixels; None if it has none."""
+    """Where to draw accepted range, interval and estimate on one line, in pixels; None if it was not judged."""
     ends = [measured["value"], measured["low"], measured["high"], *measured["accepted"]]
     known = [value for value in ends if value is not None]
-    if measured["value"] is None or len(set(known)) < 2:
+    if measured["verdict"] is None or measured["value"] is None or len(set(known)) < 2:
         return None
     low, high = min(known), max(known)
     scale = (WIDTH - 2 * EDGE) / (high - low) * 0.8

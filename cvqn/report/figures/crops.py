@@ -6,8 +6,8 @@ import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
-from cvqn.report.style import PAGE, codec_style, new_figure, note_scale, save
-from cvqn.report.tables import write_table
+from cvqn.report.output import write_table
+from cvqn.report.style import PAGE, codec_style, new_figure, note_scale, save, scale_note
 
 
 def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
@@ -23,17 +23,17 @@ def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
         raise CvqnError(f"{folder}/crops.csv: cannot be read ({error}); run cvqn crops first") from error
     images = list(table["image"].unique())
     codecs = list(table["codec"].unique())
-    cell = (PAGE - 0.1) / len(codecs)
+    cell = (PAGE - 0.06) / len(codecs)
     ratio = float(table["height"].iloc[0] / table["width"].iloc[0])
-    row_height = cell * ratio + 0.3
-    height = len(images) * row_height + 0.36
+    row_height = cell * ratio + 0.22
+    height = len(images) * row_height + 0.2 + (0.14 if scale_note(scale) else 0)
     figure = new_figure(PAGE, height)
     for row, image in enumerate(images):
         for column, codec in enumerate(codecs):
             entry = table[(table["image"] == image) & (table["codec"] == codec)].iloc[0]
             bottom = 1 - (0.2 + row * row_height + cell * ratio) / height
             axes = figure.add_axes(
-                ((0.05 + column * cell) / PAGE, bottom, (cell - 0.05) / PAGE, (cell * ratio - 0.05) / height)
+                ((0.05 + column * cell) / PAGE, bottom, (cell - 0.04) / PAGE, (cell - 0.04) * ratio / height)
             )
             axes.imshow(read_picture(folder / entry["file"]))
             axes.set_xticks([])
@@ -50,5 +50,5 @@ def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
 
 def _caption(entry: pd.Series, codec: str, image: str) -> str:
     if codec == "original":
-        return f"{image}, {int(entry['width'])} x {int(entry['height'])} px of it"
+        return f"{image}, crop of {int(entry['width'])} × {int(entry['height'])}"
     return f"{entry['bpp']:.3f} bpp, MS-SSIM {entry['ms_ssim']:.4f}"

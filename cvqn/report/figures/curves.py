@@ -9,8 +9,8 @@ import pandas as pd
 from baselines import published
 from cvqn.errors import CvqnError
 from cvqn.evaluation.rate_distortion import Curve, curve, points
+from cvqn.report.output import write_table
 from cvqn.report.style import PAGE, codec_style, lighter, new_figure, note_scale, save
-from cvqn.report.tables import write_table
 
 RATES = (0.05, 0.7)
 DASHES = ((0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)))
@@ -42,16 +42,23 @@ def curves_table(measurements: pd.DataFrame, rate_curve: Sequence[str], groups: 
         for name, known in published.curves(group).items():
             frames.append(
                 pd.DataFrame(
-                    {"curve": name, "kind": "published", "bpp": known.bpp, "ms_ssim": known.ms_ssim, "ms_ssim_db": known.ms_ssim_db, "setting": ""}
+                    {
+                        "curve": name,
+                        "kind": "published",
+                        "bpp": known.bpp,
+                        "ms_ssim": known.ms_ssim,
+                        "ms_ssim_db": known.ms_ssim_db,
+                        "setting": "",
+                    }
                 )
             )
     return pd.concat(frames, ignore_index=True)
 
 
 def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: int, data_set: str) -> None:
-    """Write figure 3, right, as svg, png and csv. Measured: solid, with markers. Published: thin, pale, dashed, without."""
+    """Write figure 3, right, as svg, png and csv. Measured: solid, with markers. Published: thin, pale, dashed."""
     figure = new_figure(PAGE, 3.7)
-    axes = figure.add_axes((0.062, 0.125, 0.59, 0.845))
+    axes = figure.add_axes((0.062, 0.125, 0.56, 0.845))
     measured, known = [], []
     for (kind, name), rows in table.groupby(["kind", "curve"], sort=False):
         rows = rows.sort_values("bpp")
@@ -59,7 +66,9 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
             label, colour, marker = codec_style(name)
             own = {"linewidth": 2.0, "markersize": 5, "zorder": 4} if name == "cvqn" else {"zorder": 3}
             hollow = {"markerfacecolor": "white"} if name in HOLLOW else {}
-            measured += axes.plot(rows["bpp"], rows["ms_ssim_db"], color=colour, marker=marker, label=label, **own, **hollow)
+            measured += axes.plot(
+                rows["bpp"], rows["ms_ssim_db"], color=colour, marker=marker, label=label, **own, **hollow
+            )
         else:
             colour, dashes, label = _published_style(name, len(known))
             known += axes.plot(
@@ -67,7 +76,9 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
             )
     _frame(axes, table)
     others = "" if data_set == "kodak" else ":\nother images, not comparable"
-    _legends(figure, (measured, f"measured here\n({images} images of {data_set})"), (known, f"published, on Kodak{others}"))
+    _legends(
+        figure, (measured, f"measured here\n({images} images of {data_set})"), (known, f"published, on Kodak{others}")
+    )
     note_scale(figure, scale)
     save(figure, output)
     write_table(table, Path(output).with_suffix(".csv"))
@@ -75,7 +86,14 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
 
 def _measured(name: str, means: Curve) -> pd.DataFrame:
     return pd.DataFrame(
-        {"curve": name, "kind": "measured", "bpp": means.bpp, "ms_ssim": means.ms_ssim, "ms_ssim_db": means.ms_ssim_db, "setting": means.settings}
+        {
+            "curve": name,
+            "kind": "measured",
+            "bpp": means.bpp,
+            "ms_ssim": means.ms_ssim,
+            "ms_ssim_db": means.ms_ssim_db,
+            "setting": means.settings,
+        }
     )
 
 
@@ -109,8 +127,7 @@ def _legends(figure, *parts: tuple[list, str]) -> None:
     for handles, title in parts:
         if handles:
             legend = figure.legend(
-                handles=handles, title=title, loc="upper left", bbox_to_anchor=(0.745, top), alignment="left", title_fontsize=7,
-                borderaxespad=0, borderpad=0, labelspacing=0.28, handlelength=3,
+                handles=handles, title=title, loc="upper left", bbox_to_anchor=(0.72, top), alignment="left",
+                title_fontsize=7, borderaxespad=0, borderpad=0, labelspacing=0.28, handlelength=3,
             )  # fmt: skip
-            legend.get_title().set_fontweight("bold")
             top = figure.transFigure.inverted().transform(legend.get_window_extent())[0, 1] - 0.04

@@ -8,8 +8,8 @@ import pandas as pd
 from cvqn.errors import CvqnError
 from cvqn.report.channels import agreement_between_images, by_image
 from cvqn.report.figures.maps import Maps, draw_map, symbols_text
+from cvqn.report.output import write_table
 from cvqn.report.style import BLUE, PAGE, VERMILLION, new_figure, note_scale, save
-from cvqn.report.tables import write_table
 
 LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
 COLUMNS = 8
@@ -25,7 +25,9 @@ def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFram
     for column in LOSSES:
         losses = by_image(channels, run, column)
         if losses is None or maps.image not in losses:
-            raise CvqnError(f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn analyse on it")
+            raise CvqnError(
+                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn analyse on it"
+            )
         values = losses.to_numpy()
         table[column] = losses[maps.image].to_numpy()
         table[f"{column}_mean"] = values.mean(axis=1)
@@ -34,9 +36,7 @@ def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFram
     return table
 
 
-def draw_influence(
-    picture: np.ndarray, maps: Maps, channels: pd.DataFrame, output: str | Path, scale: str
-) -> None:
+def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, output: str | Path, scale: str) -> None:
     """Write figure 1 as svg, png and csv: the original, every channel's map, and both losses by channel.
 
     Raises:
@@ -47,7 +47,9 @@ def draw_influence(
     images = channels[channels["run"] == run]["image"].nunique()
     rows = -(-len(maps.maps) // COLUMNS)
     figure = new_figure(PAGE, 4.75)
-    top, bottom = figure.add_gridspec(2, 1, height_ratios=(2.35, 2), left=0.06, right=0.995, top=0.955, bottom=0.115, hspace=0.2)
+    top, bottom = figure.add_gridspec(
+        2, 1, height_ratios=(2.35, 2), left=0.075, right=0.995, top=0.955, bottom=0.115, hspace=0.24
+    )
     left, right = top.subgridspec(1, 2, width_ratios=(1, 1.36), wspace=0.04)
     original = figure.add_subplot(left)
     original.imshow(picture)
@@ -58,17 +60,15 @@ def draw_influence(
         axes = figure.add_subplot(grid[index // COLUMNS, index % COLUMNS])
         draw_map(axes, own, int(maps.levels[index]))
         axes.set_title(str(index + 1), fontsize=6, pad=1.5)
-    pair = bottom.subgridspec(1, 2, wspace=0.16)
+    pair = bottom.subgridspec(1, 2, wspace=0.25)
     for position, (column, label) in enumerate(LOSSES.items()):
         axes = figure.add_subplot(pair[position])
         _bars(axes, table, column, maps.image, images)
         axes.set_ylabel(label)
-        axes.set_xlabel("channel")
         rank = agreement_between_images(channels, run, column)
-        if rank is not None:
-            axes.set_title(f"rank correlation between images: {rank:.2f}", loc="right", fontsize=7)
+        axes.set_xlabel("channel" if rank is None else f"channel (rank correlation between images: {rank:.2f})")
         if position == 0:
-            axes.legend(loc="upper left", bbox_to_anchor=(-0.01, 1.03), handlelength=1.4, borderpad=0, labelspacing=0.25)
+            axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, handlelength=1.4, borderpad=0.2)
     note_scale(figure, scale)
     save(figure, output)
     write_table(table, Path(output).with_suffix(".csv"))
@@ -81,7 +81,14 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
     mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))
     label = f"mean and range of {images} images"
     axes.errorbar(
-        channel, mean, yerr=[mean - low, high - mean], fmt="o", color=VERMILLION, markersize=2.4, elinewidth=0.7, label=label
+        channel,
+        mean,
+        yerr=[mean - low, high - mean],
+        fmt="o",
+        color=VERMILLION,
+        markersize=2.4,
+        elinewidth=0.7,
+        label=label,
     )
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xlim(0.2, len(table) + 0.8)

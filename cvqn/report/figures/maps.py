@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
+from cvqn.report.output import write_table
 from cvqn.report.style import COLUMN, GROUPS, new_figure, note_scale, save, scale_note
-from cvqn.report.tables import write_table
 
 COLUMNS = 8
 EDGE, GAP, NUMBER, HEADING, FOOT = 0.05, 0.03, 0.115, 0.16, 0.17  # inches
