@@ -28,7 +28,7 @@ mini-test: mini  ## what the results of make mini must show
 lint: setup  ## style of the Python code and of the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/workflow/test_lint.py
 
 slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm

@@ -1,14 +1,5 @@
 """Tables, figures and metrics, and the looks inside trained models that they need."""
 
-ANALYSIS_FILES = ["channels.csv", "groups.csv", "maps.npz", "importance.json"]
-FIRST_SEED = CONFIG["seeds"][0]
-REPORT = CONFIG["report"]
-TOY = f"{REPORT['toy']}-seed{FIRST_SEED}"
-CROPS_RUN = f"{REPORT['figure4']['experiment']}-seed{FIRST_SEED}"
-INFLUENCE = {REPORT["toy"], *REPORT["table1"]}  # experiments whose channels are cut one by one
-FIGURE_FORMATS = ["svg", "png", "csv"]
-
-
 localrules:
     identities,
     table,
@@ -18,36 +9,6 @@ localrules:
     figure3_curves,
     figure4,
     metrics,
-
-
-def analysis_folders(runs):
-    """The folders of `cvqn analyse` of these runs."""
-    return [f"{RESULTS}/analysis/{run}" for run in runs]
-
-
-def analysis_files(runs):
-    """Every file in them."""
-    return [f"{folder}/{file}" for folder in analysis_folders(runs) for file in ANALYSIS_FILES]
-
-
-def maps_image(wildcards):
-    """The image whose quantized maps a figure shows."""
-    return REPORT["figure1_image"] if wildcards.run == TOY else REPORT["figure3_image"]
-
-
-def influence_option(wildcards):
-    """Cutting every channel costs a decoding each, so only where a figure, a table or a claim needs it."""
-    return "" if wildcards.run.rpartition("-seed")[0] in INFLUENCE else "--no-influence"
-
-
-def all_measurements():
-    """Measurements of every codec and run."""
-    return [*measurements(RUNS), *baseline_measurements()]
-
-
-def crop_bitstreams():
-    """The archives from which figure 4 is cut."""
-    return [f"{RESULTS}/bitstreams/cvqn/{CROPS_RUN}.tar", *baseline_bitstreams(REPORT["figure4"]["codecs"])]
 
 
 rule analyse:
@@ -69,8 +30,8 @@ rule analyse:
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
         code=fingerprint("cvqn.evaluation.analysis"),
-        model=f"{RESULTS}/runs/{{run}}/model",
-        folder=f"{RESULTS}/analysis/{{run}}",
+        model=folder_of_input,
+        folder=folder_of_output,
         image=maps_image,
         influence=influence_option,
         device=CONFIG["evaluation"]["device"],
@@ -101,12 +62,13 @@ rule table:
         config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
-        report(
-            multiext(f"{RESULTS}/tables/{{name}}", ".csv", ".md"),
+        csv=report(
+            f"{RESULTS}/tables/{{name}}.csv",
             caption="../report/{name}.rst",
             category="Tables",
             labels={"table": "{name}"},
         ),
+        markdown=f"{RESULTS}/tables/{{name}}.md",
     log:
         f"{RESULTS}/logs/tables/{{name}}.log",
     benchmark:
@@ -118,7 +80,7 @@ rule table:
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
     shell:
         "cvqn table {wildcards.name} --config {input.config} --measurements {input.measurements}"
-        " --output {output[0]} >> {log} 2>&1"
+        " --output {output.csv} >> {log} 2>&1"
 
 
 rule equation7:
@@ -128,12 +90,13 @@ rule equation7:
         analysis_files(RUNS),
         config=ancient(CONFIG_FILE),
     output:
-        report(
-            multiext(f"{RESULTS}/tables/equation7", ".csv", ".md"),
+        csv=report(
+            f"{RESULTS}/tables/equation7.csv",
             caption="../report/equation7.rst",
             category="Tables",
             labels={"table": "equation7"},
         ),
+        markdown=f"{RESULTS}/tables/equation7.md",
     log:
         f"{RESULTS}/logs/tables/equation7.log",
     benchmark:
@@ -143,7 +106,7 @@ rule equation7:
         code=fingerprint("cvqn.report.entropy", "cvqn.report.readable"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output[0]} >> {log} 2>&1"
+        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
 
 
 rule figure1:
@@ -154,12 +117,13 @@ rule figure1:
         config=ancient(CONFIG_FILE),
         images=EVALUATION,
     output:
-        report(
-            multiext(f"{RESULTS}/figures/figure1", ".svg", ".png", ".csv"),
+        svg=report(
+            f"{RESULTS}/figures/figure1.svg",
             caption="../report/figure1.rst",
             category="Figures",
             labels={"figure": "1"},
         ),
+        other=multiext(f"{RESULTS}/figures/figure1", ".png", ".csv"),
     log:
         f"{RESULTS}/logs/figures/figure1.log",
     benchmark:
@@ -170,7 +134,7 @@ rule figure1:
         folder=analysis_folders([TOY]),
     shell:
         "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
-        " --output {output[0]} >> {log} 2>&1"
+        " --output {output.svg} >> {log} 2>&1"
 
 
 rule figure3_maps:
@@ -180,12 +144,13 @@ rule figure3_maps:
         analysis_files([CROPS_RUN]),
         config=ancient(CONFIG_FILE),
     output:
-        report(
-            multiext(f"{RESULTS}/figures/figure3-maps", ".svg", ".png", ".csv"),
+        svg=report(
+            f"{RESULTS}/figures/figure3-maps.svg",
             caption="../report/figure3-maps.rst",
             category="Figures",
             labels={"figure": "3, left"},
         ),
+        other=multiext(f"{RESULTS}/figures/figure3-maps", ".png", ".csv"),
     log:
         f"{RESULTS}/logs/figures/figure3-maps.log",
     benchmark:
@@ -195,7 +160,7 @@ rule figure3_maps:
         code=fingerprint("cvqn.report.figures.maps"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
-        "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output[0]} >> {log} 2>&1"
+        "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure3_curves:
@@ -205,12 +170,13 @@ rule figure3_curves:
         config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
-        report(
-            multiext(f"{RESULTS}/figures/figure3-curves", ".svg", ".png", ".csv"),
+        svg=report(
+            f"{RESULTS}/figures/figure3-curves.svg",
             caption="../report/figure3-curves.rst",
             category="Figures",
             labels={"figure": "3, right"},
         ),
+        other=multiext(f"{RESULTS}/figures/figure3-curves", ".png", ".csv"),
     log:
         f"{RESULTS}/logs/figures/figure3-curves.log",
     benchmark:
@@ -220,7 +186,7 @@ rule figure3_curves:
         code=fingerprint("cvqn.report.figures.curves"),
     shell:
         "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
-        " --output {output[0]} >> {log} 2>&1"
+        " --output {output.svg} >> {log} 2>&1"
 
 
 rule crops:
@@ -245,8 +211,8 @@ rule crops:
     params:
         settings=settings_of("report", "seeds"),
         code=fingerprint("cvqn.evaluation.crops"),
-        model=f"{RESULTS}/runs/{CROPS_RUN}/model",
-        folder=f"{RESULTS}/crops",
+        model=folder_of_input,
+        folder=folder_of_output,
     shell:
         "cvqn crops --config {input.config} --measurements {input.measurements} --bitstreams {input.bitstreams}"
         " --model {params.model} --images {input.images} --threads {threads} --output {params.folder} >> {log} 2>&1"
@@ -259,12 +225,13 @@ rule figure4:
         crops=f"{RESULTS}/crops/crops.csv",
         config=ancient(CONFIG_FILE),
     output:
-        report(
-            multiext(f"{RESULTS}/figures/figure4", ".svg", ".png", ".csv"),
+        svg=report(
+            f"{RESULTS}/figures/figure4.svg",
             caption="../report/figure4.rst",
             category="Figures",
             labels={"figure": "4"},
         ),
+        other=multiext(f"{RESULTS}/figures/figure4", ".png", ".csv"),
     log:
         f"{RESULTS}/logs/figures/figure4.log",
     benchmark:
@@ -272,9 +239,9 @@ rule figure4:
     params:
         settings=settings_of("scale"),
         code=fingerprint("cvqn.report.figures.crops"),
-        folder=f"{RESULTS}/crops",
+        folder=lambda wildcards, input: os.path.dirname(input.crops),
     shell:
-        "cvqn figure crops --config {input.config} --crops {params.folder} --output {output[0]} >> {log} 2>&1"
+        "cvqn figure crops --config {input.config} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule metrics:

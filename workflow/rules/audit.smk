@@ -27,7 +27,7 @@ rule audit:
         code=fingerprint("cvqn.report.audit.audit"),
         analysis=analysis_folders(RUNS),
         runs=[f"{RESULTS}/runs/{run}" for run in RUNS],
-        folder=RESULTS,
+        folder=folder_of_output,
     shell:
         "cvqn audit --config {input.config} --measurements {input.measurements} --analysis {params.analysis}"
         " --runs {params.runs} --identities {input.identities} --output {params.folder} >> {log} 2>&1"

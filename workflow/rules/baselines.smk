@@ -7,7 +7,8 @@ rule encode_baseline:
     input:
         images=EVALUATION,
     output:
-        multiext(f"{RESULTS}/bitstreams/{{codec}}/{{quality}}", ".tar", ".csv"),
+        archive=f"{RESULTS}/bitstreams/{{codec}}/{{quality}}.tar",
+        timings=f"{RESULTS}/bitstreams/{{codec}}/{{quality}}.csv",
     log:
         f"{RESULTS}/logs/encode/{{codec}}-{{quality}}.log",
     benchmark:
@@ -19,7 +20,7 @@ rule encode_baseline:
         code=lambda wildcards: fingerprint("cvqn.evaluation.encode", codec_module(wildcards.codec)),
     shell:
         "cvqn encode --codec {wildcards.codec} --quality {wildcards.quality} --images {input.images}"
-        " --output {output[0]} >> {log} 2>&1"
+        " --output {output.archive} >> {log} 2>&1"
 
 
 rule measure_baseline:
@@ -30,7 +31,8 @@ rule measure_baseline:
         bitstreams=lambda wildcards: baseline_bitstreams([wildcards.codec]),
         timings=lambda wildcards: [path.removesuffix("tar") + "csv" for path in baseline_bitstreams([wildcards.codec])],
     output:
-        multiext(f"{RESULTS}/measurements/{{codec}}", ".csv", ".json"),
+        table=f"{RESULTS}/measurements/{{codec}}.csv",
+        record=f"{RESULTS}/measurements/{{codec}}.json",
     log:
         f"{RESULTS}/logs/measure/{{codec}}.log",
     benchmark:
@@ -42,4 +44,4 @@ rule measure_baseline:
         code=lambda wildcards: fingerprint("cvqn.evaluation.measure", codec_module(wildcards.codec)),
     shell:
         "cvqn measure --codec {wildcards.codec} --images {input.images} --bitstreams {input.bitstreams}"
-        " --output {output[0]} >> {log} 2>&1"
+        " --output {output.table} >> {log} 2>&1"

@@ -29,6 +29,13 @@ CODECS = {name: codec["qualities"] for name, codec in CONFIG["codecs"].items() i
 EVALUATION = f"data/sets/{CONFIG['data']['evaluation']}/index.json"
 PACK = f"data/packs/{'+'.join(CONFIG['data']['train'])}.npy"
 RESOURCES = CONFIG["resources"]
+ANALYSIS_FILES = ["channels.csv", "groups.csv", "maps.npz", "importance.json"]
+FIRST_SEED = CONFIG["seeds"][0]
+REPORT = CONFIG["report"]
+TOY = f"{REPORT['toy']}-seed{FIRST_SEED}"
+CROPS_RUN = f"{REPORT['figure4']['experiment']}-seed{FIRST_SEED}"
+INFLUENCE = {REPORT["toy"], *REPORT["table1"]}  # experiments whose channels are cut one by one
+FIGURE_FORMATS = ["svg", "png", "csv"]
 
 
 wildcard_constraints:
@@ -86,3 +93,53 @@ def baseline_measurements():
 def codec_module(codec):
     """The module of a conventional codec."""
     return baselines.module_of(codec)
+
+
+def folder_of_input(wildcards, input):
+    """The folder of a rule's first input."""
+    return os.path.dirname(input[0])
+
+
+def folder_of_output(wildcards, output):
+    """The folder of a rule's first output."""
+    return os.path.dirname(output[0])
+
+
+def checkpoint_folder(wildcards):
+    """The model folder of `<run>` or `<run>-best`."""
+    return f"{RESULTS}/runs/{wildcards.run}/{'best' if wildcards.suffix else 'model'}"
+
+
+def checkpoint_files(wildcards):
+    """The two files in it."""
+    return multiext(f"{checkpoint_folder(wildcards)}/model", ".json", ".safetensors")
+
+
+def analysis_folders(runs):
+    """The folders of `cvqn analyse` of these runs."""
+    return [f"{RESULTS}/analysis/{run}" for run in runs]
+
+
+def analysis_files(runs):
+    """Every file in them."""
+    return [f"{folder}/{file}" for folder in analysis_folders(runs) for file in ANALYSIS_FILES]
+
+
+def maps_image(wildcards):
+    """The image whose quantized maps a figure shows."""
+    return REPORT["figure1_image"] if wildcards.run == TOY else REPORT["figure3_image"]
+
+
+def influence_option(wildcards):
+    """Cutting every channel costs a decoding each, so only where a figure, a table or a claim needs it."""
+    return "" if wildcards.run.rpartition("-seed")[0] in INFLUENCE else "--no-influence"
+
+
+def all_measurements():
+    """Measurements of every codec and run."""
+    return [*measurements(RUNS), *baseline_measurements()]
+
+
+def crop_bitstreams():
+    """The archives from which figure 4 is cut."""
+    return [f"{RESULTS}/bitstreams/cvqn/{CROPS_RUN}.tar", *baseline_bitstreams(REPORT["figure4"]["codecs"])]

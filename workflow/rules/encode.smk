@@ -1,16 +1,6 @@
 """Evaluation images into CVQN's files, and these decoded again and measured."""
 
 
-def checkpoint_folder(wildcards):
-    """The model folder of `<run>` or `<run>-best`."""
-    return f"{RESULTS}/runs/{wildcards.run}/{'best' if wildcards.suffix else 'model'}"
-
-
-def checkpoint_files(wildcards):
-    """The two files in it."""
-    return multiext(f"{checkpoint_folder(wildcards)}/model", ".json", ".safetensors")
-
-
 rule encode:
     message:
         "compress {CONFIG[data][evaluation]} with {wildcards.run}{wildcards.suffix}"
@@ -18,7 +8,8 @@ rule encode:
         checkpoint_files,
         images=EVALUATION,
     output:
-        multiext(f"{RESULTS}/bitstreams/cvqn/{{run}}{{suffix}}", ".tar", ".csv"),
+        archive=f"{RESULTS}/bitstreams/cvqn/{{run}}{{suffix}}.tar",
+        timings=f"{RESULTS}/bitstreams/cvqn/{{run}}{{suffix}}.csv",
     log:
         f"{RESULTS}/logs/encode/{{run}}{{suffix}}.log",
     benchmark:
@@ -36,7 +27,7 @@ rule encode:
         device=CONFIG["evaluation"]["device"],
     shell:
         "cvqn encode --codec cvqn --model {params.model} --device {params.device} --threads {threads}"
-        " --images {input.images} --output {output[0]} >> {log} 2>&1"
+        " --images {input.images} --output {output.archive} >> {log} 2>&1"
 
 
 rule measure:
@@ -48,7 +39,8 @@ rule measure:
         bitstreams=f"{RESULTS}/bitstreams/cvqn/{{run}}{{suffix}}.tar",
         timings=f"{RESULTS}/bitstreams/cvqn/{{run}}{{suffix}}.csv",
     output:
-        multiext(f"{RESULTS}/measurements/cvqn/{{run}}{{suffix}}", ".csv", ".json"),
+        table=f"{RESULTS}/measurements/cvqn/{{run}}{{suffix}}.csv",
+        record=f"{RESULTS}/measurements/cvqn/{{run}}{{suffix}}.json",
     log:
         f"{RESULTS}/logs/measure/{{run}}{{suffix}}.log",
     benchmark:
@@ -66,4 +58,4 @@ rule measure:
         device=CONFIG["evaluation"]["device"],
     shell:
         "cvqn measure --codec cvqn --model {params.model} --device {params.device} --threads {threads}"
-        " --images {input.images} --bitstreams {input.bitstreams} --output {output[0]} >> {log} 2>&1"
+        " --images {input.images} --bitstreams {input.bitstreams} --output {output.table} >> {log} 2>&1"

@@ -31,7 +31,7 @@ rule train:
     params:
         settings=run_settings,
         code=fingerprint("cvqn.training.loop"),
-        folder=lambda wildcards: f"{RESULTS}/runs/{wildcards.run}",
+        folder=lambda wildcards, output: os.path.dirname(output.log),
     shell:
         "cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
         " --output {params.folder} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log} 2>&1"
