@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from cvqn.data.index import read_index
@@ -60,7 +61,7 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
         writer.writerows({"codec": codec.name, **row} for row in rows)
 
 
-def _measure_file(codec: Codec, picture, data: bytes, encode_s: float) -> dict[str, object]:
+def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: float) -> dict[str, object]:
     start = time.perf_counter()
     decoded = codec.decode(data)
     seconds = time.perf_counter() - start
