@@ -9,7 +9,7 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/audit.smk"
 
 
-TABLES = ["table1", "table2", "rate-distortion", "bd-rate", "equation7"]
+TABLES = ["table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7"]
 FIGURES = ["figure1", "figure3-maps", "figure3-curves", "figure4"]
 # Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
 RESULT_FILES = [
@@ -38,6 +38,8 @@ rule extras:
         bitstreams(EXTRA_RUNS),
         measurements(EXTRA_RUNS),
         analysis_files(EXTRA_RUNS),
+        expand(f"{RESULTS}/tables/extras.{{format}}", format=["csv", "md"]),
+        expand(f"{RESULTS}/figures/figure-bits.{{format}}", format=FIGURE_FORMATS),
 
 
 onsuccess:

@@ -3,7 +3,9 @@
 localrules:
     identities,
     table,
+    table_extras,
     equation7,
+    figure_bits,
     figure1,
     figure3_maps,
     figure3_curves,
@@ -74,7 +76,7 @@ rule table:
     benchmark:
         f"{RESULTS}/benchmarks/tables/{{name}}.tsv"
     wildcard_constraints:
-        name="table1|table2|rate-distortion|bd-rate",
+        name="table1|table2|runs|rate-distortion|bd-rate",
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
@@ -107,6 +109,58 @@ rule equation7:
         folders=analysis_folders(RUNS),
     shell:
         "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
+
+
+rule table_extras:
+    message:
+        "table extras: the ablations beyond the paper"
+    input:
+        config=ancient(CONFIG_FILE),
+        measurements=[*all_measurements(), *measurements(EXTRA_RUNS)],
+    output:
+        csv=report(
+            f"{RESULTS}/tables/extras.csv",
+            caption="../report/extras.rst",
+            category="Tables",
+            labels={"table": "extras"},
+        ),
+        markdown=f"{RESULTS}/tables/extras.md",
+    log:
+        f"{RESULTS}/logs/tables/extras.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables/extras.tsv"
+    params:
+        settings=settings_of("scale", "seeds", "report", "extras"),
+        code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
+    shell:
+        "cvqn table extras --config {input.config} --measurements {input.measurements}"
+        " --output {output.csv} >> {log} 2>&1"
+
+
+rule figure_bits:
+    message:
+        "bits spent on each channel beside its influence"
+    input:
+        analysis_files([CROPS_RUN]),
+        config=ancient(CONFIG_FILE),
+    output:
+        svg=report(
+            f"{RESULTS}/figures/figure-bits.svg",
+            caption="../report/figure-bits.rst",
+            category="Figures",
+            labels={"figure": "bits"},
+        ),
+        other=multiext(f"{RESULTS}/figures/figure-bits", ".png", ".csv"),
+    log:
+        f"{RESULTS}/logs/figures/figure-bits.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/figure-bits.tsv"
+    params:
+        settings=settings_of("scale"),
+        code=fingerprint("cvqn.report.figures.bits"),
+        folder=analysis_folders([CROPS_RUN]),
+    shell:
+        "cvqn figure bits --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure1:
