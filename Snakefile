@@ -6,6 +6,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/curves.smk"
 include: "workflow/rules/audit.smk"
 
 
@@ -21,6 +22,7 @@ RESULT_FILES = [
     *analysis_files(RUNS),
     *expand(f"{RESULTS}/tables/{{table}}.{{format}}", table=TABLES, format=["csv", "md"]),
     *expand(f"{RESULTS}/figures/{{figure}}.{{format}}", figure=FIGURES, format=FIGURE_FORMATS),
+    *curve_files(),
     f"{RESULTS}/metrics.json",
     f"{RESULTS}/audit.html",
 ]

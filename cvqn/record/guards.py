@@ -35,7 +35,8 @@ def require_finished(scale: str) -> None:
     """
     require_idle()
     files = ("--profile", "workflow/profiles/local", "--configfile", f"workflow/scales/{scale}.yaml")
-    plan = snakemake("all", *files, "--cores", "1", "--dry-run", "--quiet", "rules")
+    targets = ["all", "extras"] if Path(f"results/{scale}/tables/extras.csv").exists() else ["all"]
+    plan = snakemake(*targets, *files, "--cores", "1", "--dry-run", "--quiet", "rules")
     if "Nothing to be done" in plan:
         return
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))

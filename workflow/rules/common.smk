@@ -135,6 +135,11 @@ def influence_option(wildcards):
     return "" if wildcards.run.rpartition("-seed")[0] in INFLUENCE else "--no-influence"
 
 
+def curve_files():
+    """One table a measured rate-distortion curve."""
+    return expand(f"{RESULTS}/curves/{{curve}}.csv", curve=["cvqn", *CODECS])
+
+
 def all_measurements():
     """Measurements of every codec and run."""
     return [*measurements(RUNS), *baseline_measurements()]

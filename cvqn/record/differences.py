@@ -1,0 +1,58 @@
+"""Where two tables or two JSON files differ by more than a tolerance. Columns of seconds (`_s`) never count."""
+
+import csv
+import json
+import math
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+
+def table_difference(before: Path, after: Path, tolerance: float, exact: Collection[str] = ()) -> str:
+    """The first cell of two CSVs that differs, in words; nothing when they agree.
+
+    Args:
+        tolerance: of numbers, relative above 1 and absolute below.
+        exact: columns in which numbers must be equal.
+    """
+    first, second = _rows(before), _rows(after)
+    if len(first) != len(second) or (first and list(first[0]) != list(second[0])):
+        return f"{len(first)} rows of {', '.join(first[0])} became {len(second)} of {', '.join(second[0])}"
+    for number, (row, other) in enumerate(zip(first, second, strict=True), start=2):
+        for column, value in row.items():
+            close = value == other[column] or (column not in exact and _close(value, other[column], tolerance))
+            if not close and not column.endswith("_s"):
+                return f"line {number}, {column}: {value} became {other[column]}"
+    return ""
+
+
+def json_difference(before: Path, after: Path, tolerance: float) -> str:
+    """The first number or verdict of two JSON files that differs, in words; other texts do not count."""
+    first, second = (dict(_leaves(json.loads(path.read_text(encoding="utf-8")))) for path in (before, after))
+    for key in dict.fromkeys([*first, *second]):
+        value, other = first.get(key), second.get(key)
+        if value != other and not _close(value, other, tolerance):
+            return f"{key}: {value} became {other}"
+    return ""
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _close(first: object, second: object, tolerance: float) -> bool:
+    try:
+        return math.isclose(float(first), float(second), rel_tol=tolerance, abs_tol=tolerance)
+    except (TypeError, ValueError):
+        return False
+
+
+def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _leaves(part, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for position, part in enumerate(value):
+            yield from _leaves(part, f"{key}[{position}]")
+    elif not isinstance(value, str) or key.endswith("verdict"):
+        yield key, value

@@ -1,0 +1,25 @@
+"""One table a rate-distortion curve, which is what `dvc plots diff` lays over another commit's."""
+
+
+localrules:
+    curves,
+
+
+rule curves:
+    message:
+        "rate-distortion curves of scale {SCALE}, one a file"
+    input:
+        config=ancient(CONFIG_FILE),
+        measurements=all_measurements(),
+    output:
+        curve_files(),
+    log:
+        f"{RESULTS}/logs/curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/curves.tsv"
+    params:
+        settings=settings_of("report"),
+        code=fingerprint("cvqn.report.figures.curves", "cvqn.report.output"),
+        folder=folder_of_output,
+    shell:
+        "cvqn curves --config {input.config} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"
