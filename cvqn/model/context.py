@@ -69,8 +69,8 @@ class ContextModel(nn.Module):
         """Logits `[B, Q, C_g, h, w]` (natural log, unnormalised) of quantized values `[B, C_g, h, w]`."""
         if self.detach_input:
             values = values.detach()
-        x1 = F.relu(self.first(values.unsqueeze(1)))
-        x2 = x1 + self.residual2(F.relu(self.residual1(x1)))
+        x1 = F.relu(self.first(values.unsqueeze(1)), inplace=True)
+        x2 = x1 + self.residual2(F.relu(self.residual1(x1), inplace=True))
         logits = self.last(x2).float()
         if self.relu_logits:
             logits = F.relu(logits)

@@ -45,13 +45,15 @@ def _blur(planes: Tensor) -> Tensor:
     return F.conv2d(F.conv2d(planes, window.mT, groups=count), window, groups=count)
 
 
-def _terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean SSIM and mean contrast-structure term of each of P planes, `[P]`, at one scale, of `[1, P, h, w]`."""
-    mean_x, mean_y, square, product = _blur(torch.cat([x, y, x * x + y * y, x * y]))
+def _similarity(x: Tensor, y: Tensor, *, luminance: bool) -> Tensor:
+    """Mean contrast and structure of each of P planes at one scale, `[P]`, of `[1, P, h, w]`; SSIM with luminance."""
+    mean_x, square, product = _blur(torch.cat([x, x * x + y * y, x * y]))
+    mean_y = _blur(y)[0]
     means, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    contrast = (2 * (product - means) + K2**2) / (square - squares + K2**2)
-    luminance = (2 * means + K1**2) / (squares + K1**2)
-    return (luminance * contrast).mean(dim=(1, 2)), contrast.mean(dim=(1, 2))
+    similarity = (2 * (product - means) + K2**2) / (square - squares + K2**2)
+    if luminance:
+        similarity = similarity * (2 * means + K1**2) / (squares + K1**2)
+    return similarity.mean(dim=(1, 2))
 
 
 @torch.autocast("cuda", enabled=False)
@@ -66,10 +68,9 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     x, y = _side_by_side(x), _side_by_side(y)
     product = torch.ones(images * channels, device=x.device)
     for scale, weight in enumerate(weights):
-        full, contrast = _terms(x, y)
-        term = full if scale == scales - 1 else contrast
-        product = product * term.clamp(min=FLOOR) ** weight
-        if scale < scales - 1:
+        last = scale == scales - 1
+        product = product * _similarity(x, y, luminance=last).clamp(min=FLOOR) ** weight
+        if not last:
             padding = [side % 2 for side in x.shape[-2:]]
             x, y = F.avg_pool2d(x, 2, padding=padding), F.avg_pool2d(y, 2, padding=padding)
     return product.reshape(images, channels).mean(dim=1)

@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
         self.attention = ChannelAttention(channels, reduction)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.attention(self.conv2(F.relu(self.conv1(x))))
+        return x + self.attention(self.conv2(F.relu(self.conv1(x), inplace=True)))
 
 
 class ResidualGroup(nn.Sequential):
