@@ -43,7 +43,7 @@ def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
     )
     for axes in grid.flat[len(runs) :]:
         axes.set_visible(False)
-    for axes, run in zip(grid.flat, runs, strict=False):
+    for position, (axes, run) in enumerate(zip(grid.flat, runs, strict=False)):
         own = table[table["run"] == run]
         for group, part in own.groupby("group"):
             colour, marker = GROUPS[(group - 1) % len(GROUPS)], MARKERS[(group - 1) % len(MARKERS)]
@@ -52,10 +52,11 @@ def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
                 part["bits"], part["ms_ssim_loss_db"], marker, color=colour, markersize=3.6, label=f"q = {levels}"
             )
         correlation = own["bits"].corr(own["ms_ssim_loss_db"], method="spearman")
-        axes.set_title(f"{run}, rank correlation {correlation:.2f}" if pd.notna(correlation) else run, fontsize=7)
+        axes.set_title(f"{run}: ρ = {correlation:.2f}" if pd.notna(correlation) else run, fontsize=7)
+        axes.tick_params(labelbottom=position + columns >= len(runs))
         axes.legend(loc="upper left", borderpad=0.1, handletextpad=0.1, labelspacing=0.2)
         axes.grid()
-    figure.supxlabel("bits an image", fontsize=7.5, y=0.17 / (1.75 * rows + 0.3))
+    figure.supxlabel("bits an image (ρ: rank correlation of bits and loss)", fontsize=7.5, y=0.17 / (1.75 * rows + 0.3))
     figure.supylabel("MS-SSIM loss, dB", fontsize=7.5, x=0.005)
     note_scale(figure, scale)
     save(figure, output)
