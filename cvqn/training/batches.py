@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from cvqn.data.pack import Pack
 
@@ -27,15 +28,58 @@ def fixed_crops(pack: Pack, seed: int, count: int, patch: int) -> np.ndarray:
     return _random_crops(generator, pack, generator.integers(len(pack), size=count), patch)
 
 
-def load(pack: Pack, crops: np.ndarray, patch: int, device: str) -> Tensor:
-    """Crops as images `[B, 3, patch, patch]`, float32 in [0, 1]; they travel to the device as uint8."""
-    pixels = torch.from_numpy(pack.crops(crops[:, :3], patch))
-    mirrored = torch.from_numpy(crops[:, 3] == 1)
-    if device != "cpu":
-        pixels = pixels.pin_memory().to(device, non_blocking=True)
-        mirrored = mirrored.pin_memory().to(device, non_blocking=True)
-    images = pixels.permute(0, 3, 1, 2).float().div_(255)
-    return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+class Source:
+    """Crops of a pack as tensors on a device.
+
+    On a GPU the whole pack lies in its memory where it takes at most half of what is free, and crops are cut there;
+    otherwise they are cut on the host and travel as uint8. Either way nothing waits for the device.
+    """
+
+    def __init__(self, pack: Pack, device: str):
+        self.pack, self.device = pack, device
+        self.resident = device == "cuda" and pack.pixels.nbytes <= torch.cuda.mem_get_info()[0] // 2
+        if self.resident:
+            self.pixels = _upload(pack.pixels, device)
+            self.table = torch.from_numpy(np.column_stack([pack.offsets, pack.sizes])).to(device)
+
+    def load(self, crops: np.ndarray, patch: int) -> Tensor:
+        """Images `[B, 3, patch, patch]`, float32 in [0, 1], of crops `[B, 4]`: image, top, left, mirrored."""
+        specs = _send(torch.from_numpy(crops), self.device)
+        if self.resident:
+            squares = cut(self.pixels, self.table, specs, patch)
+        else:
+            squares = _send(torch.from_numpy(self.pack.crops(crops[:, :3], patch)), self.device)
+            squares = torch.where(specs[:, 3, None, None, None] == 1, squares.flip(2), squares)
+        return squares.permute(0, 3, 1, 2).float().div_(255)
+
+
+def cut(pixels: Tensor, table: Tensor, crops: Tensor, patch: int) -> Tensor:
+    """What `Pack.crops` cuts, mirrored where asked for, uint8 `[B, patch, patch, 3]`, all tensors on one device.
+
+    Args:
+        pixels: every image's pixels, uint8, one dimension.
+        table: offset, height and width of each image, int64 `[N, 3]`.
+        crops: image, top, left and mirrored of each crop, int64 `[B, 4]`.
+    """
+    image, top, left, mirrored = crops[:, :, None].unbind(1)
+    offset, height, width = table[image].unbind(2)
+    along = torch.arange(patch, device=pixels.device)
+    rows = torch.minimum(top + along, height - 1)
+    columns = torch.minimum(left + torch.where(mirrored == 1, patch - 1 - along, along), width - 1)
+    first = offset[:, None] + 3 * (rows * width)[:, :, None] + 3 * columns[:, None, :]
+    return pixels[first[..., None] + torch.arange(3, device=pixels.device)]
+
+
+def _upload(pixels: np.ndarray, device: str, chunk: int = 1 << 26) -> Tensor:
+    """A memory-mapped array on the device, read once from front to back."""
+    target = torch.empty(len(pixels), dtype=torch.uint8, device=device)
+    for start in tqdm(range(0, len(pixels), chunk), desc="pack to device", unit="chunk", disable=None):
+        target[start : start + chunk] = torch.from_numpy(pixels[start : start + chunk].copy())
+    return target
+
+
+def _send(tensor: Tensor, device: str) -> Tensor:
+    return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor
 
 
 def _random_crops(generator: np.random.Generator, pack: Pack, images: np.ndarray, patch: int) -> np.ndarray:

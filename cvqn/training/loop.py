@@ -20,7 +20,7 @@ from cvqn.model.importance import reconstruction_errors
 from cvqn.model.ms_ssim import ms_ssim
 from cvqn.model.network import preserve_variance
 from cvqn.model.store import save_model
-from cvqn.training.batches import crops_of_step, fixed_crops, load
+from cvqn.training.batches import Source, crops_of_step, fixed_crops
 from cvqn.training.checkpoint import Diverged, Paused, ResumeFolder
 from cvqn.training.log import Log, write_csv
 from cvqn.training.monitor import monitor
@@ -78,6 +78,7 @@ def train(
     model.encoder.to(memory_format=torch.channels_last)
     model.decoder.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, training)
+    source = Source(pack, device)
     run_model = torch.compile(model) if training["compile"] else model
 
     best: dict = {"ms_ssim": -1.0, "step": 0, "model": None}
@@ -107,7 +108,7 @@ def train(
             epoch = step / epoch_steps
             set_learning_rates(optimizer, learning_rate_factor(training, epoch))
             crops = crops_of_step(pack, seed, step, training["batch"], training["patch"])
-            images = load(pack, crops, training["patch"], device)
+            images = source.load(crops, training["patch"])
             forward, terms = training_step(run_model, optimizer, images, training)
 
             done = step + 1
@@ -129,7 +130,7 @@ def train(
                 bar.set_postfix(bpp=f"{row['bpp']:.3f}", ms_ssim=f"{row['ms_ssim']:.4f}", refresh=False)
             bar.update()
             if learned_order and epoch_ends and order_is_due(training, finished_epochs):
-                update_order(model, pack, seed, training, device)
+                update_order(model, source, seed, training)
             if epoch_ends and monitor_is_due(training, finished_epochs):
                 with autocast(training):
                     measured = monitor(model, evaluation, device)
@@ -250,19 +251,19 @@ def monitor_is_due(training: dict, epochs: int) -> bool:
 
 
 @torch.no_grad()
-def update_order(model: CVQN, pack: Pack, seed: int, training: dict, device: str) -> None:
+def update_order(model: CVQN, source: Source, seed: int, training: dict) -> None:
     """Sort the channels by ascending importance: SE's running mean, or equation (6) on the fixed crops."""
     if model.importance is not None:
         importance = model.importance.importance
     else:
         model.eval()
         settings = training["importance"]
-        crops = fixed_crops(pack, seed, settings["images"], settings["patch"])
-        total = torch.zeros(len(model.controller.order), device=device)
+        crops = fixed_crops(source.pack, seed, settings["images"], settings["patch"])
+        total = torch.zeros(len(model.controller.order), device=source.device)
         with autocast(training):
             for start in range(0, len(crops), training["batch"]):
                 some = crops[start : start + training["batch"]]
-                images = load(pack, some, settings["patch"], device)
+                images = source.load(some, settings["patch"])
                 distance = lambda x, y: 1 - ms_ssim(x.float().clamp(0, 1), y)  # noqa: E731
                 total += len(some) * reconstruction_errors(model.analyse(images), images, model.reconstruct, distance)
         importance = total / len(crops)
@@ -284,7 +285,8 @@ def finish(
     """Write the last model, the best one (the last where nothing was monitored), log and history; drop the state."""
     resume.check_claim()
     model.to("cpu", torch.float32).eval()
-    calibration = load(pack, fixed_crops(pack, seed, CALIBRATION_CROPS, training["patch"]), training["patch"], "cpu")
+    crops = fixed_crops(pack, seed, CALIBRATION_CROPS, training["patch"])
+    calibration = Source(pack, "cpu").load(crops, training["patch"])
     last = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     checkpoints = {
         "model": ({**about, "checkpoint": "last", "step": about["steps"]}, last),

@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from cvqn.data.pack import Pack
-from cvqn.training.batches import crops_of_step, fixed_crops, load
+from cvqn.training.batches import Source, crops_of_step, cut, fixed_crops
 
 
 def pack(sizes=((40, 50), (64, 33), (48, 48))):
@@ -46,11 +47,22 @@ def test_crops_lie_inside_and_reach_both_ends():
 def test_load_cuts_mirrors_and_scales():
     images, pictures = pack()
     crops = np.array([[0, 3, 5, 0], [1, 2, 1, 1]])
-    loaded = load(images, crops, 32, "cpu")
+    loaded = Source(images, "cpu").load(crops, 32)
     assert loaded.dtype == torch.float32
     plain, mirrored = pictures[0][3:35, 5:37], pictures[1][2:34, 1:33][:, ::-1]
     for image, expected in zip(loaded, (plain, mirrored), strict=True):
         np.testing.assert_allclose(image.permute(1, 2, 0), expected / 255, atol=1e-7)
+
+
+@pytest.mark.parametrize("patch", [16, 40, 70])
+def test_cutting_on_the_device_gives_the_same_squares(patch):
+    images, _ = pack()
+    crops = np.concatenate([crops_of_step(images, 0, step, 8, patch) for step in range(3)])
+    table = torch.from_numpy(np.column_stack([images.offsets, images.sizes]))
+    squares = cut(torch.from_numpy(images.pixels), table, torch.from_numpy(crops), patch)
+    torch.testing.assert_close(
+        squares.permute(0, 3, 1, 2).float() / 255, Source(images, "cpu").load(crops, patch), rtol=0, atol=1e-7
+    )
 
 
 def test_fixed_crops_do_not_move():
