@@ -120,12 +120,11 @@ def _largest_activations(context: ContextModel, means: Tensor, calibration: Iter
 
 
 def _smallest_scale(weight: np.ndarray, bias: np.ndarray, input_scale: np.ndarray | float) -> np.ndarray:
-    """The output scale, `[outputs]`, from which on shift 0 is possible, with room for rounding; 1 if all is zero."""
+    """The output scale, `[outputs]`, from which on shift 0 is possible, with room for rounding."""
     input_size = 1 if np.ndim(input_scale) == 0 else ACTIVATION
     scaled = np.abs(weight) * np.reshape(input_scale, (-1, 1))
     sums = scaled.sum(axis=(0, 1)) * input_size + np.abs(bias)
-    smallest = np.maximum(2 * sums / EXACT, 2 * scaled.max(axis=(0, 1)) / LARGEST_WEIGHT)
-    return np.where(smallest > 0, smallest, 1)
+    return np.maximum(2 * sums / EXACT, 2 * scaled.max(axis=(0, 1)) / LARGEST_WEIGHT)
 
 
 def _integer_layer(
@@ -137,7 +136,8 @@ def _integer_layer(
     limits: tuple[int, int],
 ) -> IntegerLayer:
     """Weight and bias in units of the scales, times 2^shift, rounded; the shift is the largest with exact sums."""
-    weight, bias = weight * input_scale[:, None] / output_scale, bias / output_scale
+    unit = np.where(output_scale > 0, output_scale, 1)  # a scale is 0 where the output can only be 0
+    weight, bias = weight * input_scale[:, None] / unit, bias / unit
     shift = np.full(bias.shape, -1)
     for larger in range(LARGEST_SHIFT + 1):
         candidate = _rounded(weight, bias, np.full(bias.shape, larger))
