@@ -10,7 +10,17 @@ import pytest
 
 from cvqn.config import ROOT
 
-PARTS = ("Snakefile", "params.yaml", "workflow", "cvqn", "baselines", "data/manifests", "pyproject.toml", "slurm")
+PARTS = (
+    "Snakefile",
+    "params.yaml",
+    "workflow",
+    "cvqn",
+    "baselines",
+    "data/manifests",
+    "pyproject.toml",
+    "constraints.txt",
+    "slurm",
+)
 
 
 class Project:
