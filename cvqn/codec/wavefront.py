@@ -69,7 +69,7 @@ def decode_symbols(
                 group.stream[span] = decoder.decode(rows)
                 group.network.write(span, group.stream[span])
                 spent += _bits(group.stream[span], rows).sum()
-        if 0.99 * spent > 8 * len(payload) + 64:  # the coder rounds a probability by less than 1 %
+        if 0.99 * spent > 8 * len(payload) + 64:  # a symbol's cost in the coder is this within 1 %
             raise CorruptError("the payload ends before the last symbol")
     if not decoder.maybe_exhausted():
         raise CorruptError("the payload goes on after the last symbol")
