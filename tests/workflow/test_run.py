@@ -102,3 +102,19 @@ def test_an_interrupted_training_goes_on(finished_copy):
     finished_copy.snakemake("all")
     assert (folder / "model/model.safetensors").read_bytes() == before
     assert json.loads((folder / "provenance.json").read_text())["resumed_from"] >= 1
+
+
+def test_report_and_every_result_are_there(finished):
+    results = finished.folder / "results" / "tiny"
+    assert (results / "report.html").stat().st_size > 100_000
+    for name in ("metrics.json", "audit.html", "figures/figure1.png", "figures/figure3-curves.svg", "tables/table1.md"):
+        assert (results / name).stat().st_size > 100, name
+    assert all(math.isfinite(value) for value in json.loads((results / "metrics.json").read_text()).values())
+
+
+def test_a_colour_redraws_only(finished_copy):
+    finished_copy.replace("cvqn/report/style.py", '"#d55e00"', '"#d55e01"')
+    planned = finished_copy.planned("all")
+    planned.pop("all")
+    assert planned
+    assert set(planned) <= {"figure1", "figure3_maps", "figure3_curves", "figure4"}
