@@ -61,6 +61,8 @@ rule table:
     message:
         "table {wildcards.name}"
     input:
+        CLAIMS,
+        PUBLISHED,
         config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
@@ -221,6 +223,7 @@ rule figure3_curves:
     message:
         "figure 3, right: rate-distortion curves"
     input:
+        PUBLISHED,
         config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:

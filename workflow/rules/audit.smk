@@ -9,6 +9,9 @@ rule audit:
     message:
         "judge every claim of the paper at scale {SCALE}"
     input:
+        CLAIMS,
+        PUBLISHED,
+        "cvqn/report/audit/audit.html.j2",
         analysis_files(RUNS),
         config=ancient(CONFIG_FILE),
         measurements=all_measurements(),

@@ -36,6 +36,8 @@ TOY = f"{REPORT['toy']}-seed{FIRST_SEED}"
 CROPS_RUN = f"{REPORT['figure4']['experiment']}-seed{FIRST_SEED}"
 INFLUENCE = {REPORT["toy"], *REPORT["table1"]}  # experiments whose channels are cut one by one
 FIGURE_FORMATS = ["svg", "png", "csv"]
+CLAIMS = "cvqn/report/paper.yaml"
+PUBLISHED = [f"baselines/published/{name}" for name in sorted(os.listdir("baselines/published")) if name.endswith(".csv")]
 
 
 wildcard_constraints:
