@@ -135,7 +135,7 @@ def bd_rates(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
         for name, curve in published.curves().items():
             comparison = compare(_published_points(curve), test, resamplings)
             plotted = bd_rate(_published_points(curve), cvqn) if name in paper and name != "figure3-cvqn" else None
-            file = str(published.FOLDER / f"{name}.csv")
+            file = f"baselines/published/{name}.csv"
             rows.append(
                 {"anchor": name, "kind": "published", **_bd(comparison), "paper_percent": plotted, "file": file}
             )
