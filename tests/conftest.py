@@ -7,6 +7,8 @@ import torch
 
 from cvqn import config
 
+pytest_plugins = ["tests.projects"]
+
 
 @pytest.fixture(scope="session")
 def tiny() -> dict:

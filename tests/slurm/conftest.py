@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import FOLDER
-from tests.workflow.conftest import project, sources  # noqa: F401
 
 NAMES = {"CVQN_SLURM_ACCOUNT": "ci", "CVQN_SLURM_PARTITION": "low", "CVQN_SLURM_GPU_PARTITION": "gpu"}
 
