@@ -5,6 +5,8 @@ import numpy as np
 from cvqn.codec.integer_model import HOLLOW, SOLID, IntegerLayer, IntegerModel
 from cvqn.codec.schedule import REACH, Schedule
 
+TILE = 512  # positions whose inputs are gathered at a time, so that they stay in the processor's cache
+
 
 class Network:
     """Evaluates a context model along a schedule and keeps the activations that later positions can see.
@@ -27,15 +29,15 @@ class Network:
         self._history = schedule.longest(REACH)
         self._rows = 1 + self._history + max(self._history, longest)
         self._layers = [_Layer(layer, dtype) for layer in model.layers]
-        self._one_hot_of = np.eye(model.levels, dtype=dtype)
+        self._levels = np.arange(model.levels)
         self._one_hot = np.zeros((self._rows, model.levels), dtype)
         self._x1, self._y, self._x2 = (np.zeros((self._rows, model.width), dtype) for _ in range(3))
-        self._gathered = np.empty(longest * SOLID * max(model.width, model.levels), dtype)
+        self._gathered = np.empty(min(longest, TILE) * SOLID * max(model.width, model.levels), dtype)
         self._logits = np.empty((model.levels, longest), dtype).T  # level by level, as `frequencies` likes it
 
     def write(self, span: slice, symbols: np.ndarray) -> None:
         """Make the symbols `[n]` of these positions visible to later ones."""
-        self._one_hot_of.take(symbols, axis=0, out=self._one_hot[self._rows_of(span)], mode="clip")
+        np.equal(symbols[:, None], self._levels, out=self._one_hot[self._rows_of(span)])
 
     def logits(self, span: slice) -> np.ndarray:
         """Logits `[n, Q]` of these positions, whole steps, in 1/256 bit; valid until the next call.
@@ -45,13 +47,19 @@ class Network:
         """
         here = self._rows_of(span)
         seen = self._schedule.seen(span) - self._shift
-        x1, y, x2, logits = self._x1[here], self._y[here], self._x2[here], self._logits[: len(seen)]
+        results = self._x1[here], self._y[here], self._x2[here], self._logits[: len(seen)]
+        for start in range(0, len(seen), TILE):
+            tile = slice(start, start + TILE)
+            self._evaluate(seen[tile], *(result[tile] for result in results))
+        return results[-1]
+
+    def _evaluate(self, seen: np.ndarray, x1: np.ndarray, y: np.ndarray, x2: np.ndarray, logits: np.ndarray) -> None:
+        """The four layers at positions whose taps see these rows, `[n, 14]`."""
         first, residual1, residual2, last = self._layers
         first.apply(self._gather(self._one_hot, seen[:, :HOLLOW]), x1)
         residual1.apply(self._gather(self._x1, seen), y)
         residual2.apply(self._gather(self._y, seen), x2, add=x1)
         last.apply(self._gather(self._x2, seen), logits)
-        return logits
 
     def _rows_of(self, span: slice) -> slice:
         """Where these positions are; slides the arrays back if they would not fit."""

@@ -12,7 +12,7 @@ from cvqn.codec.probabilities import TOTAL, frequencies
 from cvqn.codec.rangecoder import Coder
 from cvqn.codec.schedule import Schedule
 
-CHUNK = 1024  # positions of the largest group that are evaluated at a time where all symbols are known
+CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency
 
 
