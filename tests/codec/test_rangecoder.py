@@ -122,6 +122,6 @@ sys.modules["constriction"] = None
 from cvqn.codec import rangecoder
 from tests.codec.test_wavefront import MEDIUM, test_golden_files
 assert rangecoder.DEFAULT is rangecoder.PYTHON and list(rangecoder.CODERS) == ["python"]
-test_golden_files("medium", *MEDIUM)
+test_golden_files("medium", MEDIUM)
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
