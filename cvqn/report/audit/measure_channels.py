@@ -18,7 +18,7 @@ FLOOR_DB = 1e-3  # a smaller loss counts as this much
 LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
 
 
-def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Measured:
     """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
     run = evidence.analysed(experiment)[0]
     comparisons = []
@@ -36,7 +36,7 @@ def influence_ratio(evidence: Evidence, claim_expected: object, experiment: str)
     return Measured(tuple(comparisons), _files(evidence, run), note)
 
 
-def influence_agreement(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Measured:
     """Rank correlation of the channels' losses on each image with the mean of the others, its tenth percentile."""
     run = evidence.analysed(experiment)[0]
     comparisons, lowest = [], []
@@ -61,7 +61,7 @@ def agreement(losses: np.ndarray) -> np.ndarray:
     return np.array([spearmanr(own, other).statistic for own, other in zip(losses.T, others.T, strict=True)])
 
 
-def group_content(evidence: Evidence, claim_expected: object, experiment: str) -> Measured:
+def group_content(evidence: Evidence, expected: object, experiment: str) -> Measured:
     """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
     runs = evidence.analysed(experiment)
     comparisons = []
@@ -81,7 +81,7 @@ def group_content(evidence: Evidence, claim_expected: object, experiment: str) -
     return Measured(tuple(comparisons), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
 
 
-def entropy_below_bound(evidence: Evidence, claim_expected: object) -> Measured:
+def entropy_below_bound(evidence: Evidence, expected: object) -> Measured:
     """The smallest distance, over all groups of all runs, from the entropy of a group's symbols to log2 q."""
     if evidence.groups.empty:
         raise NotMeasured("no run was analysed")
@@ -96,7 +96,7 @@ def entropy_below_bound(evidence: Evidence, claim_expected: object) -> Measured:
     return Measured((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
 
 
-def diversity(evidence: Evidence, claim_expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
+def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
     """How many more distinct values the groups of each experiment use than the one group of the baseline."""
     measured = [
         name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])

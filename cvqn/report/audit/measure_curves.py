@@ -17,7 +17,7 @@ RATES = np.arange(10, 61) / 100
 FIGURE4_IMAGES = ("kodim01", "kodim21")
 
 
-def above_codec(evidence: Evidence, claim_expected: object, codec: str) -> Measured:
+def above_codec(evidence: Evidence, expected: object, codec: str) -> Measured:
     """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec, images resampled alike."""
     own = _own_points(evidence)
     rows = evidence.measurements[evidence.measurements.codec == codec]
@@ -38,7 +38,7 @@ def above_codec(evidence: Evidence, claim_expected: object, codec: str) -> Measu
     return _share_above(evidence, gains, rates, own_curve, codec, tuple(rows["file"].unique()))
 
 
-def above_published(evidence: Evidence, claim_expected: object, curve: str) -> Measured:
+def above_published(evidence: Evidence, expected: object, curve: str) -> Measured:
     """The same for a published curve: a mean over the same images, so only our seeds make the difference uncertain."""
     own = _own_points(evidence)
     theirs = published.curves()[curve]
@@ -50,7 +50,7 @@ def above_published(evidence: Evidence, claim_expected: object, curve: str) -> M
     )
 
 
-def crops_order(evidence: Evidence, claim_expected: object) -> Measured:
+def crops_order(evidence: Evidence, expected: object) -> Measured:
     """On kodim01 and kodim21: MS-SSIM (dB) of CVQN's file above each codec's, read at CVQN's rate for that image."""
     settings = evidence.config["report"]["figure4"]
     runs = evidence.experiment(settings["experiment"])

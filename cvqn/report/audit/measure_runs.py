@@ -15,7 +15,7 @@ UNITS = {"bpp": "bpp", "ms_ssim": "", "ms_ssim_db": "dB", "psnr_db": "dB"}
 NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db": "PSNR"}
 
 
-def mean(evidence: Evidence, claim_expected: object, experiment: str, metric: str, paper_runs: int) -> Measured:
+def mean(evidence: Evidence, expected: object, experiment: str, metric: str, paper_runs: int) -> Measured:
     """A mean over images and seeds against the paper's, which is over the same images and `paper_runs` seeds.
 
     Only seeds make the difference uncertain: ours and, taken to vary alike, the paper's.
@@ -32,7 +32,7 @@ def mean(evidence: Evidence, claim_expected: object, experiment: str, metric: st
     )
 
 
-def bpp_change(evidence: Evidence, claim_expected: object, experiment: str, baseline: str, paper_runs: int) -> Measured:
+def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: str, paper_runs: int) -> Measured:
     """The change in BPP against the baseline, percent; uncertain by the seeds of both sides, ours and the paper's."""
     runs, base = evidence.experiment(experiment), evidence.experiment(baseline)
     same_images(runs, base)
@@ -44,9 +44,7 @@ def bpp_change(evidence: Evidence, claim_expected: object, experiment: str, base
     return Measured((Comparison(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
 
 
-def orders(
-    evidence: Evidence, claim_expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]
-) -> Measured:
+def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Measured:
     """For each pair the first's advantage over the second: more quality, or fewer bits (percent saved)."""
     comparisons, files, checkpoints = [], [], set()
     for first, second in pairs:
@@ -66,7 +64,7 @@ def orders(
     return Measured(tuple(comparisons), tuple(dict.fromkeys(files)), f"checkpoint: {', '.join(sorted(checkpoints))}")
 
 
-def odd_levels(evidence: Evidence, claim_expected: object, odd: str, even: Sequence[str]) -> Measured:
+def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Measured:
     """MS-SSIM (dB) of one odd number of levels above the line, over log bpp, through its even neighbours."""
     runs = [evidence.experiment(name) for name in (odd, *even)]
     weights = image_weights(len(same_images(*runs)), evidence.resamplings)
@@ -85,7 +83,7 @@ def odd_levels(evidence: Evidence, claim_expected: object, odd: str, even: Seque
     return Measured((comparison,), tuple(file for one in runs for file in one.files))
 
 
-def best_measured(evidence: Evidence, claim_expected: object) -> Measured:
+def best_measured(evidence: Evidence, expected: object) -> Measured:
     """Whether every run of the tables was measured at its best checkpoint too: 1 or 0."""
     report = evidence.config["report"]
     runs = [evidence.experiment(name) for name in dict.fromkeys([*report["table1"], *report["table2"]])]

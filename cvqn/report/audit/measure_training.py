@@ -11,7 +11,7 @@ from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
 
 
-def training_memory(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
+def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Measured:
     """By how much the peak memory of the training device is higher with `other`, percent."""
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
@@ -21,7 +21,7 @@ def training_memory(evidence: Evidence, claim_expected: object, experiment: str,
     return Measured((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
 
 
-def training_stability(evidence: Evidence, claim_expected: object, experiment: str, other: str) -> Measured:
+def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Measured:
     """By how much the loss of `other` jumps more from one logged step to the next, percent of its level."""
     paths = [evidence.log(name) for name in (experiment, other)]
     jumps = [loss_jumps(path) for path in paths]
