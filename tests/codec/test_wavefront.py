@@ -1,4 +1,7 @@
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,23 @@ def test_one_payload_for_all_types_threads_chunks_and_coders():
             assert encode_symbols(models, symbols, chunk=10**9) == payload
             decoded = decode_symbols(models, shapes(symbols), payload)
             assert all((a == b).all() for a, b in zip(decoded, symbols, strict=True))
+
+
+@pytest.mark.parametrize("processor", ["Prescott", "Sandybridge", "Haswell"])
+def test_one_payload_with_the_kernels_of_other_processors(processor):
+    """OpenBLAS and NumPy as on processors without AVX-512, AVX2, or AVX."""
+    program = """
+import hashlib
+from cvqn.codec.wavefront import encode_symbols
+from tests.codec.models import case
+from tests.codec.test_wavefront import LARGE
+print(hashlib.sha256(encode_symbols(*case(*LARGE, width=24))).hexdigest())
+"""
+    features = "X86_V3 X86_V4" if processor == "Prescott" else ""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": processor, "NPY_DISABLE_CPU_FEATURES": features}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.stdout.strip() == LARGE_SHA256, done.stderr
 
 
 @pytest.mark.parametrize(("name", "size"), [("small", SMALL), ("medium", MEDIUM)])
