@@ -59,10 +59,11 @@ class GMMQuantizer(nn.Module):
             symbols = log_joint.argmax(dim=-1)
         else:
             symbols = ((latent.unsqueeze(-1) - self.means) ** 2 / self.variances).argmin(dim=-1)
-        soft = (torch.softmax(log_joint, dim=-1) * self.means).sum(dim=-1)
-        hard = self.means[symbols]
         nll = -torch.logsumexp(log_joint, dim=-1)
-        return Quantized(soft + (hard - soft).detach(), symbols, nll)
+        responsibilities = torch.exp(log_joint + nll.unsqueeze(-1))
+        soft = (responsibilities * self.means).sum(dim=-1)
+        hard = self.means.detach()[symbols]
+        return Quantized(hard + (soft - soft.detach()), symbols, nll)
 
     @torch.no_grad()
     def is_monotone(self, latent: Tensor) -> bool:
