@@ -88,7 +88,7 @@ from tests.codec.models import case
 from tests.codec.test_wavefront import LARGE
 print(hashlib.sha256(encode_symbols(*case(*LARGE, width=24))).hexdigest())
 """
-    features = "X86_V3 X86_V4" if processor == "Prescott" else ""
+    features = "X86_V3 X86_V4 AVX512_ICL" if processor == "Prescott" else ""
     environment = {**os.environ, "OPENBLAS_CORETYPE": processor, "NPY_DISABLE_CPU_FEATURES": features}
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
