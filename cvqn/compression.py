@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cvqn.codec import container
+from cvqn.codec.rangecoder import DEFAULT
 from cvqn.codec.wavefront import decode_symbols, encode_symbols
 from cvqn.images import pad_to_multiple
 from cvqn.model.network import STRIDE
@@ -77,7 +78,7 @@ class CvqnCodec:
         return decompress(self.stored, data)
 
     def versions(self) -> dict[str, str]:
-        return {name: version(name) for name in ("cvqn", "torch", "numpy")}
+        return {name: version(name) for name in ("cvqn", "torch", "numpy")} | {"range coder": DEFAULT.name}
 
     def settings(self) -> dict[str, object]:
         return {"model_id": self.stored.model_id.hex(), **self.stored.about}
