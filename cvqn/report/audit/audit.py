@@ -127,7 +127,7 @@ def _by_place(claims: list[dict]) -> dict[str, list[dict]]:
 
 def describe(measured: dict) -> str:
     """One measured value in words: estimate, interval, unit."""
-    value = "unbounded" if measured["value"] is None else f"{measured['value']:.5g}"
+    value = "undefined" if measured["value"] is None else f"{measured['value']:.5g}"
     unit = f" {measured['unit']}" if measured["unit"] else ""
     if measured["spread"] == "exact":
         return f"{value}{unit}"
