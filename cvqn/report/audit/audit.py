@@ -132,7 +132,7 @@ def describe(measured: dict) -> str:
     if measured["spread"] == "exact":
         return f"{value}{unit}"
     if measured["resolution"] is None:
-        return f"{value}{unit} (spread over seeds unknown)"
+        return f"{value}{unit} (one seed)"
     return f"{value}{unit} [{measured['low']:.5g}, {measured['high']:.5g}]"
 
 
