@@ -68,7 +68,7 @@ rule table:
     output:
         csv=report(
             f"{RESULTS}/tables/{{name}}.csv",
-            caption="../report/{name}.rst",
+            caption="../report/tables.rst",
             category="Tables",
             labels={"table": "{name}"},
         ),

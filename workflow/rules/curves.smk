@@ -1,4 +1,4 @@
-"""One table a rate-distortion curve, which is what `dvc plots diff` lays over another commit's."""
+"""One table a rate-distortion curve: the form in which the curves of two commits are laid over each other."""
 
 
 localrules:
