@@ -35,7 +35,7 @@ def make_optimizer(model: CVQN, training: dict) -> torch.optim.Adam:
         (model.decoder.parameters(), rates["decoder"]),
     ]
     groups = [{"params": list(parameters), "lr": rate, "initial_lr": rate} for parameters, rate in parts]
-    return torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+    return torch.optim.Adam([group for group in groups if group["params"]], betas=tuple(training["betas"]), fused=True)
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
