@@ -8,7 +8,9 @@ def project(tmp_path, monkeypatch):
     """A small project in place of this one."""
     files = {
         "cvqn/__init__.py": "",
-        "cvqn/train.py": '"""Docstring."""\nfrom cvqn.model import net\n\ndef train():\n    """Train."""\n    return net.f()\n',
+        "cvqn/train.py": (
+            '"""Docstring."""\nfrom cvqn.model import net\n\ndef train():\n    """Train."""\n    return net.f()\n'
+        ),
         "cvqn/model/__init__.py": "",
         "cvqn/model/net.py": "def f():\n    from cvqn.deep import g\n    return 1 + g()\n",
         "cvqn/deep.py": "import numpy\ndef g():\n    return 2\n",
