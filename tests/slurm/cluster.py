@@ -18,7 +18,7 @@ def shell(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def wait_for(what: str, condition: Callable, seconds: float = 240):
+def wait_for(what: str, condition: Callable, seconds: float = 600):
     """The first true value of `condition`."""
     end = time.monotonic() + seconds
     while not (value := condition()):

@@ -1,8 +1,9 @@
 """The ways in which a cluster interrupts a training. Each waits for the first save and returns what it saw.
 
-A trainer that is stopped (SIGSTOP) stands for one that hangs, or whose node is cut off.
+A trainer that is stopped (SIGSTOP) stands for one that hangs or whose node is cut off.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,39 +14,47 @@ from tests.slurm.cluster import FOLDER, STATE, Run, shell, show, wait_for
 
 def preempted(run: Run) -> dict:
     """A job of a higher partition takes the whole node for some seconds."""
-    job = run.saved_job()
+    job, trainer = run.saved_job(), run.trainer()
     whole_node = ["-p", "high", "-w", job["NodeList"], "--exclusive"]
     shell("sbatch", *whole_node, "-t", "1", "-o", "/dev/null", "--wrap", "sleep 3")
+    _wait_for_end_of(trainer)
+    seen = {"step": run.state()["step"], "log": run.log()}
     wait_for("requeued job", lambda: show(job["JobId"])["Restarts"] == "1")
-    return {"step": run.state()["step"], "log": run.log()}
+    return seen
 
 
 def overtime(run: Run) -> dict:
-    """The trainer hangs, so that SLURM has to kill it at its time limit."""
-    job = run.saved_job()
-    os.kill(run.trainer(), signal.SIGSTOP)
-    step = run.state()["step"]
+    """The trainer hangs, whatever SLURM sends, so that it is killed at its time limit."""
+    job, trainer, step = run.saved_job(), run.trainer(), run.state()["step"]
+    while os.path.exists(f"/proc/{trainer}"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(trainer, signal.SIGSTOP)
+        time.sleep(0.005)
+    seen = {"step": step, "log": run.log()}
     wait_for("time limit", lambda: show(job["JobId"])["JobState"] == "TIMEOUT")
-    return {"step": step, "log": run.log()}
+    return seen
 
 
 def paused(run: Run) -> dict:
     """The trainer hangs for a while, so that it comes near its time limit and stops itself."""
-    job = run.saved_job()
-    trainer = run.trainer()
+    job, trainer = run.saved_job(), run.trainer()
     os.kill(trainer, signal.SIGSTOP)
     time.sleep(28)
     os.kill(trainer, signal.SIGCONT)
+    _wait_for_end_of(trainer)
+    seen = {"step": run.state()["step"], "log": run.log()}
     wait_for("end of the job", lambda: show(job["JobId"])["JobState"] != "RUNNING")
-    return {"step": run.state()["step"], "log": run.log(), "state": show(job["JobId"])["JobState"]}
+    return seen | {"state": show(job["JobId"])["JobState"]}
 
 
 def cancelled(run: Run) -> dict:
     """Somebody cancels the job."""
-    job = run.saved_job()
+    job, trainer = run.saved_job(), run.trainer()
     shell("scancel", job["JobId"])
+    _wait_for_end_of(trainer)
+    seen = {"step": run.state()["step"], "log": run.log()}
     wait_for("cancelled job", lambda: show(job["JobId"])["JobState"] == "CANCELLED")
-    return {"step": run.state()["step"], "log": run.log()}
+    return seen
 
 
 def lost(run: Run) -> dict:
@@ -61,12 +70,16 @@ def lost(run: Run) -> dict:
     os.kill(second, signal.SIGSTOP)
     before = run.state()["step"]
     os.kill(first, signal.SIGCONT)
-    wait_for("end of the first trainer", lambda: not os.path.exists(f"/proc/{first}"))
+    _wait_for_end_of(first)
     after = run.state()["step"]
     os.kill(second, signal.SIGCONT)
     node = show(job["JobId"])["NodeList"]
     subprocess.run([FOLDER / "up.sh"], check=True)
     return {"step": step, "nodes": {job["NodeList"], node}, "steps around the first trainer's end": (before, after)}
+
+
+def _wait_for_end_of(process: int) -> None:
+    wait_for(f"end of process {process}", lambda: not os.path.exists(f"/proc/{process}"))
 
 
 ALL = {interruption.__name__: interruption for interruption in (preempted, overtime, paused, cancelled, lost)}

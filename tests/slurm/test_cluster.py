@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.projects import Project
 from tests.slurm import interruptions
 from tests.slurm.cluster import FOLDER, Run, shell
 from tests.slurm.conftest import NAMES
-from tests.workflow.conftest import Project
 
 pytestmark = pytest.mark.slurm
 
@@ -45,19 +45,19 @@ def bitstreams(project: Project) -> dict[str, bytes]:
 def story(sources, tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("cluster") / "project")
     shutil.copytree(sources, project.folder, symlinks=True)
-    targets = ["all", *map(model_of, interruptions.ALL), model_of("diverging")]
+    long = [model_of(experiment) for experiment in (*interruptions.ALL, "diverging")]
     log = project.folder / "snakemake.log"
-    with open(log, "w") as file:
-        process = subprocess.Popen(
-            ["snakemake", "--profile", "slurm", "--nocolor", *QUICK, *targets, *CONFIGURATION],
-            cwd=project.folder, env=project.environment | NAMES, stdout=file, stderr=file,
-        )  # fmt: skip
-        with ThreadPoolExecutor(len(interruptions.ALL)) as pool:
-            futures = {
-                name: pool.submit(interrupt, Run(project.folder, name)) for name, interrupt in interruptions.ALL.items()
-            }
-        seen = {name: future.result() for name, future in futures.items()}
-        process.wait(300)
+    targets = ["all", *long, "--prioritize", *long]
+    command = ["snakemake", *targets, "--profile", "slurm", "--nocolor", *QUICK, *CONFIGURATION]
+    environment = project.environment | NAMES
+    with open(log, "w") as file, ThreadPoolExecutor(len(interruptions.ALL)) as pool:
+        process = subprocess.Popen(command, cwd=project.folder, env=environment, stdout=file, stderr=file)
+        try:
+            futures = {name: pool.submit(do, Run(project.folder, name)) for name, do in interruptions.ALL.items()}
+            seen = {name: future.result() for name, future in futures.items()}
+            process.wait(600)
+        finally:
+            process.terminate()
     return Story(project, seen, log.read_text(), process.returncode)
 
 

@@ -8,7 +8,8 @@
 # SLURM is concerned. All listen on 127.0.0.1 only. Everything lies in $CVQN_SLURM_DIR (default /tmp/cvqn-slurm) except
 # the link /etc/slurm/slurm.conf: Snakemake's SLURM plugins drop SLURM_CONF from a job's environment, so that its srun
 # finds the cluster only there. $CVQN_SLURM_PORT (default 17010) is the first of five ports.
-# Ends with 0 after a job ran on every node and the accounting knows of it.
+# Started anew it ends with 0 after a job ran on every node and the accounting knows of it; of a running cluster it only
+# starts again what has died.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
@@ -134,7 +135,7 @@ start_nodes() {
     mkdir -p "$DIR/state/slurmd.$node"
     running "slurmd.$node" || slurmd -f "$SLURM_CONF" -N "$node" 9>&-
   done
-  wait_for 60 "three nodes" sh -c '[ "$(sinfo -h -N -p low -t idle,mixed,allocated -o %N | sort -u | wc -l)" = 3 ]'
+  wait_for 60 "three nodes" sh -c '[ -z "$(sinfo -h -N -t down,drain,unknown,no_respond -o %N)" ]'
 }
 
 prove() {
@@ -145,10 +146,12 @@ prove() {
   wait_for 30 "job $job in the accounting" sh -c "sacct -nX -j $job -o State | grep -q COMPLETED"
 }
 
+was_up=
+if running slurmctld; then was_up=yes; fi
 install_packages
-if ! running slurmctld; then configure; fi
+[ -n "$was_up" ] || configure
 start_munge
 start_accounting
 start_nodes
-prove
+[ -n "$was_up" ] || prove
 say "up after $SECONDS s: $NODES, $(grep -o 'proctrack/.*' "$SLURM_CONF"), logs in $DIR/log"

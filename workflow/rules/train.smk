@@ -32,6 +32,8 @@ rule train:
         settings=run_settings,
         code=fingerprint("cvqn.training.loop"),
         folder=lambda wildcards, output: os.path.dirname(output.log),
+    # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:
-        "cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
+        "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
+        " cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
         " --output {params.folder} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log} 2>&1"
