@@ -60,7 +60,8 @@ def resolve(overlays: Sequence[str | Path]) -> dict:
         for name, own in config["experiments"].items()
     }
     for key, message in _problems(config):
-        raise CvqnError(f"{_origin(sources, key)}: {'.'.join(key) or 'configuration'}: {message}")
+        path, key = _origin(sources, key)
+        raise CvqnError(f"{path}: {'.'.join(key) or 'configuration'}: {message}")
     return config
 
 
@@ -191,14 +192,14 @@ def _schema_message(error: jsonschema.ValidationError) -> tuple[list[str], str]:
     return key, f"{json.dumps(error.instance, default=str)} is not allowed; the schema asks for {rule}"
 
 
-def _origin(sources: dict[str, dict], key: list[str]) -> str:
-    """The last file that sets `key`, or sets the default that an experiment took over."""
+def _origin(sources: dict[str, dict], key: list[str]) -> tuple[str, list[str]]:
+    """The last file that sets `key`, or that sets the default which an experiment took over, and the key it sets."""
     candidates = [key] + ([key[2:]] if key[:1] == ["experiments"] and len(key) > 2 else [])
     for candidate in candidates:
         for path, source in reversed(sources.items()):
             if _sets(source, candidate):
-                return path
-    return next(iter(sources))
+                return path, candidate
+    return next(iter(sources)), key
 
 
 def _sets(source: dict, key: list[str]) -> bool:

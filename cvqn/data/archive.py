@@ -16,7 +16,17 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 
 CHUNK = 1 << 20
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+    IndexError,
+)
 Member = tuple[str, int, bool, Callable[[], IO[bytes] | None]]  # name, declared bytes, is a plain file, open
 
 
