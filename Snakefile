@@ -14,7 +14,6 @@ TABLES = ["table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7"]
 FIGURES = ["figure1", "figure3-maps", "figure3-curves", "figure4"]
 # Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
 RESULT_FILES = [
-    CONFIG_FILE,
     *models(RUNS),
     *bitstreams(RUNS),
     *baseline_bitstreams(),

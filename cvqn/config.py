@@ -78,9 +78,12 @@ def read(path: str | Path) -> dict:
 
 
 def write(config: dict, path: str | Path) -> None:
-    """Write a resolved configuration."""
+    """Write a resolved configuration; a file that holds it already is left as it is."""
+    text = yaml.safe_dump(config, sort_keys=False, width=120)
+    if Path(path).is_file() and Path(path).read_text(encoding="utf-8") == text:
+        return
     with atomic_write(path, "w") as file:
-        yaml.safe_dump(config, file, sort_keys=False, width=120)
+        file.write(text)
 
 
 def runs(config: dict, experiments: Sequence[str] | None = None) -> dict[str, dict]:

@@ -105,7 +105,7 @@ def _trace(arguments: argparse.Namespace) -> None:
 
 def _curves(arguments: argparse.Namespace) -> None:
     from cvqn import config
-    from cvqn.report.figures.curves import curves_table
+    from cvqn.report.curves import curves_table
     from cvqn.report.output import write_table
     from cvqn.report.sources import read_measurements
 

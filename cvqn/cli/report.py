@@ -136,7 +136,8 @@ def _figure(arguments: argparse.Namespace) -> None:
 
         draw_bits(read_channels(arguments.analysis), output, scale)
     elif arguments.name == CURVES:
-        from cvqn.report.figures.curves import curves_table, draw_curves
+        from cvqn.report.curves import curves_table
+        from cvqn.report.figures.curves import draw_curves
         from cvqn.report.sources import read_measurements
 
         measurements = read_measurements(arguments.measurements)

@@ -10,6 +10,7 @@ from PIL import Image
 from cvqn.cli import main
 from cvqn.data.index import describe, write_index
 from cvqn.report import style
+from cvqn.report.curves import curves_table
 from cvqn.report.figures import bits, crops, curves, influence, maps
 from cvqn.report.sources import read_channels, read_measurements
 
@@ -64,7 +65,7 @@ def test_every_figure_below_the_papers_scale_names_it(tmp_path, kept, made_maps)
     made = whole_paper(tmp_path)
     toy = read_channels([folder for folder in made.analysis if folder.name == "toy-seed1"])
     measurements = read_measurements(made.measurements)
-    table = curves.curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3"])
+    table = curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3"])
     for scale, note in (("mini", "scale mini: a demonstration, not a reproduction"), ("paper", "demonstration")):
         kept.clear()
         maps.draw_maps(made_maps, tmp_path / "a", scale)
@@ -97,7 +98,7 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
 def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
     made = whole_paper(tmp_path)
     measurements = read_measurements(made.measurements)
-    table = curves.curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3", "learned"])
+    table = curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3", "learned"])
     curves.draw_curves(table, tmp_path / "curves.svg", scale="paper", images=24, data_set="kodak")
     lines = {line.get_label(): line for line in kept[0].axes[0].get_lines()}
     published = {label: line for label, line in lines.items() if label.endswith("(published)")}

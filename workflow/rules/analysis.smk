@@ -63,7 +63,6 @@ rule table:
     input:
         CLAIMS,
         PUBLISHED,
-        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         csv=report(
@@ -83,7 +82,7 @@ rule table:
         settings=settings_of("scale", "seeds", "report", "codecs"),
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
     shell:
-        "cvqn table {wildcards.name} --config {input.config} --measurements {input.measurements}"
+        "cvqn table {wildcards.name} --config {CONFIG_FILE} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
 
 
@@ -92,7 +91,6 @@ rule equation7:
         "table equation7"
     input:
         analysis_files(RUNS),
-        config=ancient(CONFIG_FILE),
     output:
         csv=report(
             f"{RESULTS}/tables/equation7.csv",
@@ -110,14 +108,13 @@ rule equation7:
         code=fingerprint("cvqn.report.entropy", "cvqn.report.readable"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
+        "cvqn table equation7 --config {CONFIG_FILE} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
 
 
 rule table_extras:
     message:
         "table extras: the ablations beyond the paper"
     input:
-        config=ancient(CONFIG_FILE),
         measurements=[*all_measurements(), *measurements(EXTRA_RUNS)],
     output:
         csv=report(
@@ -135,7 +132,7 @@ rule table_extras:
         settings=settings_of("scale", "seeds", "report", "extras"),
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
     shell:
-        "cvqn table extras --config {input.config} --measurements {input.measurements}"
+        "cvqn table extras --config {CONFIG_FILE} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
 
 
@@ -144,7 +141,6 @@ rule figure_bits:
         "bits spent on each channel beside its influence"
     input:
         analysis_files([CROPS_RUN]),
-        config=ancient(CONFIG_FILE),
     output:
         svg=report(
             f"{RESULTS}/figures/figure-bits.svg",
@@ -162,7 +158,7 @@ rule figure_bits:
         code=fingerprint("cvqn.report.figures.bits"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
-        "cvqn figure bits --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure bits --config {CONFIG_FILE} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure1:
@@ -170,7 +166,6 @@ rule figure1:
         "figure 1: influence of the toy model's channels"
     input:
         analysis_files([TOY]),
-        config=ancient(CONFIG_FILE),
         images=EVALUATION,
     output:
         svg=report(
@@ -189,7 +184,7 @@ rule figure1:
         code=fingerprint("cvqn.report.figures.influence"),
         folder=analysis_folders([TOY]),
     shell:
-        "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
+        "cvqn figure influence --config {CONFIG_FILE} --analysis {params.folder} --images {input.images}"
         " --output {output.svg} >> {log} 2>&1"
 
 
@@ -198,7 +193,6 @@ rule figure3_maps:
         "figure 3, left: quantized maps by group"
     input:
         analysis_files([CROPS_RUN]),
-        config=ancient(CONFIG_FILE),
     output:
         svg=report(
             f"{RESULTS}/figures/figure3-maps.svg",
@@ -216,7 +210,7 @@ rule figure3_maps:
         code=fingerprint("cvqn.report.figures.maps"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
-        "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure maps --config {CONFIG_FILE} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure3_curves:
@@ -224,7 +218,6 @@ rule figure3_curves:
         "figure 3, right: rate-distortion curves"
     input:
         PUBLISHED,
-        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         svg=report(
@@ -240,9 +233,9 @@ rule figure3_curves:
         f"{RESULTS}/benchmarks/figures/figure3-curves.tsv"
     params:
         settings=settings_of("scale", "report", "data"),
-        code=fingerprint("cvqn.report.figures.curves"),
+        code=fingerprint("cvqn.report.curves", "cvqn.report.figures.curves"),
     shell:
-        "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
+        "cvqn figure rate-distortion --config {CONFIG_FILE} --measurements {input.measurements}"
         " --output {output.svg} >> {log} 2>&1"
 
 
@@ -251,7 +244,6 @@ rule crops:
         "decode the crops of figure 4"
     input:
         multiext(f"{RESULTS}/runs/{CROPS_RUN}/model/model", ".json", ".safetensors"),
-        config=ancient(CONFIG_FILE),
         images=EVALUATION,
         measurements=all_measurements(),
         bitstreams=crop_bitstreams(),
@@ -271,7 +263,7 @@ rule crops:
         model=folder_of_input,
         folder=folder_of_output,
     shell:
-        "cvqn crops --config {input.config} --measurements {input.measurements} --bitstreams {input.bitstreams}"
+        "cvqn crops --config {CONFIG_FILE} --measurements {input.measurements} --bitstreams {input.bitstreams}"
         " --model {params.model} --images {input.images} --threads {threads} --output {params.folder} >> {log} 2>&1"
 
 
@@ -280,7 +272,6 @@ rule figure4:
         "figure 4: crops beside the original"
     input:
         crops=f"{RESULTS}/crops/crops.csv",
-        config=ancient(CONFIG_FILE),
     output:
         svg=report(
             f"{RESULTS}/figures/figure4.svg",
@@ -298,7 +289,7 @@ rule figure4:
         code=fingerprint("cvqn.report.figures.crops"),
         folder=lambda wildcards, input: os.path.dirname(input.crops),
     shell:
-        "cvqn figure crops --config {input.config} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure crops --config {CONFIG_FILE} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule metrics:
@@ -306,7 +297,6 @@ rule metrics:
         "every headline number in {output}"
     input:
         analysis_files(RUNS),
-        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
         bd_rate=f"{RESULTS}/tables/bd-rate.csv",
     output:
@@ -320,5 +310,5 @@ rule metrics:
         code=fingerprint("cvqn.report.metrics", "cvqn.report.channels"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn metrics --config {input.config} --measurements {input.measurements} --bd-rate {input.bd_rate}"
+        "cvqn metrics --config {CONFIG_FILE} --measurements {input.measurements} --bd-rate {input.bd_rate}"
         " --analysis {params.folders} --output {output} >> {log} 2>&1"

@@ -23,6 +23,8 @@ except CvqnError as error:
 SCALE = CONFIG["scale"]
 RESULTS = f"results/{SCALE}"
 CONFIG_FILE = f"{RESULTS}/config.yaml"
+# Written here and by no rule: a job that depends on a rule about to run is not asked whether its own settings changed.
+configuration.write(CONFIG, CONFIG_FILE)
 RUNS = configuration.runs(CONFIG)
 EXTRA_RUNS = configuration.runs(CONFIG, CONFIG["extras"])
 CODECS = {name: codec["qualities"] for name, codec in CONFIG["codecs"].items() if codec["qualities"]}

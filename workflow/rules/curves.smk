@@ -9,7 +9,6 @@ rule curves:
     message:
         "rate-distortion curves of scale {SCALE}, one a file"
     input:
-        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         curve_files(),
@@ -19,7 +18,7 @@ rule curves:
         f"{RESULTS}/benchmarks/curves.tsv"
     params:
         settings=settings_of("report"),
-        code=fingerprint("cvqn.report.figures.curves", "cvqn.report.output"),
+        code=fingerprint("cvqn.report.curves", "cvqn.report.output"),
         folder=folder_of_output,
     shell:
-        "cvqn curves --config {input.config} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"
+        "cvqn curves --config {CONFIG_FILE} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"

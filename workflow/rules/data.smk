@@ -2,24 +2,7 @@
 
 
 localrules:
-    config,
     fetch,
-
-
-rule config:
-    message:
-        "resolve the configuration of scale {SCALE}"
-    output:
-        CONFIG_FILE,
-    log:
-        f"{RESULTS}/logs/config.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/config.tsv"
-    params:
-        overlays=OVERLAYS,
-        content=json.dumps(CONFIG, sort_keys=True),
-    shell:
-        "cvqn config {params.overlays} --output {output} >> {log} 2>&1"
 
 
 rule fetch:

@@ -1,14 +1,11 @@
 """Figure 3, right: rate-distortion curves of CVQN, of the codecs measured here, and of published ones."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from baselines import published
-from cvqn.errors import CvqnError
-from cvqn.evaluation.rate_distortion import Curve, curve, points
 from cvqn.report.output import write_table
 from cvqn.report.style import PAGE, codec_style, lighter, new_figure, note_scale, save
 
@@ -22,37 +19,6 @@ MEASURED_TOO = {  # published curve: the codec whose colour it borrows, lightene
     "figure3-webp": "webp",
     "figure3-bpg-444": "bpg-444",
 }
-
-
-def curves_table(measurements: pd.DataFrame, rate_curve: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
-    """Every point drawn: curve, kind (measured or published), bpp, ms_ssim, ms_ssim_db, setting.
-
-    CVQN's points are means over the seeds of the last checkpoint.
-
-    Raises:
-        CvqnError: no rate point of CVQN was measured.
-    """
-    own = measurements[measurements["experiment"].isin(rate_curve) & (measurements["checkpoint"] == "last")]
-    if own.empty:
-        raise CvqnError("no run of report.rate_curve was measured; there is no curve to draw")
-    frames = [_measured("cvqn", curve(points(own, by="experiment")))]
-    for codec, rows in measurements[measurements["codec"] != "cvqn"].groupby("codec", sort=False):
-        frames.append(_measured(codec, curve(points(rows))))
-    for group in groups:
-        for name, known in published.curves(group).items():
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "curve": name,
-                        "kind": "published",
-                        "bpp": known.bpp,
-                        "ms_ssim": known.ms_ssim,
-                        "ms_ssim_db": known.ms_ssim_db,
-                        "setting": "",
-                    }
-                )
-            )
-    return pd.concat(frames, ignore_index=True)
 
 
 def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: int, data_set: str) -> None:
@@ -82,19 +48,6 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
     note_scale(figure, scale)
     save(figure, output)
     write_table(table, Path(output).with_suffix(".csv"))
-
-
-def _measured(name: str, means: Curve) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "curve": name,
-            "kind": "measured",
-            "bpp": means.bpp,
-            "ms_ssim": means.ms_ssim,
-            "ms_ssim_db": means.ms_ssim_db,
-            "setting": means.settings,
-        }
-    )
 
 
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
