@@ -63,6 +63,7 @@ rule table:
     input:
         CLAIMS,
         PUBLISHED,
+        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         csv=report(
@@ -82,7 +83,7 @@ rule table:
         settings=settings_of("scale", "seeds", "report", "codecs"),
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
     shell:
-        "cvqn table {wildcards.name} --config {CONFIG_FILE} --measurements {input.measurements}"
+        "cvqn table {wildcards.name} --config {input.config} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
 
 
@@ -91,6 +92,7 @@ rule equation7:
         "table equation7"
     input:
         analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
     output:
         csv=report(
             f"{RESULTS}/tables/equation7.csv",
@@ -108,13 +110,14 @@ rule equation7:
         code=fingerprint("cvqn.report.entropy", "cvqn.report.readable"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn table equation7 --config {CONFIG_FILE} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
+        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
 
 
 rule table_extras:
     message:
         "table extras: the ablations beyond the paper"
     input:
+        config=ancient(CONFIG_FILE),
         measurements=[*all_measurements(), *measurements(EXTRA_RUNS)],
     output:
         csv=report(
@@ -132,7 +135,7 @@ rule table_extras:
         settings=settings_of("scale", "seeds", "report", "extras"),
         code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
     shell:
-        "cvqn table extras --config {CONFIG_FILE} --measurements {input.measurements}"
+        "cvqn table extras --config {input.config} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
 
 
@@ -141,6 +144,7 @@ rule figure_bits:
         "bits spent on each channel beside its influence"
     input:
         analysis_files([CROPS_RUN]),
+        config=ancient(CONFIG_FILE),
     output:
         svg=report(
             f"{RESULTS}/figures/figure-bits.svg",
@@ -158,7 +162,7 @@ rule figure_bits:
         code=fingerprint("cvqn.report.figures.bits"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
-        "cvqn figure bits --config {CONFIG_FILE} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure bits --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure1:
@@ -166,6 +170,7 @@ rule figure1:
         "figure 1: influence of the toy model's channels"
     input:
         analysis_files([TOY]),
+        config=ancient(CONFIG_FILE),
         images=EVALUATION,
     output:
         svg=report(
@@ -184,7 +189,7 @@ rule figure1:
         code=fingerprint("cvqn.report.figures.influence"),
         folder=analysis_folders([TOY]),
     shell:
-        "cvqn figure influence --config {CONFIG_FILE} --analysis {params.folder} --images {input.images}"
+        "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
         " --output {output.svg} >> {log} 2>&1"
 
 
@@ -193,6 +198,7 @@ rule figure3_maps:
         "figure 3, left: quantized maps by group"
     input:
         analysis_files([CROPS_RUN]),
+        config=ancient(CONFIG_FILE),
     output:
         svg=report(
             f"{RESULTS}/figures/figure3-maps.svg",
@@ -210,7 +216,7 @@ rule figure3_maps:
         code=fingerprint("cvqn.report.figures.maps"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
-        "cvqn figure maps --config {CONFIG_FILE} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule figure3_curves:
@@ -218,6 +224,7 @@ rule figure3_curves:
         "figure 3, right: rate-distortion curves"
     input:
         PUBLISHED,
+        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         svg=report(
@@ -235,7 +242,7 @@ rule figure3_curves:
         settings=settings_of("scale", "report", "data"),
         code=fingerprint("cvqn.report.curves", "cvqn.report.figures.curves"),
     shell:
-        "cvqn figure rate-distortion --config {CONFIG_FILE} --measurements {input.measurements}"
+        "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
         " --output {output.svg} >> {log} 2>&1"
 
 
@@ -244,6 +251,7 @@ rule crops:
         "decode the crops of figure 4"
     input:
         multiext(f"{RESULTS}/runs/{CROPS_RUN}/model/model", ".json", ".safetensors"),
+        config=ancient(CONFIG_FILE),
         images=EVALUATION,
         measurements=all_measurements(),
         bitstreams=crop_bitstreams(),
@@ -263,7 +271,7 @@ rule crops:
         model=folder_of_input,
         folder=folder_of_output,
     shell:
-        "cvqn crops --config {CONFIG_FILE} --measurements {input.measurements} --bitstreams {input.bitstreams}"
+        "cvqn crops --config {input.config} --measurements {input.measurements} --bitstreams {input.bitstreams}"
         " --model {params.model} --images {input.images} --threads {threads} --output {params.folder} >> {log} 2>&1"
 
 
@@ -271,6 +279,7 @@ rule figure4:
     message:
         "figure 4: crops beside the original"
     input:
+        config=ancient(CONFIG_FILE),
         crops=f"{RESULTS}/crops/crops.csv",
     output:
         svg=report(
@@ -289,7 +298,7 @@ rule figure4:
         code=fingerprint("cvqn.report.figures.crops"),
         folder=lambda wildcards, input: os.path.dirname(input.crops),
     shell:
-        "cvqn figure crops --config {CONFIG_FILE} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
+        "cvqn figure crops --config {input.config} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
 
 
 rule metrics:
@@ -297,6 +306,7 @@ rule metrics:
         "every headline number in {output}"
     input:
         analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
         bd_rate=f"{RESULTS}/tables/bd-rate.csv",
     output:
@@ -310,5 +320,5 @@ rule metrics:
         code=fingerprint("cvqn.report.metrics", "cvqn.report.channels"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn metrics --config {CONFIG_FILE} --measurements {input.measurements} --bd-rate {input.bd_rate}"
+        "cvqn metrics --config {input.config} --measurements {input.measurements} --bd-rate {input.bd_rate}"
         " --analysis {params.folders} --output {output} >> {log} 2>&1"

@@ -13,6 +13,7 @@ rule audit:
         PUBLISHED,
         "cvqn/report/audit/audit.html.j2",
         analysis_files(RUNS),
+        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
         identities=f"{RESULTS}/analysis/identities.json",
         runs=[f"{RESULTS}/runs/{run}/{file}" for run in RUNS for file in ("provenance.json", "log.csv")],
@@ -31,5 +32,5 @@ rule audit:
         runs=[f"{RESULTS}/runs/{run}" for run in RUNS],
         folder=folder_of_output,
     shell:
-        "cvqn audit --config {CONFIG_FILE} --measurements {input.measurements} --analysis {params.analysis}"
+        "cvqn audit --config {input.config} --measurements {input.measurements} --analysis {params.analysis}"
         " --runs {params.runs} --identities {input.identities} --output {params.folder} >> {log} 2>&1"

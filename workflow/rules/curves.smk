@@ -9,6 +9,7 @@ rule curves:
     message:
         "rate-distortion curves of scale {SCALE}, one a file"
     input:
+        config=ancient(CONFIG_FILE),
         measurements=all_measurements(),
     output:
         curve_files(),
@@ -21,4 +22,4 @@ rule curves:
         code=fingerprint("cvqn.report.curves", "cvqn.report.output"),
         folder=folder_of_output,
     shell:
-        "cvqn curves --config {CONFIG_FILE} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"
+        "cvqn curves --config {input.config} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"

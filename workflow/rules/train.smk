@@ -8,6 +8,7 @@ rule train:
     message:
         "train {wildcards.run}"
     input:
+        config=ancient(CONFIG_FILE),
         pack=ancient(PACK),  # its index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
         evaluation=EVALUATION,
@@ -34,5 +35,5 @@ rule train:
     # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
-        " cvqn train --config {CONFIG_FILE} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
+        " cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
         " --output {params.folder} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log} 2>&1"
