@@ -21,7 +21,7 @@ def dvc(*arguments: str) -> str:
     """What a DVC command prints.
 
     Raises:
-        CvqnError: it failed; the message is what DVC names as its errors.
+        CvqnError: it failed; the message is what DVC says from its first error on.
     """
     return _run([sys.executable, "-m", "dvc", *arguments], "dvc")
 
@@ -41,8 +41,9 @@ def _run(command: Sequence[str], name: str) -> str:
     except OSError as error:
         raise CvqnError(f"{name}: cannot be run ({error.strerror}); install it") from error
     if run.returncode:
-        said = [line for line in (run.stdout + run.stderr).splitlines() if line.strip()]
-        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR")] or said[-1:]
+        said = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]
+        first = next((number for number, line in enumerate(said) if line.startswith("ERROR")), len(said) - 1)
+        reason = " ".join(said[first:]).removeprefix("ERROR: ") or f"exit code {run.returncode}"
         arguments = shlex.join(command[command.index(name) + 1 :])
-        raise CvqnError(f"{name} {arguments}: {'; '.join(errors) or f'exit code {run.returncode}'}")
+        raise CvqnError(f"{name} {arguments}: {reason}")
     return run.stdout + (run.stderr if name == "snakemake" else "")

@@ -14,14 +14,14 @@ def table_difference(before: Path, after: Path, tolerance: float, exact: Collect
         tolerance: of numbers, relative above 1 and absolute below.
         exact: columns in which numbers must be equal.
     """
-    first, second = _rows(before), _rows(after)
-    if len(first) != len(second) or (first and list(first[0]) != list(second[0])):
-        return f"{len(first)} rows of {', '.join(first[0])} became {len(second)} of {', '.join(second[0])}"
+    (columns, first), (others, second) = _table(before), _table(after)
+    if columns != others or len(first) != len(second):
+        return f"{len(first)} rows of {', '.join(columns)} became {len(second)} of {', '.join(others)}"
     for number, (row, other) in enumerate(zip(first, second, strict=True), start=2):
-        for column, value in row.items():
-            close = value == other[column] or (column not in exact and _close(value, other[column], tolerance))
+        for column, value, now in zip(columns, row, other, strict=True):
+            close = value == now or (column not in exact and _close(value, now, tolerance))
             if not close and not column.endswith("_s"):
-                return f"line {number}, {column}: {value} became {other[column]}"
+                return f"line {number}, {column}: {value} became {now}"
     return ""
 
 
@@ -35,9 +35,10 @@ def json_difference(before: Path, after: Path, tolerance: float) -> str:
     return ""
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.reader(file))
+    return rows[0], rows[1:]
 
 
 def _close(first: object, second: object, tolerance: float) -> bool:

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cvqn import config
+from cvqn.data.manifest import read_manifest
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, sha256_file
 from cvqn.record import crate, guards
@@ -30,6 +31,7 @@ from cvqn.record.stage import LOCK, Stage, read_stage
 
 FORMAT = 1
 RESULTS = Path("results")
+MANIFESTS = Path("data/manifests")
 
 
 def record(scale: str) -> list[str]:
@@ -75,7 +77,9 @@ def restore(scale: str) -> int:
     with _alone():
         guards.require_idle()
         stage.require_remote()
+        _require_nothing_else(stage, recorded)
         dvc("pull", stage.name)
+        stage.require_sound_cache()
         require_recorded(recorded)
         write_jobs(jobs, set(_with_folders(recorded["files"])))
     return len(recorded["files"])
@@ -111,9 +115,16 @@ def require_recorded(recorded: dict) -> None:
             raise CvqnError(f"{path}: missing; get it with: cvqn restore {recorded['scale']}")
         if sha256_file(path) != expected:
             raise CvqnError(
-                f"{path}: not the recorded file (its SHA-256 differs); delete it, its copy in .dvc/cache and, if it "
-                "comes again, in the remote"
+                f"{path}: not the recorded file, its SHA-256 differs; get that with git checkout or cvqn restore"
             )
+
+
+def _require_nothing_else(stage: Stage, recorded: dict) -> None:
+    """Raises CvqnError where DVC would have to overwrite or delete a file that is not of the record."""
+    for output in (Path(path) for path, cached in stage.outputs if cached):
+        for path in (path.as_posix() for path in sorted(output.rglob("*")) if path.is_file()):
+            if path not in recorded["files"] or sha256_file(path) != recorded["files"][path]:
+                raise CvqnError(f"{path}: not of the record; move it out of {output}, then restore")
 
 
 def _describe(scale: str, stage: Stage, files: Sequence[str]) -> dict:
@@ -127,12 +138,16 @@ def _describe(scale: str, stage: Stage, files: Sequence[str]) -> dict:
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "rocrate")},
         "constraints_sha256": sha256_file("constraints.txt"),
-        "data": {
-            name: {"manifest": f"data/manifests/{name}.yaml", "sha256": sha256_file(f"data/manifests/{name}.yaml")}
-            for name in sorted({*data["train"], data["evaluation"]})
-        },
+        "data": {name: _data_set(name) for name in sorted({*data["train"], data["evaluation"]})},
         "files": {path: sha256_file(path) for path in files},
     }
+
+
+def _data_set(name: str) -> dict[str, str]:
+    """A manifest by its file, and by the checksum of what it says, which an index of the set repeats."""
+    path = MANIFESTS / f"{name}.yaml"
+    described = read_manifest(name, MANIFESTS).sha256
+    return {"manifest": path.as_posix(), "sha256": sha256_file(path), "manifest_sha256": described}
 
 
 def _facts(recorded: dict) -> dict:

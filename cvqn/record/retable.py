@@ -9,19 +9,23 @@ from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.record.differences import json_difference, table_difference
-from cvqn.record.provenance import ROOT
 
 TOLERANCE = 1e-3  # decibel and percent magnify differences of MS-SSIM
 
 
 def lay_out(scratch: Path, results: Path) -> None:
-    """In `scratch` a scale's results as links and its measurements as copies, without what is made of them."""
+    """In `scratch` the project as links, with one scale's results as links but for what is made of measurements.
+
+    The measurements are copies, which may be written.
+    """
+    for part in Path.cwd().iterdir():
+        if part.name not in ("results", ".snakemake", ".git"):
+            (scratch / part.name).symlink_to(part)
     there = scratch / results
     there.mkdir(parents=True)
     for part in ("config.yaml", "runs", "bitstreams", "analysis"):
         (there / part).symlink_to((results / part).resolve())
     shutil.copytree(results / "measurements", there / "measurements")
-    (scratch / "data").symlink_to(Path("data").resolve())
 
 
 def differences(scratch: Path, scale: str, files: Collection[str], jobs: dict[str, dict]) -> Iterator[tuple[str, str]]:
@@ -52,17 +56,12 @@ def differences(scratch: Path, scale: str, files: Collection[str], jobs: dict[st
 
 def _make(scratch: Path, scale: str, targets: dict[str, str]) -> None:
     command = [
-        sys.executable, "-m", "snakemake", *targets, "--snakefile", ROOT / "Snakefile", "--directory", scratch,
-        "--configfile", Path(f"workflow/scales/{scale}.yaml").resolve(), "--profile", "none", "--cores", "1",
-        "--allowed-rules", *sorted(set(targets.values())), "--quiet", "all", "--nocolor",
+        sys.executable, "-m", "snakemake", *targets, "--configfile", f"workflow/scales/{scale}.yaml",
+        "--profile", "none", "--cores", "1", "--nocolor", "--allowed-rules", *sorted(set(targets.values())),
     ]  # fmt: skip
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
-        logs = sorted((scratch / "results" / scale / "logs").rglob("*.log"))
-        said = [
-            line for log in logs for line in log.read_text(encoding="utf-8").splitlines() if "error" in line.lower()
-        ]
-        raise CvqnError(
-            f"{scale}: the tables could not be made again: {(said or run.stderr.splitlines() or ['?'])[-1]}"
-        )
+        texts = [log.read_text(encoding="utf-8") for log in (scratch / "results" / scale / "logs").rglob("*.log")]
+        said = [line for text in (*texts, run.stderr) for line in text.splitlines() if "rror" in line]
+        raise CvqnError(f"{scale}: the tables could not be made again: {said[0] if said else 'snakemake failed'}")

@@ -68,9 +68,9 @@ class Stage:
             with open(path, "rb") as file:
                 found = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
-            raise CvqnError(f"{path}: DVC's cache lacks this file ({error.strerror}); record again") from error
+            raise CvqnError(f"{path}: DVC's cache lacks this file ({error.strerror}); run the command again") from error
         if found != name.removesuffix(".dir"):
-            raise CvqnError(f"{path}: damaged, its MD5 is {found}; delete this file of DVC's cache and record again")
+            raise CvqnError(f"{path}: damaged, its MD5 is {found}; delete this file of DVC's cache and run again")
 
     def _object(self, name: str) -> Path:
         return self.cache / name[:2] / name[2:]

@@ -1,3 +1,21 @@
-"""A quick training, as in tests/training."""
+"""A quick training, as in tests/training, and a repository with a recorded scale."""
 
+import pytest
+
+from tests.record.repository import Repository, certify_tiny
 from tests.training.conftest import command, images  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def recorded(finished, tmp_path_factory) -> Repository:
+    """A repository in which tiny has run and was recorded and committed. Tests that change it work on a copy."""
+    repository = certify_tiny(finished, tmp_path_factory.mktemp("recorded"))
+    assert "recorded and pushed" in repository.cvqn("record", "tiny")
+    repository.commit("tiny")
+    return repository
+
+
+@pytest.fixture
+def copy(recorded, tmp_path) -> Repository:
+    """A copy of the repository and its remote."""
+    return recorded.copy(tmp_path)
