@@ -11,7 +11,7 @@ import pytest
 from cvqn.config import ROOT
 from cvqn.files import sha256_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.record]
 
 UNRECORDED = {"logs", "benchmarks", "crops", "record", "report.html"}
 
