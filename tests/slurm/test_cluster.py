@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from cvqn import config
 from tests.projects import Project
 from tests.slurm import interruptions
 from tests.slurm.cluster import FOLDER, Run, shell
@@ -17,6 +18,10 @@ from tests.slurm.conftest import NAMES
 pytestmark = pytest.mark.slurm
 
 CONFIGURATION = ["--configfile", "workflow/scales/tiny.yaml", str(FOLDER / "cluster.yaml")]
+TINY = config.resolve([config.ROOT / CONFIGURATION[1], CONFIGURATION[2]])
+SETTINGS = {"cvqn": [f"{run}{suffix}" for run in config.runs(TINY) for suffix in ("", "-best")]}
+SETTINGS |= {codec: settings["qualities"] for codec, settings in TINY["codecs"].items()}
+BITSTREAMS = [f"results/tiny/bitstreams/{codec}/{name}.tar" for codec, names in SETTINGS.items() for name in names]
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
 
 
@@ -36,38 +41,53 @@ def model_of(experiment: str) -> str:
     return f"results/tiny/runs/{experiment}-seed1/model/model.json"
 
 
-def bitstreams(project: Project) -> dict[str, bytes]:
-    folder = project.folder / "results" / "tiny" / "bitstreams"
-    return {str(path.relative_to(project.folder)): path.read_bytes() for path in sorted(folder.glob("*/*.tar"))}
+def start(project: Project, *command: str) -> subprocess.Popen:
+    """Snakemake in the background with its output in snakemake.log."""
+    with open(project.folder / "snakemake.log", "w") as log:
+        command = (*command, "--nocolor", *CONFIGURATION)
+        return subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=log, stderr=log)
 
 
 @pytest.fixture(scope="module")
-def story(sources, tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("cluster") / "project")
-    shutil.copytree(sources, project.folder, symlinks=True)
+def projects(sources, tmp_path_factory):
+    """One for the cluster and one for this machine."""
+    made = [Project(tmp_path_factory.mktemp(name) / "project") for name in ("cluster", "local")]
+    for project in made:
+        shutil.copytree(sources, project.folder, symlinks=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def local_process(projects):
+    """The same bitstreams, and a training that nothing interrupts, without a cluster and in the time it leaves idle."""
+    targets = [*BITSTREAMS, model_of("uninterrupted")]
+    profile = ["--profile", "workflow/profiles/local", "--cores", "1"]
+    with start(projects[1], "nice", "-n", "19", "snakemake", *targets, *profile) as process:
+        yield process
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def local(local_process, projects):
+    assert local_process.wait(600) == 0, (projects[1].folder / "snakemake.log").read_text()[-5000:]
+    return projects[1]
+
+
+@pytest.fixture(scope="module")
+def story(projects, local_process):
+    project = projects[0]
+    project.environment |= NAMES
     long = [model_of(experiment) for experiment in (*interruptions.ALL, "diverging")]
-    log = project.folder / "snakemake.log"
-    targets = ["all", *long, "--prioritize", *long]
-    command = ["snakemake", *targets, "--profile", "slurm", "--nocolor", *QUICK, *CONFIGURATION]
-    environment = project.environment | NAMES
-    with open(log, "w") as file, ThreadPoolExecutor(len(interruptions.ALL)) as pool:
-        process = subprocess.Popen(command, cwd=project.folder, env=environment, stdout=file, stderr=file)
+    targets = ["all", *long, "--prioritize", model_of("overtime")]
+    with ThreadPoolExecutor(len(interruptions.ALL)) as pool:
+        process = start(project, "snakemake", *targets, "--profile", "slurm", *QUICK)
         try:
             futures = {name: pool.submit(do, Run(project.folder, name)) for name, do in interruptions.ALL.items()}
             seen = {name: future.result() for name, future in futures.items()}
             process.wait(600)
         finally:
             process.terminate()
-    return Story(project, seen, log.read_text(), process.returncode)
-
-
-@pytest.fixture(scope="module")
-def local(story, sources, tmp_path_factory):
-    """The same bitstreams, and a training that nothing interrupted, without a cluster."""
-    project = Project(tmp_path_factory.mktemp("local") / "project")
-    shutil.copytree(sources, project.folder, symlinks=True)
-    project.snakemake(*bitstreams(story.project), model_of("uninterrupted"), *CONFIGURATION)
-    return project
+    return Story(project, seen, (project.folder / "snakemake.log").read_text(), process.returncode)
 
 
 def test_only_the_diverging_training_failed(story):
@@ -85,9 +105,9 @@ def test_only_the_diverging_training_failed(story):
 
 
 def test_cluster_and_local_run_give_the_same_bitstreams(story, local):
-    on_cluster = bitstreams(story.project)
-    assert len(on_cluster) == 2 * 5 + 6  # two models of each training; the qualities of the conventional codecs
-    assert bitstreams(local) == on_cluster
+    assert len(BITSTREAMS) == 2 * 5 + 6  # two models of each training; the qualities of the conventional codecs
+    for path in BITSTREAMS:
+        assert (story.project.folder / path).read_bytes() == (local.folder / path).read_bytes(), path
 
 
 def test_trainings_and_nothing_else_took_gpus(story):
