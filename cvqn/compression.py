@@ -1,6 +1,7 @@
 """Picture to file and back: the model's transforms around cvqn.codec."""
 
 import math
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cvqn.codec.wavefront import decode_symbols, encode_symbols
 from cvqn.images import pad_to_multiple
 from cvqn.model.network import STRIDE
 from cvqn.model.store import Stored, load_model
+from cvqn.tiling import evaluate, reach
 
 SUFFIX = "cvqn"
 
@@ -23,31 +25,53 @@ def latent_shape(height: int, width: int) -> tuple[int, int]:
     return -(-height // STRIDE), -(-width // STRIDE)
 
 
-@torch.inference_mode()
-def compress(stored: Stored, picture: np.ndarray) -> bytes:
-    """The complete file of a picture, uint8 `[H, W, 3]`, sides up to 65535.
+def compress(stored: Stored, picture: np.ndarray, *, half: bool = False) -> bytes:
+    """The complete file of a picture, uint8 `[H, W, 3]`, sides up to 65535. `half` as in `compress_batch`.
 
     Raises:
         CvqnError: the picture is too large for the container.
     """
-    height, width, _ = picture.shape
-    symbols = [group[0].cpu().numpy() for group in stored.model.controller.symbols(_latent(stored, picture))]
-    return container.pack(height, width, stored.model_id, encode_symbols(stored.integer_models, symbols))
+    return compress_batch(stored, [picture], half=half)[0]
 
 
 @torch.inference_mode()
-def decompress(stored: Stored, data: bytes, **limits: int) -> np.ndarray:
+def compress_batch(stored: Stored, pictures: Sequence[np.ndarray], *, half: bool = False) -> list[bytes]:
+    """The files of pictures of one size, uint8 `[H, W, 3]`, which go through the network together.
+
+    With `half` the encoder computes in float16 on a GPU. Its file may hold other symbols, and is as exact as any: it
+    decodes to the very symbols that were written.
+
+    Raises:
+        CvqnError: the pictures are too large for the container.
+    """
+    height, width, _ = pictures[0].shape
+    groups = [group.cpu().numpy() for group in stored.model.controller.symbols(_latents(stored, pictures, half))]
+    payloads = [encode_symbols(stored.integer_models, list(symbols)) for symbols in zip(*groups, strict=True)]
+    return [container.pack(height, width, stored.model_id, payload) for payload in payloads]
+
+
+@torch.inference_mode()
+def decompress(stored: Stored, data: bytes, *, half: bool = False, **limits: int) -> np.ndarray:
     """The picture in a file, uint8 `[H, W, 3]`. `limits` go to `container.unpack`.
+
+    With `half` the decoder computes in float16 on a GPU, which may change pixels by a level or two.
 
     Raises:
         BitstreamError: the file is damaged, too large, or made with another model; see cvqn.codec.errors.
     """
     header, symbols = read_symbols(stored, data, **limits)
     groups = [torch.from_numpy(group.astype(np.int64))[None] for group in symbols]
-    device = next(stored.model.parameters()).device
-    image = stored.model.decoder(stored.model.controller.values([group.to(device) for group in groups]))[0]
-    decoded = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(decoded[: header.height, : header.width])
+    network = stored.model.decoder
+
+    def pixels(values: Tensor) -> Tensor:
+        with _precision(stored, half):
+            images = network(values.contiguous(memory_format=torch.channels_last))
+        return (images.float().clamp(0, 1) * 255).round().byte()
+
+    values = stored.model.controller.values([group.to(_device(stored)) for group in groups])
+    overlap = reach(stored.model.config["blocks"])
+    decoded = evaluate(network, lambda piece: pixels(piece).cpu(), values, unit_in=1, unit_out=STRIDE, overlap=overlap)
+    return np.ascontiguousarray(decoded[0].permute(1, 2, 0).numpy()[: header.height, : header.width])
 
 
 def read_symbols(stored: Stored, data: bytes, **limits: int) -> tuple["container.Header", list[np.ndarray]]:
@@ -87,14 +111,28 @@ class CvqnCodec:
     def rates(self, picture: np.ndarray, data: bytes) -> dict[str, float]:
         """Bits per pixel of the float context model's cross entropy, and of fixed-length symbols (equation 7)."""
         pixels = picture.shape[0] * picture.shape[1]
-        controlled = self.stored.model.controller(_latent(self.stored, picture))
+        controlled = self.stored.model.controller(_latents(self.stored, [picture], half=False))
         nats = sum(float(group.sum()) for group in controlled.nats)
         levels = self.stored.model.controller.levels
         bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, levels, strict=True))
         return {"cross_entropy_bpp": nats / math.log(2) / pixels, "bound_bpp": bound / pixels}
 
 
-def _latent(stored: Stored, picture: np.ndarray) -> Tensor:
-    device = next(stored.model.parameters()).device
-    padded = torch.from_numpy(pad_to_multiple(picture, STRIDE)).to(device)
-    return stored.model.analyse(padded.permute(2, 0, 1)[None].float() / 255)
+def _latents(stored: Stored, pictures: Sequence[np.ndarray], half: bool) -> Tensor:
+    """Latents `[B, C, h, w]` of pictures of one size, float32 on the model's device."""
+    padded = torch.from_numpy(np.stack([pad_to_multiple(picture, STRIDE) for picture in pictures])).permute(0, 3, 1, 2)
+
+    def analyse(piece: Tensor) -> Tensor:
+        with _precision(stored, half):
+            return stored.model.analyse(piece.to(_device(stored)).float() / 255)
+
+    overlap = reach(stored.model.config["blocks"])
+    return evaluate(stored.model.encoder, analyse, padded, unit_in=STRIDE, unit_out=1, overlap=overlap)
+
+
+def _device(stored: Stored) -> torch.device:
+    return next(stored.model.parameters()).device
+
+
+def _precision(stored: Stored, half: bool) -> torch.autocast:
+    return torch.autocast(_device(stored).type, torch.float16, enabled=half)
