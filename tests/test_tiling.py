@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from cvqn import tiling
+from cvqn.cli import main
 from cvqn.compression import compress, compress_batch, decompress, read_symbols
+from cvqn.images import write_png
 from cvqn.model.cvqn import CVQN
 from cvqn.model.store import load_model
 from tests.test_compression import make_model, photograph
@@ -98,6 +100,7 @@ def test_a_batch_gives_the_files_of_its_pictures(tmp_path, model_config):
 MEASURE = """
 import resource, sys, torch
 from cvqn import config
+from cvqn.images import write_png
 from cvqn.model.cvqn import CVQN
 model = CVQN(config.resolve([config.ROOT / "workflow" / "scales" / "mini.yaml"])["experiments"]["c32"]["model"]).eval()
 rows, peak = int(sys.argv[1]), lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -118,3 +121,24 @@ def test_memory_is_what_is_stated(part, source):
     script = MEASURE.format(part=part, source=source)
     done = subprocess.run([sys.executable, "-c", script, "3072"], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1.25 * 640 / 8
+
+
+def test_half_precision_leaves_the_file_exact(tmp_path, model_config):
+    stored = load_model(make_model(tmp_path / "model", model_config))
+    picture = photograph(64, 96)
+    data = compress(stored, picture, half=True)
+    _, symbols = read_symbols(stored, data)
+    assert all(group.max() > 0 for group in symbols)
+    error = decompress(stored, data, half=True).astype(int) - decompress(stored, data)
+    assert np.abs(error).max() <= 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what is refused without a GPU")
+def test_what_needs_a_gpu_is_refused_without_one(tmp_path, model_config, capsys):
+    folder = make_model(tmp_path / "model", model_config)
+    write_png(tmp_path / "a.png", photograph(16, 16))
+    arguments = ["compress", str(tmp_path / "a.png"), str(tmp_path / "a.cvqn"), "--model", str(folder)]
+    assert main([*arguments, "--half"]) == 2
+    assert "--half is for --device cuda" in capsys.readouterr().err
+    assert main([*arguments, "--device", "cuda"]) == 2
+    assert "torch sees no GPU" in capsys.readouterr().err

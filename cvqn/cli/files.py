@@ -5,9 +5,13 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvqn.codec.errors import BitstreamError
 from cvqn.errors import CvqnError
+
+if TYPE_CHECKING:
+    from cvqn.model.store import Stored
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -19,6 +23,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     compress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
+    compress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     compress.set_defaults(handler=_compress)
 
     decompress = commands.add_parser("decompress", help="decompress a file, or every .cvqn file of a folder")
@@ -31,6 +36,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
     decompress.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default 2^27)")
+    decompress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     decompress.set_defaults(handler=_decompress)
 
     info = commands.add_parser("info", help="what a .cvqn file is, without decoding it")
@@ -43,14 +49,13 @@ def _compress(arguments: argparse.Namespace) -> None:
     from cvqn.compression import SUFFIX, compress
     from cvqn.files import atomic_write
     from cvqn.images import list_pictures, read_picture
-    from cvqn.model.store import load_model
 
     pairs = _pairs(arguments, lambda folder: list_pictures(folder), f".{SUFFIX}")
-    stored = load_model(arguments.model, arguments.device)
+    stored = _load(arguments)
 
     def one(source: Path, target: Path) -> str:
         picture = read_picture(source)
-        data = compress(stored, picture)
+        data = compress(stored, picture, half=arguments.half)
         with atomic_write(target) as file:
             file.write(data)
         return f"{target}: {len(data)} bytes, {8 * len(data) / (picture.shape[0] * picture.shape[1]):.4f} bpp"
@@ -61,15 +66,14 @@ def _compress(arguments: argparse.Namespace) -> None:
 def _decompress(arguments: argparse.Namespace) -> None:
     from cvqn.compression import SUFFIX, decompress
     from cvqn.images import write_picture
-    from cvqn.model.store import load_model
 
     pairs = _pairs(arguments, lambda folder: sorted(folder.glob(f"*.{SUFFIX}")), ".png")
-    stored = load_model(arguments.model, arguments.device)
+    stored = _load(arguments)
     limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
 
     def one(source: Path, target: Path) -> str:
         with naming(source):
-            picture = decompress(stored, _read(source), **limits)
+            picture = decompress(stored, _read(source), half=arguments.half, **limits)
         write_picture(target, picture)
         return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
 
@@ -115,6 +119,18 @@ def naming(path: str | Path) -> Iterator[None]:
         yield
     except BitstreamError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def _load(arguments: argparse.Namespace) -> "Stored":
+    import torch
+
+    from cvqn.model.store import load_model
+
+    if arguments.half and arguments.device == "cpu":
+        raise CvqnError("--half is for --device cuda; leave it out on a CPU, where float16 gains nothing")
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise CvqnError("--device cuda, but torch sees no GPU; leave it out to compute on the CPU")
+    return load_model(arguments.model, arguments.device)
 
 
 def _read(path: Path) -> bytes:
