@@ -1,7 +1,8 @@
 # Sourced by up.sh and down.sh: where the cluster lives and which processes are its own.
 
 DIR=$(realpath -m "${CVQN_SLURM_DIR:-${TMPDIR:-/tmp}/cvqn-slurm}")
-NODES="n1 n2 n3"
+GPU_NODES="n2 n3 n4 n5 n6"
+NODES="n1 $GPU_NODES"
 export PATH=$PATH:/usr/sbin:/sbin SLURM_CONF=$DIR/etc/slurm.conf
 
 say() { echo "$(basename "$0"): $*" >&2; }

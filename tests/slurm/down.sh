@@ -19,7 +19,7 @@ if running slurmctld && jobs=$(timeout 10 squeue -h -o %A) && [ -n "$jobs" ]; th
   timeout 10 scancel $jobs || true
   for _ in $(seq 50); do [ -n "$(timeout 10 squeue -h)" ] || break; sleep 0.2; done
 fi
-for name in slurmd.n1 slurmd.n2 slurmd.n3 slurmctld slurmdbd mariadbd munged; do stop $name; done
+for name in $(printf 'slurmd.%s ' $NODES) slurmctld slurmdbd mariadbd munged; do stop $name; done
 for node in $NODES; do
   cgroup=/sys/fs/cgroup/freezer/slurm_$node
   [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true

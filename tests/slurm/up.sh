@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Starts the test cluster: a real SLURM of three nodes on this machine, from Debian's packages.
+# Starts the test cluster: a real SLURM of six nodes on this machine, from Debian's packages.
 #
 #   tests/slurm/up.sh        as root; installs what is missing, leaves running daemons alone
 #   tests/slurm/down.sh      stops it
 #
-# Daemons: munged, MariaDB and slurmdbd (so that sacct works), slurmctld, three slurmd; n2 and n3 have a GPU as far as
-# SLURM is concerned. All listen on 127.0.0.1 only. Everything lies in $CVQN_SLURM_DIR (default /tmp/cvqn-slurm) except
+# Daemons: munged, MariaDB and slurmdbd (so that sacct works), slurmctld, six slurmd; n2 to n6 have a GPU as far as SLURM
+# is concerned. All listen on 127.0.0.1 only. Everything lies in $CVQN_SLURM_DIR (default /tmp/cvqn-slurm) except
 # the link /etc/slurm/slurm.conf: Snakemake's SLURM plugins drop SLURM_CONF from a job's environment, so that its srun
-# finds the cluster only there. $CVQN_SLURM_PORT (default 17010) is the first of five ports.
+# finds the cluster only there. $CVQN_SLURM_PORT (default 17010) is the first of eight ports.
 # Started anew it ends with 0 after a job ran on every node and the accounting knows of it; of a running cluster it only
 # starts again what has died.
 set -euo pipefail
@@ -59,14 +59,13 @@ process_tracking() {
 }
 
 configure() {
-  local host memory tracking name
+  local host tracking name
   host=$(hostname -s)
-  memory=$(awk '/^MemTotal/ {print int($2 / 1024 * 0.8 / 3)}' /proc/meminfo)
   tracking=$(process_tracking)
   for name in slurm.conf slurmdbd.conf my.cnf; do
-    (umask 077 && sed -e "s|@DIR@|$DIR|g; s|@HOST@|$host|g; s|@MEMORY@|$memory|g; s|@PROCTRACK@|$tracking|g" \
+    (umask 077 && sed -e "s|@DIR@|$DIR|g; s|@HOST@|$host|g; s|@PROCTRACK@|$tracking|g" \
       -e "s|@PORT_CONTROLLER@|$port|g; s|@PORT_ACCOUNTING@|$((port + 1))|g" \
-      -e "s|@PORT_N1@|$((port + 2))|g; s|@PORT_N2@|$((port + 3))|g; s|@PORT_N3@|$((port + 4))|g" \
+      -e "s|@PORT_N1@|$((port + 2))|g; s|@PORTS_N2_TO_N6@|$((port + 3))-$((port + 7))|g" \
       "$here/$name.in" >"$DIR/etc/$name")
   done
   chmod 644 "$DIR/etc/slurm.conf"
@@ -74,7 +73,7 @@ configure() {
   printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' >"$DIR/etc/cgroup.conf"
   # With a device file SLURM sets CUDA_VISIBLE_DEVICES; where mknod is forbidden it only counts.
   echo "AutoDetect=off" >"$DIR/etc/gres.conf"
-  for name in n2 n3; do
+  for name in $GPU_NODES; do
     [ -c "$DIR/gpu/$name" ] || mknod -m 666 "$DIR/gpu/$name" c 1 3 2>/dev/null || true
     if [ -c "$DIR/gpu/$name" ]; then
       echo "NodeName=$name Name=gpu File=$DIR/gpu/$name" >>"$DIR/etc/gres.conf"
@@ -135,13 +134,13 @@ start_nodes() {
     mkdir -p "$DIR/state/slurmd.$node"
     running "slurmd.$node" || slurmd -f "$SLURM_CONF" -N "$node" 9>&-
   done
-  wait_for 60 "three nodes" sh -c '[ -z "$(sinfo -h -N -t down,drain,unknown,no_respond -o %N)" ]'
+  wait_for 60 "six nodes" sh -c '[ -z "$(sinfo -h -N -t down,drain,unknown,no_respond -o %N)" ]'
 }
 
 prove() {
   local nodes job
-  nodes=$(timeout 90 srun -p low -N 3 -n 3 -t 1 --mem=50 sh -c 'echo $SLURMD_NODENAME' | sort | xargs)
-  [ "$nodes" = "$NODES" ] || die "a job of three nodes reached only: $nodes"
+  nodes=$(timeout 90 srun -p low -N 6 -n 6 -t 1 --mem=50 sh -c 'echo $SLURMD_NODENAME' | sort | xargs)
+  [ "$nodes" = "$NODES" ] || die "a job of six nodes reached only: $nodes"
   job=$(timeout 60 sbatch --parsable --wait -p low -t 1 --mem=50 -o /dev/null --wrap true)
   wait_for 30 "job $job in the accounting" sh -c "sacct -nX -j $job -o State | grep -q COMPLETED"
 }
