@@ -5,13 +5,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 [ -d "$DIR/run" ] || { say "nothing in $DIR"; exit 0; }
 lock
 
-stop() { # TERM, and KILL after 20 s
-  local pid
-  pid=$(pid_of "$1") || return 0
-  kill -CONT "$pid" && kill -TERM "$pid" || true
-  for _ in $(seq 100); do [ -d "/proc/$pid" ] || break; sleep 0.2; done
-  if running "$1"; then kill -KILL "$pid" || true; fi
-  rm -f "$DIR/run/$1.pid"
+stop() { # TERM to all of them, and KILL after 20 s
+  local name pid
+  for name; do
+    if pid=$(pid_of "$name"); then kill -CONT "$pid" && kill -TERM "$pid" || true; fi
+  done
+  for name; do
+    for _ in $(seq 100); do running "$name" || break; sleep 0.2; done
+    if pid=$(pid_of "$name"); then kill -KILL "$pid" || true; fi
+    rm -f "$DIR/run/$name.pid"
+  done
 }
 
 # Jobs first: their slurmstepd processes would outlive slurmd.
@@ -19,7 +22,8 @@ if running slurmctld && jobs=$(timeout 10 squeue -h -o %A) && [ -n "$jobs" ]; th
   timeout 10 scancel $jobs || true
   for _ in $(seq 50); do [ -n "$(timeout 10 squeue -h)" ] || break; sleep 0.2; done
 fi
-for name in $(printf 'slurmd.%s ' $NODES) slurmctld slurmdbd mariadbd munged; do stop $name; done
+stop $(printf 'slurmd.%s ' $NODES)
+for name in slurmctld slurmdbd mariadbd munged; do stop $name; done
 for node in $NODES; do
   cgroup=/sys/fs/cgroup/freezer/slurm_$node
   [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true

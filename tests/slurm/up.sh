@@ -92,7 +92,7 @@ wait_for() { # SECONDS WHAT COMMAND...
   local limit=$1 what=$2 end=$((SECONDS + $1))
   shift 2
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || { tail -n 5 "$DIR"/log/*.log >&2 || true; die "$what: not there after $limit s"; }
+    [ $SECONDS -lt $end ] || { grep -hiE "error|fatal" "$DIR"/log/*.log | tail -n 10 >&2; die "$what: not there after $limit s"; }
     sleep 0.2
   done
 }
@@ -148,7 +148,7 @@ prove() {
 was_up=
 if running slurmctld; then was_up=yes; fi
 install_packages
-[ -n "$was_up" ] || configure
+[ -n "$was_up" ] || { rm -f "$DIR"/log/*.log && configure; }
 start_munge
 start_accounting
 start_nodes
