@@ -25,6 +25,15 @@ RESULT_FILES = [
     f"{RESULTS}/metrics.json",
     f"{RESULTS}/audit.html",
 ]
+EXTRA_FILES = [
+    *models(EXTRA_RUNS),
+    *bitstreams(EXTRA_RUNS),
+    *measurements(EXTRA_RUNS),
+    *analysis_files(EXTRA_RUNS),
+    *expand(f"{RESULTS}/tables/extras.{{format}}", format=["csv", "md"]),
+    *expand(f"{RESULTS}/figures/figure-bits.{{format}}", format=FIGURE_FORMATS),
+    f"{RESULTS}/tables/audit-extras.html",
+]
 
 
 rule all:
@@ -35,15 +44,14 @@ rule all:
 
 rule extras:
     input:
-        models(EXTRA_RUNS),
-        bitstreams(EXTRA_RUNS),
-        measurements(EXTRA_RUNS),
-        analysis_files(EXTRA_RUNS),
-        expand(f"{RESULTS}/tables/extras.{{format}}", format=["csv", "md"]),
-        expand(f"{RESULTS}/figures/figure-bits.{{format}}", format=FIGURE_FORMATS),
+        EXTRA_FILES,
 
 
 onsuccess:
-    if workflow.is_main_process and all(os.path.exists(path) for path in RESULT_FILES):
+    if workflow.is_main_process and all_exist(RESULT_FILES):
+        targets = "all extras" if all_exist(EXTRA_FILES) else "all"
         overlays = " ".join(OVERLAYS)
-        shell(f"snakemake all --profile none --nolock --quiet all --configfile {overlays} --report {RESULTS}/report.html")
+        shell(
+            f"snakemake {targets} --profile none --nolock --quiet all --configfile {overlays}"
+            f" --report {RESULTS}/report.html"
+        )

@@ -11,9 +11,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     audit = commands.add_parser(
         "audit",
         help="a verdict for every claim of the paper",
-        description="Judge every claim of the paper from a scale's results and write audit.json, audit.md and "
-        "audit.html; or, with --check, only look at an audit that is there. Exit code 1 if --fail-on or --against "
-        "finds something.",
+        description="Judge every claim of the paper from a scale's results and write JSON, Markdown and HTML; or, "
+        "with --check, only look at an audit that is there. Exit code 1 if --fail-on or --against finds something.",
     )
     given = audit.add_mutually_exclusive_group(required=True)
     given.add_argument("--config", metavar="FILE", help="resolved configuration of the results to judge")
@@ -26,7 +25,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--runs", nargs="*", default=[], metavar="DIR", help="folders of trainings (provenance.json, log.csv)"
     )
     audit.add_argument("--identities", metavar="JSON", help="file of cvqn identities")
-    audit.add_argument("--output", metavar="DIR", help="folder to write; with --config")
+    audit.add_argument("--output", metavar="JSON", help="file to write; .md and .html go beside it; with --config")
     audit.add_argument(
         "--fail-on", nargs="+", default=[], metavar="VERDICT", help='fail if a claim has it, such as "not reproduced"'
     )
@@ -46,8 +45,10 @@ def _audit(arguments: argparse.Namespace) -> int:
         if verdict not in VERDICTS:
             raise CvqnError(f"--fail-on {verdict!r}: no such verdict; there are {', '.join(VERDICTS)}")
     if (arguments.output is None) != (arguments.config is None):
-        raise CvqnError("--config needs --output, the folder to write the audit into; --check takes none")
-    path = Path(arguments.check) if arguments.check else Path(arguments.output) / "audit.json"
+        raise CvqnError("--config needs --output, the file to write the audit to; --check takes none")
+    if arguments.output and not arguments.output.endswith(".json"):
+        raise CvqnError(f"{arguments.output}: the name must end in .json")
+    path = Path(arguments.check or arguments.output)
     before = audit_at(arguments.against, path) if arguments.against else None
     if arguments.check:
         result = parse(_text(path), str(path))
@@ -56,7 +57,7 @@ def _audit(arguments: argparse.Namespace) -> int:
             arguments.config, arguments.measurements, arguments.analysis, arguments.runs, arguments.identities
         )
         result = audit(evidence)
-        write_audit(result, arguments.output)
+        write_audit(result, path)
     print(f"scale {result['scale']}: " + ", ".join(f"{count} {verdict}" for verdict, count in result["counts"].items()))
     failed = [claim for claim in result["claims"] if claim["verdict"] in arguments.fail_on]
     for claim in failed:

@@ -16,7 +16,7 @@ def command(made: MadeUp, *more: str) -> list[str]:
     lists = {"--measurements": made.measurements, "--analysis": made.analysis, "--runs": made.runs}
     given = [part for name, paths in lists.items() for part in (name, *map(str, paths))]
     config = ["--config", str(made.folder / "config.yaml"), "--identities", str(made.identities())]
-    return ["audit", *config, *given, "--output", str(made.folder), *more]
+    return ["audit", *config, *given, "--output", str(made.folder / "audit.json"), *more]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,8 @@ def test_verdicts_against_a_revision(tmp_path, capsys):
         (["--check", "nowhere.json"], "cannot be read"),
         (["--check", "{folder}/config.yaml"], "not an audit"),
         (["--config", "{folder}/config.yaml"], "--config needs --output"),
-        (["--config", "{folder}/nowhere.yaml", "--output", "{folder}"], "nowhere.yaml: cannot be read"),
+        (["--config", "{folder}/nowhere.yaml", "--output", "{folder}/a.json"], "nowhere.yaml: cannot be read"),
+        (["--config", "{folder}/config.yaml", "--output", "{folder}"], "the name must end in .json"),
         (["--check", "{folder}/audit.json", "--against", "no-such-revision"], "at no-such-revision"),
     ],
 )

@@ -202,6 +202,35 @@ def test_nothing_measured_gives_no_verdict(tmp_path):
     assert all(claim["reason"] for name, claim in claims.items() if name not in from_settings)
 
 
+def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_them(tmp_path):
+    made = whole_paper(tmp_path)
+    with_extras = judged(made)
+
+    def kept(paths):
+        return [path for path in paths if path.name.rpartition("-seed")[0] not in made.config["extras"]]
+
+    made.measurements, made.runs = kept(made.measurements), kept(made.runs)
+    without = judged(made)
+    changed = {name for name, claim in without.items() if claim["verdict"] != with_extras[name]["verdict"]}
+    assert changed == {"section3.1.memory", "section3.1.stability", "section4.2.odd-levels"}
+    for name in changed:
+        assert without[name]["verdict"] == NOT_EVALUATED
+        assert without[name]["reason"].endswith("one of the extras, which the target `extras` runs and judges")
+        assert with_extras[name]["verdict"] == REPRODUCED
+    assert "extras" not in judged(MadeUp(tmp_path / "nothing"))["table1.c32.bpp"]["reason"]
+
+
+def test_curves_measured_on_other_images_are_not_held_against_published_ones(tmp_path):
+    made = whole_paper(tmp_path)
+    made.config["data"]["evaluation"] = "packaged-evaluation"
+    made.write_config()
+    claims = judged(made)
+    for name in ("figure3.above.rippel", "section4.3.above-toderici"):
+        assert claims[name]["verdict"] == NOT_EVALUATED
+        assert "on other images" in claims[name]["reason"]
+    assert claims["figure3.above.webp"]["verdict"] == REPRODUCED
+
+
 def test_the_papers_protocol_is_judged_on_the_best_checkpoint_and_the_last_is_named(tmp_path):
     made = MadeUp(tmp_path)
     made.experiment("c32", (0.9500, 0.30, 27), (1e-5, 1e-5, 1e-3))

@@ -1,36 +1,45 @@
-"""A verdict for every claim of the paper."""
+"""A verdict for every claim of the paper, and again with the extras' runs, which a few claims need."""
 
 
 localrules:
     audit,
 
 
+AUDITED = {"audit": RUNS, "tables/audit-extras": RUNS | EXTRA_RUNS}  # the runs that each audit judges
+
+
 rule audit:
     message:
-        "judge every claim of the paper at scale {SCALE}"
+        "judge every claim of the paper at scale {SCALE}: {wildcards.audit}"
     input:
         CLAIMS,
         PUBLISHED,
         "cvqn/report/audit/audit.html.j2",
-        analysis_files(RUNS),
+        lambda wildcards: analysis_files(AUDITED[wildcards.audit]),
+        lambda wildcards: training_records(AUDITED[wildcards.audit]),
         config=ancient(CONFIG_FILE),
-        measurements=all_measurements(),
+        measurements=lambda wildcards: [*measurements(AUDITED[wildcards.audit]), *baseline_measurements()],
         identities=f"{RESULTS}/analysis/identities.json",
-        runs=[f"{RESULTS}/runs/{run}/{file}" for run in RUNS for file in ("provenance.json", "log.csv")],
     output:
-        json=f"{RESULTS}/audit.json",
-        markdown=f"{RESULTS}/audit.md",
-        html=report(f"{RESULTS}/audit.html", caption="../report/audit.rst", category="Audit"),
+        json=f"{RESULTS}/{{audit}}.json",
+        markdown=f"{RESULTS}/{{audit}}.md",
+        html=report(
+            f"{RESULTS}/{{audit}}.html",
+            caption="../report/audit.rst",
+            category="Audit",
+            labels={"audit": "{audit}"},
+        ),
     log:
-        f"{RESULTS}/logs/audit.log",
+        f"{RESULTS}/logs/{{audit}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/audit.tsv"
+        f"{RESULTS}/benchmarks/{{audit}}.tsv"
+    wildcard_constraints:
+        audit="|".join(AUDITED),
     params:
-        settings=settings_of("scale", "seeds", "report", "experiments"),
+        settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
         code=fingerprint("cvqn.report.audit.audit"),
-        analysis=analysis_folders(RUNS),
-        runs=[f"{RESULTS}/runs/{run}" for run in RUNS],
-        folder=folder_of_output,
+        analysis=lambda wildcards: analysis_folders(AUDITED[wildcards.audit]),
+        runs=lambda wildcards: run_folders(AUDITED[wildcards.audit]),
     shell:
         "cvqn audit --config {input.config} --measurements {input.measurements} --analysis {params.analysis}"
-        " --runs {params.runs} --identities {input.identities} --output {params.folder} >> {log} 2>&1"
+        " --runs {params.runs} --identities {input.identities} --output {output.json} >> {log} 2>&1"

@@ -49,6 +49,11 @@ wildcard_constraints:
     set=r"[a-z0-9-]+",
 
 
+def all_exist(paths):
+    """Whether every one of these files is there."""
+    return all(os.path.exists(path) for path in paths)
+
+
 def each_attempt_more(kind, resource):
     """A resource of the configuration times the number of the attempt, for jobs that begin anew when they are retried."""
     return lambda wildcards, attempt: attempt * RESOURCES[kind][resource]
@@ -72,6 +77,16 @@ def models(runs):
         folder=["model", "best"],
         file=["model.json", "model.safetensors"],
     )
+
+
+def run_folders(runs):
+    """The folder of every training."""
+    return [f"{RESULTS}/runs/{run}" for run in runs]
+
+
+def training_records(runs):
+    """What every training leaves of its course."""
+    return [f"{folder}/{file}" for folder in run_folders(runs) for file in ("provenance.json", "log.csv")]
 
 
 def bitstreams(runs):

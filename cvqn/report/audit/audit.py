@@ -30,20 +30,16 @@ def audit(evidence: Evidence) -> dict:
     }
 
 
-def write_audit(result: dict, folder: str | Path) -> None:
-    """Write audit.json, audit.md and audit.html; links to evidence are relative to the folder."""
-    folder = Path(folder)
+def write_audit(result: dict, path: str | Path) -> None:
+    """Write the audit as `path` with the endings .json, .md and .html; links to evidence are relative to its folder."""
+    path = Path(path)
     linked = {
         **result,
-        "claims": [{**claim, "evidence": _relative(claim["evidence"], folder)} for claim in result["claims"]],
+        "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
     page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest)
-    for name, text in (
-        ("audit.json", json.dumps(linked, indent=1) + "\n"),
-        ("audit.md", _markdown(linked)),
-        ("audit.html", page),
-    ):
-        with atomic_write(folder / name, "w") as file:
+    for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
+        with atomic_write(path.with_suffix(ending), "w") as file:
             file.write(text)
 
 
@@ -146,7 +142,8 @@ def _markdown(result: dict) -> str:
             {
                 "claim": f"`{claim['id']}` {claim['claim']}",
                 "expected": claim["expected"],
-                "measured": "; ".join(f"{one['what']}: {describe(one)}" for one in claim["measured"]) or "not measured",
+                "measured": "; ".join(f"{one['what']}: {describe(one)}" for one in claim["measured"])
+                or f"not measured: {claim['reason']}",
                 "accepted": claim["tolerance"]["accepts"] if claim["tolerance"] else "",
                 "verdict": f"**{claim['verdict']}**"
                 + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else ""),

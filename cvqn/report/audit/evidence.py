@@ -45,7 +45,7 @@ class Evidence:
         """
         found = self.measured.by_protocol(name)
         if found is None:
-            raise NotMeasured(f"no run of {name} was measured")
+            raise self._missing(name, f"no run of {name} was measured")
         return found
 
     def analysed(self, name: str) -> list[str]:
@@ -57,7 +57,7 @@ class Evidence:
         seeds = self.config["seeds"]
         found = [run_name(name, seed) for seed in seeds if run_name(name, seed) in set(self.groups["run"])]
         if not found:
-            raise NotMeasured(f"no run of {name} was analysed")
+            raise self._missing(name, f"no run of {name} was analysed")
         return found
 
     def provenance(self, name: str) -> tuple[str, dict]:
@@ -81,8 +81,12 @@ class Evidence:
         run = run_name(name, self.config["seeds"][0])
         path = self.run_folders[run] / file if run in self.run_folders else None
         if path is None or not path.is_file():
-            raise NotMeasured(f"the training {run} left no {file}")
+            raise self._missing(name, f"the training {run} left no {file}")
         return path
+
+    def _missing(self, name: str, what: str) -> NotMeasured:
+        extra = "; it is one of the extras, which the target `extras` runs and judges"
+        return NotMeasured(what + extra * (name in self.config["extras"]))
 
 
 def read_evidence(
