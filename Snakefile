@@ -10,7 +10,7 @@ include: "workflow/rules/curves.smk"
 include: "workflow/rules/audit.smk"
 
 
-TABLES = ["table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7"]
+TABLES = ["table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7", "importance"]
 FIGURES = ["figure1", "figure3-maps", "figure3-curves", "figure4"]
 # Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
 RESULT_FILES = [

@@ -40,11 +40,16 @@ def _register_tables(commands: argparse._SubParsersAction) -> None:
         _add_measurements(table)
         table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
         table.set_defaults(handler=_table, name=name)
-    table = tables.add_parser("equation7", help="bound, measured bits and diversity of values")
-    _add_config(table)
-    table.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
-    table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
-    table.set_defaults(handler=_table, name="equation7")
+    helps = {
+        "equation7": "bound, measured bits and diversity of values",
+        "importance": "how well each order of the channels agrees with their influence",
+    }
+    for name, text in helps.items():
+        table = tables.add_parser(name, help=text)
+        _add_config(table)
+        table.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
+        table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
+        table.set_defaults(handler=_table, name=name)
 
 
 def _register_figures(commands: argparse._SubParsersAction) -> None:
@@ -86,7 +91,7 @@ def _add_measurements(command: argparse.ArgumentParser) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from cvqn import config
     from cvqn.files import atomic_write
-    from cvqn.report import entropy, readable, tables
+    from cvqn.report import entropy, importance, readable, tables
     from cvqn.report.output import write_table
     from cvqn.report.runs import Runs
     from cvqn.report.sources import read_groups, read_measurements
@@ -97,6 +102,9 @@ def _table(arguments: argparse.Namespace) -> None:
     if arguments.name == "equation7":
         table = entropy.equation7(read_groups(arguments.analysis), settings)
         page = readable.equation7_page(table, scale)
+    elif arguments.name == "importance":
+        table = importance.importance_table(arguments.analysis, settings)
+        page = readable.importance_page(table, scale)
     else:
         measurements = read_measurements(arguments.measurements)
         if arguments.name == "rate-distortion":

@@ -122,6 +122,28 @@ def equation7_page(table: pd.DataFrame, scale: str) -> str:
     return "\n\n".join([_head("Equation (7): bound, bits and diversity", scale), note, markdown_table(rows)]) + "\n"
 
 
+def importance_page(table: pd.DataFrame, scale: str) -> str:
+    """Rank correlations of each run's order with influence."""
+    rows = [
+        {
+            "importance": row["importance"],
+            "run": row["run"],
+            "order and PSNR loss": _number(row["order_psnr"], 2),
+            "order and MS-SSIM loss": _number(row["order_ms_ssim"], 2),
+            "SE's w and PSNR loss": _number(row["weights_psnr"], 2),
+            "SE's w and MS-SSIM loss": _number(row["weights_ms_ssim"], 2),
+        }
+        for row in table.to_dict("records")
+    ]
+    one = table.groupby("experiment").size().max() == 1
+    note = (
+        "Spearman's rank correlation, over the channels, of their place in the order of importance (and of SE's weight "
+        "w) with what the decoded pictures lose, in dB and averaged over the images, when the channel's quantized "
+        f"values are set to 0. {'One seed each. ' if one else ''}Files: `importance.csv`."
+    )
+    return "\n\n".join([_head("Order of the channels and their influence", scale), note, markdown_table(rows)]) + "\n"
+
+
 def _head(title: str, scale: str) -> str:
     return f"# {title}" + ("" if scale == "paper" else f"\n\nScale {scale}: a demonstration, not a reproduction.")
 

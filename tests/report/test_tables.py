@@ -119,6 +119,36 @@ def test_equation_7_from_the_configuration_alone(results):
     assert table["one-group-seed1", "all"]["values_used"] == "5"
 
 
+def test_correlations_of_orders_with_influence_come_from_the_runs_with_groups(tmp_path):
+    made = MadeUp(tmp_path, scale="mini", images=["a", "b"])
+    found = {
+        "se": {"order": (0.25, 0.5), "weights": (0.125, -0.75)},
+        "re": {"order": (0.75, 1.0)},
+        "one-group": {"order": (0.1, 0.1)},
+        "c48": {"order": (0.2, 0.2)},
+    }
+    for name, parts in found.items():
+        made.analyse(f"{name}-seed1", falling_influence(made.config["experiments"][name]["model"]["channels"], 2))
+        written = {"run": f"{name}-seed1", "kind": name}
+        for what, (psnr, ms_ssim) in parts.items():
+            written[f"{what}_rank_correlation"] = {"psnr_loss_db": psnr, "ms_ssim_loss_db": ms_ssim}
+        (made.analysis[-1] / "importance.json").write_text(json.dumps(written))
+    output = tmp_path / "tables" / "importance.csv"
+    config = ["--config", str(tmp_path / "config.yaml"), "--output", str(output)]
+    assert main(["table", "importance", *config, "--analysis", *map(str, made.analysis)]) == 0
+    with open(output, newline="") as file:
+        table = {row["experiment"]: row for row in csv.DictReader(file)}
+    assert set(table) == {"se", "re"}
+    assert [float(table["se"][what]) for what in ("order_psnr", "order_ms_ssim")] == [0.25, 0.5]
+    assert [float(table["se"][what]) for what in ("weights_psnr", "weights_ms_ssim")] == [0.125, -0.75]
+    assert table["re"]["weights_psnr"] == ""
+    assert Path(table["re"]["file"]) == tmp_path / "analysis" / "re-seed1" / "importance.json"
+    text = output.with_suffix(".md").read_text()
+    assert "One seed each." in text
+    assert "| re | re-seed1 | 0.75 | 1.00 | – | – |" in text
+    assert main(["table", "importance", *config, "--analysis", str(tmp_path / "analysis" / "c48-seed1")]) == 2
+
+
 def test_entropy_and_diversity_of_shares_that_differ_between_images(tmp_path):
     made = MadeUp(tmp_path, images=["a", "b"])
     shares = [[0.5, 0.5, 0.0, 0.0, 0.0]]

@@ -3,8 +3,8 @@
 localrules:
     identities,
     table,
+    table_of_channels,
     table_extras,
-    equation7,
     figure_bits,
     figure1,
     figure3_maps,
@@ -87,30 +87,33 @@ rule table:
         " --output {output.csv} >> {log} 2>&1"
 
 
-rule equation7:
+rule table_of_channels:
     message:
-        "table equation7"
+        "table {wildcards.name}"
     input:
         analysis_files(RUNS),
         config=ancient(CONFIG_FILE),
     output:
         csv=report(
-            f"{RESULTS}/tables/equation7.csv",
-            caption="../report/equation7.rst",
+            f"{RESULTS}/tables/{{name}}.csv",
+            caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "equation7"},
+            labels={"table": "{name}"},
         ),
-        markdown=f"{RESULTS}/tables/equation7.md",
+        markdown=f"{RESULTS}/tables/{{name}}.md",
     log:
-        f"{RESULTS}/logs/tables/equation7.log",
+        f"{RESULTS}/logs/tables/{{name}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/tables/equation7.tsv"
+        f"{RESULTS}/benchmarks/tables/{{name}}.tsv"
+    wildcard_constraints:
+        name="equation7|importance",
     params:
         settings=settings_of("scale", "seeds", "report", "model"),
-        code=fingerprint("cvqn.report.entropy", "cvqn.report.readable"),
+        code=fingerprint("cvqn.report.entropy", "cvqn.report.importance", "cvqn.report.readable"),
         folders=analysis_folders(RUNS),
     shell:
-        "cvqn table equation7 --config {input.config} --analysis {params.folders} --output {output.csv} >> {log} 2>&1"
+        "cvqn table {wildcards.name} --config {input.config} --analysis {params.folders}"
+        " --output {output.csv} >> {log} 2>&1"
 
 
 rule table_extras:
