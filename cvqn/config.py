@@ -102,6 +102,11 @@ def runs(config: dict, experiments: Sequence[str] | None = None) -> dict[str, di
     }
 
 
+def identity(run: dict) -> dict:
+    """What the results of one of `runs` are a function of, besides images and code: all but how often it saves."""
+    return run | {"training": {key: value for key, value in run["training"].items() if key != "save_every"}}
+
+
 def usable_minutes(job_minutes: float) -> float:
     """How long a training goes on in a job of `job_minutes` before it saves and stops by itself."""
     return 0.95 * job_minutes - 0.5

@@ -78,7 +78,10 @@ def _train(arguments: argparse.Namespace) -> None:
 
     folder = Path(arguments.output)
     key = fingerprint_of(
-        run, pack.pixels_sha256s, [image.pixels_sha256 for image in evaluation], fingerprint("cvqn.training.loop")
+        config.identity(run),
+        pack.pixels_sha256s,
+        [image.pixels_sha256 for image in evaluation],
+        fingerprint("cvqn.training.loop"),
     )
     resume = ResumeFolder(folder, key)
     for path in resume.stale():

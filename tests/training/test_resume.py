@@ -1,3 +1,4 @@
+import json
 import signal
 import time
 
@@ -48,6 +49,15 @@ def test_state_of_other_settings_is_ignored_with_a_warning(command, tmp_path, ca
     assert main([*command(training={"alpha": 64}), "--job-minutes", "0.5"]) == 75
     assert "belongs to other settings" in capsys.readouterr().out
     assert len(list((tmp_path / "run").glob("state-*.pt"))) == 2
+
+
+def test_a_state_is_still_good_when_it_is_to_be_saved_more_often(command, tmp_path, capsys):
+    assert main(command("whole")) == 0
+    assert main([*command(training={"save_every": 3}), "--job-minutes", "0.5"]) == 75
+    assert main(command(training={"save_every": 1})) == 0
+    assert "belongs to other settings" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "provenance.json").read_text())["resumed_from"] == 1
+    assert results(tmp_path / "run") == results(tmp_path / "whole")
 
 
 def test_divergence_keeps_the_last_good_state_and_is_not_tried_again(command, tmp_path, capsys):

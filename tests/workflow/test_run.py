@@ -76,6 +76,12 @@ def test_a_changed_experiment_trains_only_itself(finished_copy):
     assert planned["encode"] == 2
 
 
+def test_saving_less_often_or_asking_for_more_time_trains_nothing(finished_copy):
+    finished_copy.replace("workflow/scales/tiny.yaml", "save_every: 1", "save_every: 2")
+    finished_copy.replace("workflow/scales/tiny.yaml", "job_minutes: 5", "job_minutes: 10")
+    assert set(finished_copy.planned("all")) == {"audit", "all"}  # the audit names every setting
+
+
 def test_a_new_rate_point_runs_only_its_own_jobs(finished_copy):
     finished_copy.replace("workflow/scales/tiny.yaml", "rate_curve: [c16, c32]", "rate_curve: [c16, c32, c48]")
     planned = finished_copy.planned("all")

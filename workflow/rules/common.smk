@@ -66,7 +66,7 @@ def settings_of(*keys):
 
 def run_settings(wildcards):
     """What a training is a function of, besides images and code."""
-    return json.dumps((RUNS | EXTRA_RUNS)[wildcards.run], sort_keys=True)
+    return json.dumps(configuration.identity((RUNS | EXTRA_RUNS)[wildcards.run]), sort_keys=True)
 
 
 def models(runs):
