@@ -78,8 +78,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def note_scale(figure: Figure, scale: str) -> None:
-    """Name the scale in the lower right corner."""
-    figure.text(0.995, 0.006, scale_note(scale), ha="right", va="bottom", fontsize=6.5, color="#555555", style="italic")
+    """Name the scale in the lower right corner, in a figure of a page's width so large that half the size will do."""
+    size = 6.5 if figure.get_figwidth() <= COLUMN else 10
+    figure.text(
+        0.995, 0.006, scale_note(scale), ha="right", va="bottom", fontsize=size, color="#555555", style="italic"
+    )
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -129,9 +129,9 @@ def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kep
     (tmp_path / "crops.csv").write_text("\n".join(lines) + "\n")
     crops.draw_crops(tmp_path, tmp_path / "figure4.svg", "paper")
     captions = texts(kept[0])
-    assert captions.count("0.251 bpp, MS-SSIM 0.9312") == 2
-    assert captions.count("0.258 bpp, MS-SSIM 0.9653") == 2
-    assert {"original", "WebP", "CVQN", "kodim01, crop of 48 × 32"} <= set(captions)
+    assert captions.count("0.251 bpp\nMS-SSIM 0.9312") == 2
+    assert captions.count("0.258 bpp\nMS-SSIM 0.9653") == 2
+    assert {"original", "WebP", "CVQN", "kodim01,\n48 × 32 pixels"} <= set(captions)
     assert len(rows(tmp_path / "figure4.csv")) == 6
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.report.output import write_table
-from cvqn.report.style import GROUPS, PAGE, new_figure, note_scale, save
+from cvqn.report.style import COLUMN, GROUPS, PAGE, new_figure, note_scale, save
 
 MARKERS = ("o", "s", "^")
 PANELS = 4  # in a row
@@ -31,15 +31,11 @@ def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
     runs = list(table["run"].unique())
     columns = min(PANELS, len(runs))
     rows = -(-len(runs) // columns)
-    figure = new_figure(PAGE, 1.75 * rows + 0.3)
+    width, height = COLUMN if columns == 1 else PAGE, 1.75 * rows + 0.3
+    figure = new_figure(width, height)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     figure.subplots_adjust(
-        left=0.075,
-        right=0.99,
-        top=1 - 0.17 / (1.75 * rows + 0.3),
-        bottom=0.5 / (1.75 * rows + 0.3),
-        wspace=0.1,
-        hspace=0.3,
+        left=0.5 / width, right=0.98, top=1 - 0.17 / height, bottom=0.5 / height, wspace=0.1, hspace=0.3
     )
     for axes in grid.flat[len(runs) :]:
         axes.set_visible(False)
@@ -56,8 +52,8 @@ def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
         axes.tick_params(labelbottom=position + columns >= len(runs))
         axes.legend(loc="upper left", borderpad=0.1, handletextpad=0.1, labelspacing=0.2)
         axes.grid()
-    figure.supxlabel("bits an image (ρ: rank correlation of bits and loss)", fontsize=7.5, y=0.17 / (1.75 * rows + 0.3))
-    figure.supylabel("MS-SSIM loss, dB", fontsize=7.5, x=0.005)
+    figure.supxlabel("bits an image (ρ: rank correlation of bits and loss)", fontsize=7.5, y=0.17 / height)
+    figure.supylabel("MS-SSIM loss, dB", fontsize=7.5, x=0.03 / width)
     note_scale(figure, scale)
     save(figure, output)
     write_table(table, Path(output).with_suffix(".csv"))

@@ -7,12 +7,13 @@ import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.report.channels import agreement_between_images, by_image
-from cvqn.report.figures.maps import Maps, draw_map, symbols_text
+from cvqn.report.figures.maps import EDGE, GAP, NUMBER, Maps, draw_map, symbols_text
 from cvqn.report.output import write_table
-from cvqn.report.style import BLUE, PAGE, VERMILLION, new_figure, note_scale, save
+from cvqn.report.style import BLUE, COLUMN, VERMILLION, new_figure, note_scale, save
 
 LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
 COLUMNS = 8
+TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.42  # inches
 
 
 def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
@@ -46,29 +47,46 @@ def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, outp
     table = influence_table(channels, run, maps)
     images = channels[channels["run"] == run]["image"].nunique()
     rows = -(-len(maps.maps) // COLUMNS)
-    figure = new_figure(PAGE, 4.75)
-    top, bottom = figure.add_gridspec(
-        2, 1, height_ratios=(2.35, 2), left=0.075, right=0.995, top=0.955, bottom=0.115, hspace=0.24
-    )
-    left, right = top.subgridspec(1, 2, width_ratios=(1, 1.36), wspace=0.04)
-    original = figure.add_subplot(left)
+    cell = (COLUMN - 2 * EDGE) / COLUMNS
+    line = cell * maps.maps.shape[1] / maps.maps.shape[2] + NUMBER
+    height = TITLE + ORIGINAL + rows * line + len(LOSSES) * PANEL + FOOT
+    figure = new_figure(COLUMN, height)
+
+    def place(left: float, top: float, width: float, tall: float):
+        return figure.add_axes((left / COLUMN, 1 - (top + tall) / height, width / COLUMN, tall / height))
+
+    original = place(EDGE, TITLE, ORIGINAL * picture.shape[1] / picture.shape[0], ORIGINAL)
     original.imshow(picture)
     original.set_axis_off()
-    original.set_title(f"original ({maps.image})")
-    grid = right.subgridspec(rows, COLUMNS, wspace=0.06, hspace=0.34)
+    original.set_anchor("W")
+    figure.text(
+        EDGE / COLUMN,
+        1 - 0.03 / height,
+        f"original ({maps.image}); below it, its quantized channels",
+        va="top",
+        fontsize=7,
+    )
+    top = TITLE + ORIGINAL
     for index, own in enumerate(maps.maps):
-        axes = figure.add_subplot(grid[index // COLUMNS, index % COLUMNS])
+        left = EDGE + index % COLUMNS * cell
+        axes = place(left, top + index // COLUMNS * line + NUMBER, cell - GAP, line - NUMBER - GAP)
         draw_map(axes, own, int(maps.levels[index]))
-        axes.set_title(str(index + 1), fontsize=6, pad=1.5)
-    pair = bottom.subgridspec(1, 2, wspace=0.25)
+        axes.set_title(str(index + 1), fontsize=5.5, pad=1.2)
+    top += rows * line
     for position, (column, label) in enumerate(LOSSES.items()):
-        axes = figure.add_subplot(pair[position])
+        axes = place(LABELS, top + 0.09 + position * PANEL, COLUMN - LABELS - EDGE, PANEL - 0.42)
         _bars(axes, table, column, maps.image, images)
-        axes.set_ylabel(label)
+        axes.set_ylabel(label, labelpad=2)
         rank = agreement_between_images(channels, run, column)
-        axes.set_xlabel("channel" if rank is None else f"channel (rank correlation between images: {rank:.2f})")
-        if position == 0:
-            axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, handlelength=1.4, borderpad=0.2)
+        axes.set_xlabel(
+            "channel" if rank is None else f"channel (rank correlation between images: {rank:.2f})", labelpad=2
+        )
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, names, title="loss without a channel", alignment="left", fontsize=6.5, title_fontsize=6.5,
+        loc="lower right", bbox_to_anchor=(1 - EDGE / COLUMN, 1 - (TITLE + ORIGINAL) / height),
+        handlelength=1.4, borderaxespad=0, borderpad=0,
+    )  # fmt: skip
     note_scale(figure, scale)
     save(figure, output)
     write_table(table, Path(output).with_suffix(".csv"))
@@ -79,14 +97,14 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
     channel = table["channel"]
     axes.bar(channel, table[column], width=0.72, color=BLUE, label=image)
     mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))
-    label = f"mean and range of {images} images"
+    label = f"mean and range\nof {images} images"
     axes.errorbar(
         channel,
         mean,
         yerr=[mean - low, high - mean],
         fmt="o",
         color=VERMILLION,
-        markersize=2.4,
+        markersize=2.1,
         elinewidth=0.7,
         label=label,
     )
