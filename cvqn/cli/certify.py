@@ -94,7 +94,8 @@ def _record(arguments: argparse.Namespace) -> None:
 def _restore(arguments: argparse.Namespace) -> None:
     from cvqn.record.record import restore
 
-    print(f"{arguments.scale}: {restore(arguments.scale)} files, all as recorded")
+    count, command = restore(arguments.scale)
+    print(f"{arguments.scale}: {count} files, all as recorded; what is left to do says: {command} --dry-run")
 
 
 def _trace(arguments: argparse.Namespace) -> None:

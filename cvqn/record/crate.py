@@ -1,6 +1,6 @@
 """The project as a Workflow Run RO-Crate (https://w3id.org/ro/wfrun/workflow/0.6): the workflow, and its recorded runs.
 
-One CreateAction stands for the run of each recorded scale: from params.yaml, the scale's overlay and the manifests of
+One CreateAction stands for the run of each recorded scale: from params.yaml, the overlays and the manifests of
 its data sets to every file of the record. Snakemake's own records are attached as the engine's trace.
 """
 
@@ -60,7 +60,7 @@ def _crate(records: list[dict]) -> ROCrate:
 def _add_run(crate: ROCrate, recorded: dict, trace: Path) -> None:
     scale = recorded["scale"]
     jobs = _read(trace).values()
-    inputs = [_add_file(crate, path) for path in ("params.yaml", f"workflow/scales/{scale}.yaml")]
+    inputs = [_add_file(crate, path) for path in ("params.yaml", *recorded["overlays"])]
     inputs += [_add_file(crate, one["manifest"], one["sha256"]) for one in recorded["data"].values()]
     properties = {
         "name": f"Run of the workflow at scale {scale}",

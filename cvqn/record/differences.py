@@ -27,7 +27,7 @@ def table_difference(before: Path, after: Path, tolerance: float, exact: Collect
 
 def json_difference(before: Path, after: Path, tolerance: float) -> str:
     """The first number or verdict of two JSON files that differs, in words; other texts do not count."""
-    first, second = (dict(_leaves(json.loads(path.read_text(encoding="utf-8")))) for path in (before, after))
+    first, second = _judged(before), _judged(after)
     for key in dict.fromkeys([*first, *second]):
         value, other = first.get(key), second.get(key)
         if value != other and not _close(value, other, tolerance):
@@ -41,6 +41,12 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     return rows[0], rows[1:]
 
 
+def _judged(path: Path) -> dict[str, object]:
+    """The values of a JSON file but for texts that are no verdicts."""
+    values = leaves(json.loads(path.read_text(encoding="utf-8")))
+    return {key: value for key, value in values if not isinstance(value, str) or key.endswith("verdict")}
+
+
 def _close(first: object, second: object, tolerance: float) -> bool:
     try:
         return math.isclose(float(first), float(second), rel_tol=tolerance, abs_tol=tolerance)
@@ -48,12 +54,13 @@ def _close(first: object, second: object, tolerance: float) -> bool:
         return False
 
 
-def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in nested mappings and lists by its key, such as `claims[0].verdict`."""
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _leaves(part, f"{key}.{name}".lstrip("."))
+            yield from leaves(part, f"{key}.{name}".lstrip("."))
     elif isinstance(value, list):
         for position, part in enumerate(value):
-            yield from _leaves(part, f"{key}[{position}]")
-    elif not isinstance(value, str) or key.endswith("verdict"):
+            yield from leaves(part, f"{key}[{position}]")
+    else:
         yield key, value

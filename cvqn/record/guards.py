@@ -1,11 +1,14 @@
 """What must hold before results are certified: DVC itself would certify anything."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from cvqn import config
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
 from cvqn.record.commands import git, snakemake
+from cvqn.record.differences import leaves
 from cvqn.record.jobs import checksums, running
 from cvqn.record.stage import Stage
 
@@ -27,14 +30,38 @@ def require_clean_tree(stage: Stage) -> None:
             raise CvqnError(f"{path}: ignored by git, which is to keep it; delete the scale's line from .gitignore")
 
 
-def require_finished(scale: str) -> None:
+def require_configuration(scale: str, overlays: Sequence[str]) -> None:
+    """The workflow must have run with the configuration that the stage's command names.
+
+    Asked before any Snakemake is started, which would write the stage's configuration in place of the one that ran.
+
+    Raises:
+        CvqnError: it ran with another one, or not at all, or the overlays are of another scale.
+    """
+    path = Path("results") / scale / "config.yaml"
+    wanted = config.resolve(overlays)
+    named = f"params.yaml {' '.join(overlays)}"
+    if wanted["scale"] != scale:
+        raise CvqnError(f"{named}: of scale {wanted['scale']}, not {scale}; mend the command of the stage in dvc.yaml")
+    if not path.is_file():
+        raise CvqnError(f"{path}: not there; run the workflow, then record")
+    ran, wanted = dict(leaves(config.read(path))), dict(leaves(wanted))
+    for key in dict.fromkeys([*wanted, *ran]):
+        if ran.get(key) != wanted.get(key):
+            raise CvqnError(
+                f"{path}: {key} is {ran.get(key)}, but {wanted.get(key)} by {named}; run the workflow with these, "
+                "or name in dvc.yaml those that it ran with"
+            )
+
+
+def require_finished(scale: str, overlays: Sequence[str]) -> None:
     """The workflow must have nothing left to do, and nothing may be at work.
 
     Raises:
         CvqnError: a Snakemake is running, or jobs are left.
     """
     require_idle()
-    files = ("--profile", "workflow/profiles/local", "--configfile", f"workflow/scales/{scale}.yaml")
+    files = ("--profile", "workflow/profiles/local", "--configfile", *overlays)
     targets = ["all", "extras"] if Path(f"results/{scale}/tables/extras.csv").exists() else ["all"]
     plan = snakemake(*targets, *files, "--cores", "1", "--dry-run", "--quiet", "rules")
     if "Nothing to be done" in plan:

@@ -45,7 +45,8 @@ def record(scale: str) -> list[str]:
     with _alone():
         guards.require_clean_tree(stage)
         stage.require_remote()
-        guards.require_finished(scale)
+        guards.require_configuration(scale, stage.overlays)
+        guards.require_finished(scale, stage.overlays)
         files = stage.files()
         folder = RESULTS / scale / "record"
         before = read_record(scale) if (folder / "record.json").exists() else None
@@ -66,8 +67,8 @@ def record(scale: str) -> list[str]:
     return [str(LOCK), str(crate.PATH), str(RESULTS / scale)]
 
 
-def restore(scale: str) -> int:
-    """Get the files of a recorded scale and put Snakemake's records back; return the number of files.
+def restore(scale: str) -> tuple[int, str]:
+    """Get the files of a recorded scale and put Snakemake's records back; return their number and what made them.
 
     Raises:
         CvqnError: there is no record, the remote lacks a file, or a file is not the recorded one.
@@ -82,7 +83,7 @@ def restore(scale: str) -> int:
         stage.require_sound_cache()
         require_recorded(recorded)
         write_jobs(jobs, set(_with_folders(recorded["files"])))
-    return len(recorded["files"])
+    return len(recorded["files"]), stage.command
 
 
 def read_record(scale: str) -> dict:
@@ -135,6 +136,7 @@ def _describe(scale: str, stage: Stage, files: Sequence[str]) -> dict:
         "commit": git("rev-parse", "HEAD").strip(),
         "recorded": now(),
         "stage": stage.name,
+        "overlays": stage.overlays,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "rocrate")},
         "constraints_sha256": sha256_file("constraints.txt"),

@@ -56,7 +56,7 @@ def differences(scratch: Path, scale: str, files: Collection[str], jobs: dict[st
 
 def _make(scratch: Path, scale: str, targets: dict[str, str]) -> None:
     command = [
-        sys.executable, "-m", "snakemake", *targets, "--configfile", f"workflow/scales/{scale}.yaml",
+        sys.executable, "-m", "snakemake", *targets, "--configfile", f"results/{scale}/config.yaml",
         "--profile", "none", "--cores", "1", "--nocolor", "--allowed-rules", *sorted(set(targets.values())),
     ]  # fmt: skip
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

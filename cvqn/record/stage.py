@@ -1,7 +1,9 @@
 """What DVC knows of a scale: the stage in dvc.yaml, the files under its outputs, their copies in cache and remote."""
 
+import argparse
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +20,17 @@ class Stage:
     """A stage of dvc.yaml. `outputs` are paths relative to the project, with whether DVC keeps their content."""
 
     name: str
+    command: str
     outputs: tuple[tuple[str, bool], ...]
     remote: str | None
     cache: Path
+
+    @property
+    def overlays(self) -> list[str]:
+        """The configuration files that the stage's command names, later ones on top."""
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--configfile", nargs="+", default=[])
+        return parser.parse_known_args(shlex.split(self.command))[0].configfile
 
     def files(self) -> list[str]:
         """Every file under the outputs.
@@ -89,6 +99,7 @@ def read_stage(scale: str) -> Stage:
             remotes, default = repo.config["remote"], repo.config["core"].get("remote")
             return Stage(
                 name,
+                stage.cmd,
                 tuple((out.def_path, out.use_cache) for out in stage.outs),
                 str(remotes[default]["url"]) if default in remotes else None,
                 Path(repo.cache.local.path),

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.record.repository import Repository, certify_tiny
+from tests.record.repository import Repository, new_repository
 from tests.training.conftest import command, images  # noqa: F401
 
 
 @pytest.fixture(scope="session")
-def recorded(finished, tmp_path_factory) -> Repository:
+def recorded(sources, tmp_path_factory) -> Repository:
     """A repository in which tiny has run and was recorded and committed. Tests that change it work on a copy."""
-    repository = certify_tiny(finished, tmp_path_factory.mktemp("recorded"))
+    repository = new_repository(sources, tmp_path_factory.mktemp("recorded"))
+    repository.snakemake("all")
     assert "recorded and pushed" in repository.cvqn("record", "tiny")
     repository.commit("tiny")
     return repository

@@ -13,10 +13,25 @@ from tests.projects import Project
 IDENTITY = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 PARTS = (".dvcignore", ".dvc/config", ".dvc/.gitignore", "LICENSE")
 REMOTE = "cvqn-dvc-remote"
+SCALE = "workflow/scales/tiny.yaml"
+FEWEST = "workflow/scales/fewest.yaml"
+FEWEST_TEXT = """\
+report:
+  rate_curve: [c16, toy]
+  table1: [toy]
+  table2: [toy]
+  toy: toy
+  figure4: {experiment: c16}
+codecs:
+  jpeg2000: {qualities: []}
+  jpeg-420: {qualities: []}
+"""
 
 
 class Repository(Project):
-    """A project under git, of which the scale tiny is one that certifies."""
+    """A project under git, of which the scale tiny, with the fewest jobs, is one that certifies."""
+
+    overlays = (SCALE, FEWEST)
 
     def __init__(self, folder: Path):
         super().__init__(folder)
@@ -29,6 +44,10 @@ class Repository(Project):
         run = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
         assert run.returncode == code, f"{command}: {run.returncode}\n{run.stdout[-3000:]}{run.stderr[-3000:]}"
         return run.stdout + run.stderr
+
+    def snakemake(self, *arguments: str, **options) -> str:
+        """Output of snakemake with the scale's overlays."""
+        return super().snakemake(*arguments, "--configfile", *self.overlays, **options)
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments)
@@ -72,20 +91,28 @@ class Repository(Project):
         return other
 
 
-def certify_tiny(finished: Project, folder: Path) -> Repository:
-    """A copy of the finished project as a git repository in which tiny is a scale that certifies."""
-    shutil.copytree(finished.folder, folder / "project", symlinks=True)
+def write_stages(repository: Repository) -> None:
+    """dvc.yaml with the scale tiny, run with the repository's overlays, in place of small, and none of paper."""
+    command = f"snakemake all --profile workflow/profiles/local --cores 2 --configfile {' '.join(repository.overlays)}"
+    stages = (ROOT / "dvc.yaml").read_text()
+    stages = re.sub(r"(?m)^      small: .*$", f"      tiny: {command}", stages)
+    stages = re.sub(r"(?m)^(  - results/)small\b", r"\1tiny", stages)
+    stages = re.sub(r"(?m)^(      paper:|  - results/paper).*\n", "", stages)
+    (repository.folder / "dvc.yaml").write_text(stages)
+
+
+def new_repository(sources: Path, folder: Path) -> Repository:
+    """The sources as a git repository in which tiny is the scale that certifies, with a DVC remote beside it."""
+    shutil.copytree(sources, folder / "project", symlinks=True)
     repository = Repository(folder / "project")
     for part in PARTS:
         (repository.folder / part).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / part, repository.folder / part)
-    stages = (ROOT / "dvc.yaml").read_text().replace("    do:\n", "      tiny: snakemake all\n    do:\n")
-    stages = re.sub(r"(?m)^(  - results/)small(.*\n)", r"\1tiny\2", stages)
-    (repository.folder / "dvc.yaml").write_text(re.sub(r"(?m)^  - results/paper.*\n", "", stages))
+    (repository.folder / FEWEST).write_text(FEWEST_TEXT)
+    write_stages(repository)
     ignored = (ROOT / ".gitignore").read_text().replace("/results/tiny/\n", "")
     (repository.folder / ".gitignore").write_text(ignored)
     repository.git("init", "--quiet")
-    repository.git("add", ".", ":!results")
-    repository.git("commit", "--quiet", "--message", "code")
+    repository.commit("code")
     os.mkdir(repository.remote)
     return repository

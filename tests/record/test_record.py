@@ -4,12 +4,15 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 
 import pytest
 
 from cvqn.config import ROOT
 from cvqn.files import sha256_file
+from tests.record.repository import write_stages
+from tests.record.test_documents import CHECKLISTS, files_in, items_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.record]
 
@@ -37,14 +40,52 @@ def test_the_record_has_every_result_and_git_no_model(recorded):
     assert {"results/tiny/metrics.json", "results/tiny/audit.json", "results/tiny/config.yaml"} < tracked
     assert not [path for path in tracked if path.endswith((".safetensors", ".tar"))]
     assert recorded.git("status", "--porcelain") == ""
-    runs = {path.stem for path in (recorded.results / "record/runs").iterdir()}
-    assert runs == {path.name for path in (recorded.results / "runs").iterdir()}
+    assert {path.suffix for path in (recorded.results / "figures").iterdir()} == {".svg", ".png", ".csv"}
+    assert not [path for path in tracked if "/figures/" in path]
+
+
+def test_results_that_the_checklists_name_are_in_the_record(recorded):
+    named = {name for checklist in CHECKLISTS for where in items_of(checklist).values() for name in files_in(where)}
+    named = {name.replace("<scale>", "tiny").rstrip("/") for name in named if name.startswith("results/")}
+    assert len(named) > 8
+    assert not [name for name in named if not list(recorded.folder.glob(name))]
+    unrecorded = tuple(f"results/tiny/{part}" for part in UNRECORDED - {"record"})
+    assert not [name for name in named if name.startswith(unrecorded)]
+
+
+def test_the_record_says_whence_each_run_came(recorded):
+    record = json.loads((recorded.results / "record/record.json").read_text())
+    commit = recorded.git("rev-parse", "HEAD~1").strip()
+    assert record["commit"] == commit
+    runs = {path.stem: json.loads(path.read_text()) for path in (recorded.results / "record/runs").iterdir()}
+    assert set(runs) == {"c16-seed1", "toy-seed1"}
+    for name, run in runs.items():
+        assert run["code"] == {"commit": commit, "dirty": False}
+        assert run["command"].startswith("cvqn train --config results/tiny/config.yaml")
+        assert run["configuration"]["seed"] == 1
+        assert run["lock"]["sha256"] == record["constraints_sha256"] == sha256_file(recorded.folder / "constraints.txt")
+        assert (
+            run["training_images"]["sets"][0]["manifest_sha256"] == record["data"]["packaged-train"]["manifest_sha256"]
+        )
+        assert run["evaluation_images"]["sets"][0]["name"] == "packaged-evaluation"
+        assert run["machine"]["processor"]
+        assert run["began"] <= run["ended"] <= record["recorded"]
+        assert run["resumed_from"] == 0
+        assert run["peak_host_memory_bytes"] > 50e6
+        assert (recorded.results / "runs" / name / "provenance.json").read_text() == json.dumps(run, indent=1)
+    for codec in ("webp", "cvqn/c16-seed1"):
+        sidecar = json.loads((recorded.results / f"measurements/{codec}.json").read_text())
+        assert sidecar["versions"]
+        assert sidecar["decoder_versions"]
+        assert sidecar["machine"]["processor"]
+    for place in (str(recorded.folder), sys.prefix):
+        recorded.run("git", "grep", "--quiet", "--fixed-strings", place, code=1)
 
 
 def test_a_clone_has_nothing_to_do_even_after_touching(clone):
     assert clone.planned("all") == {}
     later = time.time() + 60
-    for path in ("runs/c16-seed1/model/model.safetensors", "measurements/webp.csv", "bitstreams/cvqn/re-seed1.tar"):
+    for path in ("runs/c16-seed1/model/model.safetensors", "measurements/webp.csv", "bitstreams/cvqn/toy-seed1.tar"):
         os.utime(clone.results / path, (later, later))
     os.utime(clone.folder / "data/manifests/packaged-train.yaml", (later, later))
     assert clone.planned("all") == {}
@@ -89,8 +130,12 @@ def test_recording_again_changes_nothing(clone):
 
 
 def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
-    copy.replace("workflow/scales/tiny.yaml", "webp: {qualities: [1, 40]}", "webp: {qualities: [1, 30]}")
+    overlay = "workflow/scales/another-quality.yaml"
+    (copy.folder / overlay).write_text("codecs: {webp: {qualities: [1, 30]}}\n")
+    copy.overlays = (*copy.overlays, overlay)
+    write_stages(copy)
     copy.commit("another quality")
+    assert "codecs.webp.qualities[1] is 40, but 30 by params.yaml" in copy.cvqn("record", "tiny", code=2)
     copy.snakemake("all")
     copy.cvqn("record", "tiny")
     copy.commit("tiny again")
@@ -100,12 +145,12 @@ def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
     } or parameters == {"results/tiny/config.yaml": {"codecs.webp.qualities": {"old": [1, 40], "new": [1, 30]}}}
     metrics = json.loads(copy.dvc("metrics", "diff", "HEAD~2", "HEAD", "--json"))
     changed = set(metrics["results/tiny/metrics.json"])
-    assert changed
-    assert all("webp" in key for key in changed)
+    measures = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db")
+    points = {f"codec.webp.{quality}.{measure}" for quality in (30, 40) for measure in measures}
+    assert changed == {*points, "bd_ms_ssim.webp"}
     output = copy.cvqn("compare", "HEAD~2", "HEAD", "--scale", "tiny", "--markdown", code=1)
     listed = set(re.findall(r"^\| ([\w.-]+) \|", output, re.MULTILINE)) - {"metric", "---"}
-    assert listed
-    assert listed <= changed
+    assert listed == changed
     assert re.search(r"^\| codec\.webp\.40\.bpp \|.*\*\*gone\*\*", output, re.MULTILINE)
     copy.dvc("plots", "diff", "HEAD~2", "--out", "plots")
     assert "webp" in (copy.folder / "plots/index.html").read_text()
@@ -121,19 +166,16 @@ def test_crate_describes_the_run(recorded):
     action = crate.get("#run-tiny")
     assert action["instrument"].id == "Snakefile"
     assert action in crate.root_dataset["mentions"]
-    assert {"params.yaml", "workflow/scales/tiny.yaml", "data/manifests/packaged-train.yaml"} <= {
-        entity.id for entity in action["object"]
-    }
-    results = action["result"]
-    assert len(results) > 100
-    for entity in results[::10]:
-        assert sha256_file(recorded.folder / entity.id) == entity["sha256"]
+    manifests = {f"data/manifests/packaged-{part}.yaml" for part in ("train", "evaluation")}
+    assert {entity.id for entity in action["object"]} == {"params.yaml", *recorded.overlays, *manifests}
+    files = json.loads((recorded.results / "record/record.json").read_text())["files"]
+    assert {entity.id: entity["sha256"] for entity in action["result"]} == files
 
 
 def test_two_at_once_damage_nothing(copy):
     (copy.results / "tables/table2.md").unlink()
-    command = ["snakemake", "all", "--profile", "workflow/profiles/local", "--cores", "1", "--configfile",
-               "workflow/scales/tiny.yaml"]  # fmt: skip
+    profile = ["--profile", "workflow/profiles/local", "--cores", "1"]
+    command = ["snakemake", "all", *profile, "--configfile", *copy.overlays]
     assert 0 in _at_once(copy, [command, command])
     assert copy.planned("all") == {}
     codes = _at_once(copy, [["cvqn", "record", "tiny"], ["cvqn", "record", "tiny"], ["dvc", "status"]])
