@@ -150,7 +150,7 @@ def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
     assert changed == {*points, "bd_ms_ssim.webp"}
     output = copy.cvqn("compare", "HEAD~2", "HEAD", "--scale", "tiny", "--markdown", code=1)
     listed = set(re.findall(r"^\| ([\w.-]+) \|", output, re.MULTILINE)) - {"metric", "---"}
-    assert listed == changed
+    assert listed == points  # the BD-MS-SSIM changes by less than its tolerance
     assert re.search(r"^\| codec\.webp\.40\.bpp \|.*\*\*gone\*\*", output, re.MULTILINE)
     copy.dvc("plots", "diff", "HEAD~2", "--out", "plots")
     assert "webp" in (copy.folder / "plots/index.html").read_text()
