@@ -95,7 +95,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     from cvqn.record.record import restore
 
     count, command = restore(arguments.scale)
-    print(f"{arguments.scale}: {count} files, all as recorded; what is left to do says: {command} --dry-run")
+    print(f"{arguments.scale}: {count} files, all as recorded; to see that nothing is left to do: {command} --dry-run")
 
 
 def _trace(arguments: argparse.Namespace) -> None:

@@ -53,8 +53,8 @@ class Stage:
             raise CvqnError("DVC has no default remote; choose one: dvc remote add --default NAME URL")
         if "://" not in self.remote and not Path(self.remote).is_dir():
             raise CvqnError(
-                f"{self.remote}: the DVC remote is not there; make this folder, or choose another: "
-                "dvc remote modify --local beside url URL"
+                f"{self.remote}: the DVC remote is not there; make this folder to record into it, "
+                "or name the one that holds the record: dvc remote modify --local beside url URL"
             )
 
     def require_sound_cache(self) -> None:

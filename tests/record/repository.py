@@ -18,9 +18,9 @@ FEWEST = "workflow/scales/fewest.yaml"
 FEWEST_TEXT = """\
 report:
   rate_curve: [c16, toy]
-  table1: [toy]
-  table2: [toy]
-  toy: toy
+  table1: [c16]
+  table2: [c16]
+  toy: c16
   figure4: {experiment: c16}
 codecs:
   jpeg2000: {qualities: []}
