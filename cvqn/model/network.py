@@ -1,6 +1,5 @@
 """Encoder and decoder (Section 3.1): residual groups with channel attention around (inverse) PixelShuffle."""
 
-import math
 from itertools import pairwise
 
 import torch
@@ -14,28 +13,6 @@ STRIDE = 16  # pixels a latent position: four stages of 2
 def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
     """A 3x3 convolution with padding 1."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
-
-
-def preserve_variance(transform: nn.Module) -> None:
-    """Initialise every 3x3 convolution of an encoder or decoder so that signals keep their variance.
-
-    torch's own initialisation shrinks it to a third a layer, from which a short training does not recover. What ends a
-    residual branch starts at 0.3 of that, so that a group begins near the identity.
-    """
-    for module in transform.modules():
-        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
-            _normal(module, 1)
-    for module in transform.modules():
-        if isinstance(module, ResidualBlock):
-            _normal(module.conv1, math.sqrt(2))  # a ReLU follows
-            _normal(module.conv2, 0.3)
-        elif isinstance(module, ResidualGroup):
-            _normal(module[-1], 0.3)
-
-
-def _normal(convolution: nn.Conv2d, gain: float) -> None:
-    nn.init.normal_(convolution.weight, std=gain / math.sqrt(convolution.weight[0].numel()))
-    nn.init.zeros_(convolution.bias)
 
 
 class ChannelAttention(nn.Module):

@@ -17,9 +17,10 @@ from cvqn.errors import CvqnError
 from cvqn.export import export_model
 from cvqn.model.cvqn import CVQN, Forward, Loss, loss
 from cvqn.model.importance import reconstruction_errors
+from cvqn.model.initialization import preserve_variance
 from cvqn.model.ms_ssim import ms_ssim
-from cvqn.model.network import preserve_variance
 from cvqn.model.store import save_model
+from cvqn.model.transform_coder import start_as_transform_coder
 from cvqn.training.batches import Source, crops_of_step, fixed_crops
 from cvqn.training.checkpoint import Diverged, Paused, ResumeFolder
 from cvqn.training.log import Log, write_csv
@@ -28,6 +29,7 @@ from cvqn.training.schedule import learning_rate_factor, make_optimizer, set_lea
 
 EXPLODED = 1e3  # standard deviation of a latent whose means lie a few units apart
 CALIBRATION_CROPS = 16
+START_PIXELS = 1 << 22  # of the crops that a transform coder is fitted to
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -66,14 +68,8 @@ def train(
     epoch_steps = training["epoch_steps"] or -(-len(pack) // training["batch"])
     steps = training["epochs"] * epoch_steps
 
-    torch.manual_seed(seed)
-    model = CVQN(run["model"])
-    if training["initialization"] == "variance":
-        preserve_variance(model.encoder)
-        preserve_variance(model.decoder)
+    model = fresh_model(run, pack)
     learned_order = run["model"]["importance"]["kind"] in ("se", "re")
-    if learned_order:
-        model.controller.order.copy_(torch.randperm(len(model.controller.order)))
     model.to(device)
     model.encoder.to(memory_format=torch.channels_last)
     model.decoder.to(memory_format=torch.channels_last)
@@ -106,7 +102,8 @@ def train(
     with stop_requests() as stop_requested, log, bar:
         for step in range(first_step, steps):
             epoch = step / epoch_steps
-            set_learning_rates(optimizer, learning_rate_factor(training, epoch))
+            factor = learning_rate_factor(training, epoch)
+            set_learning_rates(optimizer, factor)
             crops = crops_of_step(pack, seed, step, training["batch"], training["patch"])
             images = source.load(crops, training["patch"])
             forward, terms = training_step(run_model, optimizer, images, training)
@@ -123,7 +120,7 @@ def train(
                         f"{resume.folder}: diverged at step {done}: {problem}; "
                         f"the last good state is {resume.state_path}"
                     )
-                rate = optimizer.param_groups[0]["lr"]
+                rate = factor * training["learning_rates"]["encoder"]
                 log.write(
                     {"step": done, "epoch": round(done / epoch_steps, 3), "learning_rate": rate, **row}, len(images)
                 )
@@ -159,6 +156,25 @@ def train(
         "seconds": time.monotonic() - began,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
     }
+
+
+def fresh_model(run: dict, pack: Pack) -> CVQN:
+    """The model before its first step, a function of configuration and seed, and of the images for a transform coder.
+
+    An order that is learned (SE, RE) begins at random.
+    """
+    training, seed = run["training"], run["seed"]
+    torch.manual_seed(seed)
+    model = CVQN(run["model"])
+    if run["model"]["importance"]["kind"] in ("se", "re"):
+        model.controller.order.copy_(torch.randperm(len(model.controller.order)))
+    if training["initialization"] == "variance":
+        preserve_variance(model.encoder)
+        preserve_variance(model.decoder)
+    elif training["initialization"] == "transform-coder":
+        crops = fixed_crops(pack, seed, START_PIXELS // training["patch"] ** 2, training["patch"])
+        start_as_transform_coder(model, Source(pack, "cpu").load(crops, training["patch"]))
+    return model
 
 
 def training_step(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cvqn.model.cvqn import CVQN
-from cvqn.model.network import GDN, STRIDE, Decoder, Encoder, preserve_variance
+from cvqn.model.initialization import preserve_variance
+from cvqn.model.network import GDN, STRIDE, Decoder, Encoder
 
 
 def test_down_sampling_is_equation_1():

@@ -1,6 +1,7 @@
 import copy
 
 import pytest
+import torch
 
 from cvqn.model.cvqn import CVQN
 from cvqn.training.schedule import learning_rate_factor, make_optimizer, set_learning_rates
@@ -39,3 +40,20 @@ def test_every_parameter_is_optimized_once_at_its_own_rate(tiny):
     set_learning_rates(optimizer, 0.5)
     set_learning_rates(optimizer, 0.5)
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_rates_by_fan_in_move_outputs_of_narrow_and_wide_layers_alike(tiny):
+    training = copy.deepcopy(tiny["training"])
+    training["rate_scaling"] = "fan-in"
+    training["learning_rates"] = dict.fromkeys(training["learning_rates"], 1e-3)
+    model = CVQN(tiny["experiments"]["se"]["model"])
+    optimizer = make_optimizer(model, training)
+    rates = {id(p): group["initial_lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert len(rates) == sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
+    for part in (model.encoder, model.decoder):
+        for module in part.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                fan_in = module.in_channels * module.kernel_size[0] * module.kernel_size[1]
+                assert rates[id(module.weight)] * fan_in == pytest.approx(1e-3)
+                assert rates[id(module.bias)] == pytest.approx(1e-4)
+    assert {rates[id(p)] for p in model.controller.contexts.parameters()} == {1e-3}
