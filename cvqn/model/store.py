@@ -29,8 +29,8 @@ class Stored(NamedTuple):
 
 
 def save_model(folder: str | Path, model: CVQN, integer_models: list[IntegerModel], about: dict) -> bytes:
-    """Write the two files of a model folder and return the model id, 4 bytes."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    """Write the two files of a model folder, tensors that float16 holds exactly as such; returns the 4-byte model id."""
+    tensors = {name: _compact(tensor.detach().cpu().contiguous()) for name, tensor in model.state_dict().items()}
     for group, integer in enumerate(integer_models):
         for name, array in integer.to_arrays().items():
             tensors[f"integer.{group}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
@@ -80,6 +80,14 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CvqnError(f"{folder}: configuration and tensors do not fit: {error}") from error
     return Stored(model.eval().requires_grad_(False).to(device), integer_models, about, model_id)
+
+
+def _compact(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in half the bytes where nothing is lost by that."""
+    if tensor.dtype != torch.float32:
+        return tensor
+    half = tensor.half()
+    return half if torch.equal(half.float(), tensor) else tensor
 
 
 def _strip(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, np.ndarray]:

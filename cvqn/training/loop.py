@@ -310,6 +310,9 @@ def finish(
     }
     for name, (description, weights) in checkpoints.items():
         model.load_state_dict(weights)
+        if training["weights"] == "float16":
+            for parameter in model.parameters():
+                parameter.data = parameter.data.half().float()
         save_model(resume.folder / name, model, export_model(model, calibration), description)
     write_csv(resume.folder / "log.csv", rows)
     write_csv(resume.folder / "monitor.csv", history, header=["epoch", "step", "ms_ssim", "psnr_db", "bpp"])
