@@ -29,7 +29,7 @@ class Stored(NamedTuple):
 
 
 def save_model(folder: str | Path, model: CVQN, integer_models: list[IntegerModel], about: dict) -> bytes:
-    """Write the two files of a model folder, tensors that float16 holds exactly as such; returns the 4-byte model id."""
+    """Write the two files of a model folder, what float16 holds exactly as such; returns the model id, 4 bytes."""
     tensors = {name: _compact(tensor.detach().cpu().contiguous()) for name, tensor in model.state_dict().items()}
     for group, integer in enumerate(integer_models):
         for name, array in integer.to_arrays().items():
