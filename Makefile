@@ -36,7 +36,7 @@ lint: setup  ## style of the Python code and of the workflow
 slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
 
-bench: setup  ## measure speed; tables in benchmarks/results
+bench: setup  ## measure speed and memory, about six minutes; table in benchmarks/results
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
 
 clean:  ## remove what make mini made; data and other scales stay

@@ -1,57 +1,71 @@
 """How long a batch of 32 crops of 256 px takes to come out of a pack, on one core: at most 5 ms are allowed.
 
-    python -m benchmarks.crops
-
 The pack is in the page cache. The first 30 batches after opening also map its pages; the later ones find them mapped.
+On a GPU the pack lies in its memory, and a batch is crops chosen, cut and converted.
 """
 
 import json
+import statistics
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.clock import one_core, seconds
+from benchmarks.rows import Row
 from cvqn.data.pack import Pack
+from cvqn.training.batches import Source, crops_of_step
 
 IMAGES, HEIGHT, WIDTH = 48, 1356, 2040  # 398 MB, larger than any processor's cache
 BATCH, SIZE = 32, 256
-LIMIT_MS = 5.0
+FIRST = 30
+LIMIT = "< 5 ms"
 
 
-def measure() -> list[dict]:
-    """Rows of `what`, `median`, `p90`, `limit` and `unit`."""
-    with tempfile.TemporaryDirectory() as folder:
-        pack = _pack(Path(folder))
+def rows(device: str, images: int = IMAGES, batches: int = 1000) -> Iterator[Row]:
+    """The first batches and the later ones, beside copies of as many bytes that lie in one piece."""
+    name = f"batch of {BATCH} crops of {SIZE} px"
+    with one_core(device), noise_pack(images) as pack:
+        if device == "cuda":
+            source = Source(pack, device)
+            times = [
+                seconds(lambda: source.load(crops_of_step(pack, 0, step, BATCH, SIZE), SIZE), device)  # noqa: B023
+                for step in range(FIRST + batches)
+            ]
+            median = 1e3 * statistics.median(times[FIRST:])
+            yield Row(f"{name} on the device", median, "ms", goal=LIMIT, limit="kernel launches and random reads")
+            return
         generator = np.random.default_rng(0)
         out = np.empty((BATCH, SIZE, SIZE, 3), np.uint8)
-        times = []
-        for _ in range(1030):
+        taken, copies = [], []
+        for _ in range(FIRST + batches):
             corners = generator.integers([HEIGHT - SIZE + 1, WIDTH - SIZE + 1], size=(BATCH, 2))
-            specs = np.column_stack([generator.integers(IMAGES, size=BATCH), corners])
-            begin = time.perf_counter()
-            pack.crops(specs, SIZE, out)
-            times.append(1e3 * (time.perf_counter() - begin))
-    name = f"batch of {BATCH} crops of {SIZE} px"
-    return [_row(f"{name}, first 30", times[:30]), _row(f"{name}, pages mapped", times[30:])]
+            specs = np.column_stack([generator.integers(images, size=BATCH), corners])
+            taken.append(seconds(lambda: pack.crops(specs, SIZE, out), device))  # noqa: B023
+            start = generator.integers(len(pack.pixels) - out.size)
+            piece = pack.pixels[start : start + out.size]
+            copies.append(seconds(lambda: np.copyto(out.reshape(-1), piece), device))  # noqa: B023
+    yield _row(f"{name}, first {FIRST} after opening", taken[:FIRST], copies[:FIRST], "page faults of the mapped file")
+    yield _row(f"{name}, pages mapped", taken[FIRST:], copies[FIRST:], "memory: rows of 768 bytes, far apart")
 
 
-def _row(what: str, times: list[float]) -> dict:
-    median, p90 = np.quantile(times, [0.5, 0.9])
-    return {"what": what, "median": float(median), "p90": float(p90), "limit": LIMIT_MS, "unit": "ms"}
+def _row(what: str, times: list[float], copies: list[float], limit: str) -> Row:
+    median = statistics.median(times)
+    return Row(what, 1e3 * median, "ms", median / statistics.median(copies), "a plain copy", LIMIT, limit)
 
 
-def _pack(folder: Path) -> Pack:
+@contextmanager
+def noise_pack(images: int) -> Iterator[Pack]:
+    """A pack of images of 2040x1356, all noise."""
     size = HEIGHT * WIDTH * 3
-    np.save(folder / "pack.npy", np.frombuffer(np.random.default_rng(0).bytes(IMAGES * size), np.uint8))
-    images = [
-        {"name": str(i), "set": "noise", "offset": i * size, "height": HEIGHT, "width": WIDTH, "pixels_sha256": ""}
-        for i in range(IMAGES)
-    ]
-    (folder / "pack.json").write_text(json.dumps({"images": images}))
-    return Pack.open(folder / "pack.npy")
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(f"{row['what']}: median {row['median']:.2f}, 90th percentile {row['p90']:.2f}, limit {row['limit']} ms")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pack.npy"
+        np.save(path, np.frombuffer(np.random.default_rng(0).bytes(images * size), np.uint8))
+        entries = [
+            {"name": str(i), "set": "noise", "offset": i * size, "height": HEIGHT, "width": WIDTH, "pixels_sha256": ""}
+            for i in range(images)
+        ]
+        path.with_suffix(".json").write_text(json.dumps({"images": entries}))
+        yield Pack.open(path)

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.naive import REACH, Cone, Crop
+from benchmarks.rows import Row
 from cvqn.codec import rangecoder
 from cvqn.codec.integer_model import HOLLOW, SOLID, IntegerModel
 from cvqn.codec.wavefront import code_lengths, decode_symbols, encode_symbols
@@ -55,6 +56,21 @@ def measure(widths: tuple[int, ...] = WIDTHS, channels: tuple[int, ...] = CHANNE
                 sizes = [round(total * ratio) for ratio in RATIOS]
                 symbols = [_field(size, q, seed=q) for size, q in zip(sizes, LEVELS, strict=True)]
                 yield _row(contexts, models, symbols, repeats)
+
+
+def rows(device: str, widths: tuple[int, ...] = WIDTHS, repeats: int = 3) -> Iterator[Row]:
+    """Of `measure` what C = 32 gives, with the goals."""
+    goals = {(width, a, b): f"{sense} {goal}" for width, a, b, sense, goal in GOALS}
+    for found in measure(widths, (32,), repeats):
+        width, size = found["K"], f"768x512, C 32, K {found['K']}"
+        limit = "matrix products" if width >= 64 else "gathering, frequencies and calls, as much as matrix products"
+        share = found["encode_s"] / found["decode_s"]
+        yield Row(f"encode symbols, {size}", found["encode_s"], "s", share, "decode", limit=limit)
+        excess, goal = found["decode_s"] / found["floor_s"], goals.get((width, "decode_s", "floor_s"), "")
+        yield Row(f"decode symbols, {size}", found["decode_s"], "s", excess, "its matrix products", goal, limit)
+        gain, goal = found["crop_s"] / found["decode_s"], goals.get((width, "crop_s", "decode_s"), "")
+        what = f"one symbol at a time, estimated from {NAIVE_SYMBOLS}, K {width}"
+        yield Row(what, found["crop_s"], "s", gain, "decode", goal, "a network call a symbol")
 
 
 def _row(contexts: list[ContextModel], models: list[IntegerModel], symbols: list[np.ndarray], repeats: int) -> dict:

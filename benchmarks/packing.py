@@ -1,11 +1,9 @@
-"""How fast images of 2040x1356 are packed on all cores.
-
-python -m benchmarks.packing
-"""
+"""How fast PNG files of 2040x1356 are packed on all cores, in wall time."""
 
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,39 +11,40 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from benchmarks.clock import median
+from benchmarks.rows import Row
 from cvqn.data.index import describe, write_index
 from cvqn.data.pack import pack
-from cvqn.images import write_png
+from cvqn.images import decode_picture, write_png
 
-IMAGES, HEIGHT, WIDTH = 64, 1356, 2040
+IMAGES, HEIGHT, WIDTH = 128, 1356, 2040
 
 
-def measure(workers: int | None = None) -> list[dict]:
-    """Rows of `what`, `median` and `unit`; one run, since a packing is long enough to be steady."""
-    workers = workers or len(os.sched_getaffinity(0))
+def rows(device: str, images: int = IMAGES, height: int = HEIGHT, width: int = WIDTH) -> Iterator[Row]:
+    """One run, since a packing is long enough to be steady, against decoding alone."""
+    workers = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
-        index = _set(Path(folder))
+        index = _set(Path(folder), images, height, width)
         begin = time.perf_counter()
         pack([index], Path(folder) / "pack.npy", workers=workers)
-        seconds = time.perf_counter() - begin
-    rates = {"images/s": IMAGES / seconds, "MB/s": IMAGES * HEIGHT * WIDTH * 3 / seconds / 1e6}
-    return [{"what": f"packing, {workers} workers", "median": value, "unit": unit} for unit, value in rates.items()]
+        taken = (time.perf_counter() - begin) / images
+        file = (Path(folder) / "0.png").read_bytes()
+        decoding = median(lambda: decode_picture(file, "0.png"), device, 3) / workers
+    what = f"packing PNG files of {width}x{height}, {workers} workers"
+    limit = "decoding, and the start of the worker processes, some seconds for any number of images"
+    yield Row(what, 1 / taken, "images/s", decoding / taken, "the speed of decoding alone", limit=limit)
+    yield Row("packing: pixels", height * width * 3 / taken / 1e6, "MB/s", limit="as above")
 
 
-def _set(folder: Path) -> Path:
+def _set(folder: Path, images: int, height: int, width: int) -> Path:
     """A photograph scaled up, with a little noise as a camera's, under many names."""
-    photograph = np.asarray(Image.fromarray(data.retina()).resize((WIDTH, HEIGHT)), np.int16)
+    photograph = np.asarray(Image.fromarray(data.retina()).resize((width, height)), np.int16)
     noise = np.random.default_rng(0).integers(-3, 4, photograph.shape, np.int16)
     write_png(folder / "0.png", (photograph + noise).clip(0, 255).astype(np.uint8))
     first = describe(folder / "0.png", "CC0 1.0")
-    images = [first]
-    for number in range(1, IMAGES):
+    members = [first]
+    for number in range(1, images):
         os.link(first.path, folder / f"{number}.png")
-        images.append(replace(first, name=str(number), path=folder / f"{number}.png"))
-    write_index(folder / "index.json", "retina", "", images)
+        members.append(replace(first, name=str(number), path=folder / f"{number}.png"))
+    write_index(folder / "index.json", "retina", "", members)
     return folder / "index.json"
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(f"{row['what']}: {row['median']:.1f} {row['unit']}")

@@ -1,0 +1,241 @@
+"""A training step against the matrix rate, at the paper's widths and at the smaller scales', and the data it waits for.
+
+Operations are counted layer by layer, of masked convolutions only the taps that count. See benchmarks.clock for the
+clocks and the matrix rate.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.clock import MatrixRate, bandwidth, one_core, seconds
+from benchmarks.crops import noise_pack
+from benchmarks.layers import Layer, count, flops, roofline
+from benchmarks.rows import Row
+from cvqn import config
+from cvqn.model.cvqn import CVQN
+from cvqn.model.network import ResidualBlock
+from cvqn.training.batches import Source, crops_of_step
+from cvqn.training.loop import prepare_device, training_step
+from cvqn.training.schedule import make_optimizer
+
+CROP = 256**2  # pixels; smaller crops count as parts of one
+PARTS = {"encoder": "CVQN.encoder", "decoder": "CVQN.decoder", "context models": "CVQN.controller"}
+RATE = "the {} matrix rate"
+
+
+class Case(NamedTuple):
+    """One network and batch to time."""
+
+    name: str
+    scale: str
+    batch: int
+    patch: int
+    repeats: int = 5
+    goal: str = ""
+    limit: str = ""
+
+
+OVERHEAD = "; the rest: activations, attention, MS-SSIM and Adam, bound by memory"
+CPU = {
+    "paper": Case("paper's widths", "paper", 1, 256, 3, ">= 0.65", "convolutions" + OVERHEAD),
+    "small": Case(
+        "small preset",
+        "small",
+        16,
+        192,
+        3,
+        "",
+        "convolutions" + OVERHEAD,
+    ),
+    "mini": Case(
+        "mini preset",
+        "mini",
+        4,
+        128,
+        25,
+        "",
+        "convolutions of 3 to 96 channels, too few to fill the vector units" + OVERHEAD,
+    ),
+}
+GPU = {
+    "paper": Case("paper's widths", "paper", 32, 256, 5, ">= 0.4", "see its parts"),
+    "small": Case("small preset", "small", 16, 192, 20, "", "see its roofline"),
+}
+
+
+class Step:
+    """A network, its optimizer and a batch of noise, as a training at a scale sets them up on this device."""
+
+    def __init__(self, case: Case, device: str, experiment: str = "c32"):
+        self.case, self.device = case, device
+        scale = config.resolve([config.ROOT / "workflow" / "scales" / f"{case.scale}.yaml"])["experiments"][experiment]
+        self.training = scale["training"] | {"batch": case.batch, "patch": case.patch, "device": device}
+        if device == "cpu":
+            self.training |= {"precision": "float32", "threads": 1}
+        prepare_device(self.training)
+        torch.manual_seed(0)
+        self.model = CVQN(scale["model"]).to(device)
+        self.optimizer = make_optimizer(self.model, self.training)
+        self.images = torch.rand(case.batch, case.patch, case.patch, 3, device=device).permute(0, 3, 1, 2)
+        self.run: nn.Module = self.model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return getattr(torch, self.training["precision"])
+
+    @property
+    def crops(self) -> float:
+        return self.case.batch * self.case.patch**2 / CROP
+
+    def lean(self) -> "Step":
+        """Encoder and decoder in the memory layout that the training loop gives them."""
+        self.model.encoder.to(memory_format=torch.channels_last)
+        self.model.decoder.to(memory_format=torch.channels_last)
+        return self
+
+    def __call__(self) -> None:
+        training_step(self.run, self.optimizer, self.images, self.training)
+
+
+def rows(device: str, cases: dict[str, Case] | None = None) -> Iterator[Row]:
+    """Training steps of `cases`, by the names paper, small and mini, and what belongs to each."""
+    cases = cases or (GPU if device == "cuda" else CPU)
+    with one_core(device):
+        steps = {name: Step(case, device).lean() for name, case in cases.items()}
+        rate = MatrixRate(device, steps["paper"].dtype)
+        times = {name: _times(step, rate) for name, step in steps.items()}
+        yield _rate_row(rate, device)
+        for name, step in steps.items():
+            layers = count(step, device)
+            yield from _step_rows(step, times[name], layers, rate)
+            if device == "cuda":
+                yield from _gpu_rows(step, times[name], layers, rate)
+            elif name == "paper":
+                yield from _part_rows(step, layers, rate)
+        if "small" in steps:
+            yield _data_row(steps["small"], times["small"])
+        if device == "cpu":
+            yield _released_row(cases["paper"], times["paper"])
+    if device == "cpu" and len(os.sched_getaffinity(0)) > 1:
+        yield _all_cores_row(steps["paper"], times["paper"], rate)
+
+
+def _times(step: Step, rate: MatrixRate) -> float:
+    """The median step; matrix products in between."""
+    step()
+    taken = []
+    for _ in range(step.case.repeats):
+        rate()
+        taken.append(seconds(step, step.device))
+    return statistics.median(taken)
+
+
+def _rate_row(rate: MatrixRate, device: str) -> Row:
+    others = ", ".join(f"{name} {value / 1e9:.0f}" for name, value in rate.all.items() if name != rate.best)
+    limit = f"the {'card' if device == 'cuda' else 'core'}; {rate.best}" + (f" (others: {others})" if others else "")
+    return Row(f"matrix rate, {_precision(rate.dtype)}", rate.value / 1e9, "GFLOP/s", limit=limit)
+
+
+def _step_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
+    case = step.case
+    inside = sum(layer.seconds for layer in layers) / taken
+    limit = f"{min(inside, 1):.0%} of it {case.limit}"
+    what = f"training step, {case.name}, {case.batch} x {case.patch} px"
+    of = RATE.format(_precision(rate.dtype))
+    yield Row(what, taken, "s", flops(layers) / taken / rate.value, of, case.goal, limit)
+    speed = f"crops of 256 px a {'second' if step.device == 'cuda' else 'CPU-second'}"
+    yield Row(f"{case.name}: {speed}", step.crops / taken, "crops/s", limit="as the step")
+
+
+def _part_rows(step: Step, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
+    """Encoder, decoder and context models, their convolutions alone."""
+    for part, module in PARTS.items():
+        own = [layer for layer in layers if layer.module.startswith(module)]
+        taken, of = sum(layer.seconds for layer in own), RATE.format(_precision(rate.dtype))
+        limit = (
+            "the vector units; 4 of the 18 taps that are computed are masked"
+            if part == "context models"
+            else "the vector units"
+        )
+        what = f"{step.case.name}: convolutions of the {part}"
+        yield Row(what, taken, "s", flops(own) / taken / rate.value, of, limit=limit)
+
+
+def _gpu_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
+    yield from _part_rows(step, layers, rate)
+    bound = roofline(layers, rate.value, bandwidth(step.device))
+    limit = f"{bandwidth(step.device) / 1e9:.0f} GB/s of memory and the matrix rate, layer by layer"
+    yield Row(f"{step.case.name}: roofline of the step", bound, "s", bound / taken, "the step", limit=limit)
+    if step.device == "cuda":
+        memory = torch.cuda.max_memory_allocated() / 2**30
+        yield Row(f"{step.case.name}: peak memory", memory, "GiB", limit="activations kept for the backward pass")
+        step.run = torch.compile(step.model)
+        compiled = _times(step, rate)
+        yield Row(f"{step.case.name}: compiled step", compiled, "s", compiled / taken, "the eager step")
+
+
+def _data_row(step: Step, taken: float) -> Row:
+    """Choosing, cutting and converting a batch, against the step that uses it."""
+    with noise_pack(16) as pack:
+        source, case = Source(pack, step.device), step.case
+
+        def load(number: int) -> None:
+            source.load(crops_of_step(pack, 0, number, case.batch, case.patch), case.patch)
+
+        load(0)
+        times = [seconds(lambda: load(number), step.device) for number in range(1, 22)]  # noqa: B023
+    data = statistics.median(times)
+    what = f"{case.name}: a batch of {case.batch} crops of {case.patch} px, ready"
+    return Row(what, 1e3 * data, "ms", data / taken, "its step", "<= 0.05", "memory; conversion to float32")
+
+
+def _released_row(case: Case, lean: float) -> Row:
+    """The released code's structure: GDN, planes in memory one after the other, each residual block's body twice."""
+    step = Step(case, "cpu", "authors")
+
+    def again(block: nn.Module, inputs: tuple) -> None:
+        block.attention(block.conv2(F.relu(block.conv1(inputs[0]))))
+
+    for module in step.model.modules():
+        if isinstance(module, ResidualBlock):
+            module.register_forward_pre_hook(again)
+    step()
+    taken = seconds(step, "cpu")
+    limit = "its operations: each residual block's body runs twice, and GDN; one step timed"
+    return Row(f"{case.name}: the released code's structure", taken, "s", taken / lean, "our step", limit=limit)
+
+
+def _all_cores_row(step: Step, alone: float, rate: MatrixRate) -> Row:
+    """The step on all cores in wall time."""
+    cores, before = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    torch.set_num_threads(cores)
+
+    def wall(_: str) -> float:
+        return time.perf_counter()
+
+    try:
+        together = MatrixRate("cpu", step.dtype, wall)
+        step()
+        taken = []
+        for _ in range(step.case.repeats):
+            together()
+            taken.append(seconds(step, "cpu", wall))
+    finally:
+        torch.set_num_threads(before)
+    median = statistics.median(taken)
+    share = flops(count(step, "cpu")) / median / together.value
+    gains = f"{together.value / rate.value:.2f} and {alone / median:.2f}"
+    limit = f"as on one core; matrix products and step are {gains} times as fast as there"
+    what = f"{step.case.name}: the same step on {cores} cores, wall time"
+    return Row(what, median, "s", share, f"the matrix rate on {cores} cores", limit=limit)
+
+
+def _precision(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
