@@ -1,4 +1,4 @@
-"""Subcommands on files: compress, decompress, info."""
+"""Subcommands on files: compress, decompress, info, ship."""
 
 import argparse
 import math
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cvqn.codec.errors import BitstreamError
 from cvqn.errors import CvqnError
+from cvqn.shipped import DEFAULT_QUALITY
 
 if TYPE_CHECKING:
     from cvqn.model.store import Stored
@@ -19,7 +20,15 @@ def register(commands: argparse._SubParsersAction) -> None:
     compress = commands.add_parser("compress", help="compress a picture, or every picture of a folder")
     compress.add_argument("input", metavar="IMAGE", help="a picture, or a folder of pictures")
     compress.add_argument("output", metavar="FILE", help="the file to write (.cvqn), or a folder for a folder")
-    compress.add_argument("--model", required=True, metavar="DIR", help="folder of the trained model")
+    which = compress.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quality",
+        type=int,
+        default=DEFAULT_QUALITY,
+        metavar="1..5",
+        help=f"one of the models that come with the program, by rising rate (default {DEFAULT_QUALITY})",
+    )
+    which.add_argument("--model", metavar="DIR", help="folder of a trained model instead")
     compress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
@@ -31,7 +40,9 @@ def register(commands: argparse._SubParsersAction) -> None:
     decompress.add_argument(
         "output", metavar="IMAGE", help="the picture to write (.png, .ppm, .bmp, .tif), or a folder for a folder"
     )
-    decompress.add_argument("--model", required=True, metavar="DIR", help="folder of the model that made the file")
+    decompress.add_argument(
+        "--model", metavar="DIR", help="folder of the model that made the file, where it does not come with the program"
+    )
     decompress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
@@ -44,14 +55,19 @@ def register(commands: argparse._SubParsersAction) -> None:
     info.add_argument("--model", metavar="DIR", help="the model that made it: also the bits of every group and channel")
     info.set_defaults(handler=_info)
 
+    ship = commands.add_parser("ship", help="make the rate curve of a scale the models that come with the program")
+    ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
+    ship.set_defaults(handler=_ship)
+
 
 def _compress(arguments: argparse.Namespace) -> None:
     from cvqn.compression import SUFFIX, compress
     from cvqn.files import atomic_write
     from cvqn.images import list_pictures, read_picture
+    from cvqn.shipped import folder_of_quality
 
     pairs = _pairs(arguments, lambda folder: list_pictures(folder), f".{SUFFIX}")
-    stored = _load(arguments)
+    stored = _load(arguments, arguments.model or folder_of_quality(arguments.quality))
 
     def one(source: Path, target: Path) -> str:
         picture = read_picture(source)
@@ -64,16 +80,22 @@ def _compress(arguments: argparse.Namespace) -> None:
 
 
 def _decompress(arguments: argparse.Namespace) -> None:
+    from functools import cache
+
+    from cvqn.codec import container
     from cvqn.compression import SUFFIX, decompress
     from cvqn.images import write_picture
+    from cvqn.shipped import folder_of_model
 
     pairs = _pairs(arguments, lambda folder: sorted(folder.glob(f"*.{SUFFIX}")), ".png")
-    stored = _load(arguments)
+    load = cache(lambda folder: _load(arguments, folder))
     limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
 
     def one(source: Path, target: Path) -> str:
+        data = _read(source)
         with naming(source):
-            picture = decompress(stored, _read(source), half=arguments.half, **limits)
+            stored = load(arguments.model or folder_of_model(container.inspect(data).model_id))
+            picture = decompress(stored, data, half=arguments.half, **limits)
         write_picture(target, picture)
         return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
 
@@ -121,7 +143,14 @@ def naming(path: str | Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _load(arguments: argparse.Namespace) -> "Stored":
+def _ship(arguments: argparse.Namespace) -> None:
+    from cvqn.shipped import ship
+
+    for folder in ship(Path(arguments.results)):
+        print(folder)
+
+
+def _load(arguments: argparse.Namespace, folder: str | Path) -> "Stored":
     import torch
 
     from cvqn.model.store import load_model
@@ -130,7 +159,7 @@ def _load(arguments: argparse.Namespace) -> "Stored":
         raise CvqnError("--half is for --device cuda; leave it out on a CPU, where float16 gains nothing")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise CvqnError("--device cuda, but torch sees no GPU; leave it out to compute on the CPU")
-    return load_model(arguments.model, arguments.device)
+    return load_model(folder, arguments.device)
 
 
 def _read(path: Path) -> bytes:
