@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-from cvqn.config import ROOT, read
-from cvqn.data.manifest import read_manifest
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 
@@ -50,6 +48,9 @@ def ship(results: Path) -> list[Path]:
     Raises:
         CvqnError: a model is missing; nothing has been replaced then.
     """
+    from cvqn.config import ROOT, read
+    from cvqn.data.manifest import read_manifest
+
     config = read(results / "config.yaml")
     runs = [results / "runs" / f"{name}-seed{config['seeds'][0]}" for name in config["report"]["rate_curve"]]
     names = ("model/model.json", "model/model.safetensors", "provenance.json")
