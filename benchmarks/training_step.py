@@ -8,7 +8,6 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,113 +17,46 @@ from benchmarks.clock import MatrixRate, bandwidth, one_core, seconds
 from benchmarks.crops import noise_pack
 from benchmarks.layers import Layer, count, flops, roofline
 from benchmarks.rows import Row
-from cvqn import config
-from cvqn.model.cvqn import CVQN
+from benchmarks.step import Case, Step
 from cvqn.model.network import ResidualBlock
 from cvqn.training.batches import Source, crops_of_step
-from cvqn.training.loop import prepare_device, training_step
-from cvqn.training.schedule import make_optimizer
 
-CROP = 256**2  # pixels; smaller crops count as parts of one
 PARTS = {"encoder": "CVQN.encoder", "decoder": "CVQN.decoder", "context models": "CVQN.controller"}
 RATE = "the {} matrix rate"
-
-
-class Case(NamedTuple):
-    """One network and batch to time."""
-
-    name: str
-    scale: str
-    batch: int
-    patch: int
-    repeats: int = 5
-    goal: str = ""
-    limit: str = ""
-
-
-OVERHEAD = "; the rest: activations, attention, MS-SSIM and Adam, bound by memory"
+REST = "; the rest: activations, attention, MS-SSIM and Adam, bound by memory"
+NARROW = "convolutions of 3 to 96 channels, too few to fill the vector units"
 CPU = {
-    "paper": Case("paper's widths", "paper", 1, 256, 3, ">= 0.65", "convolutions" + OVERHEAD),
-    "small": Case(
-        "small preset",
-        "small",
-        16,
-        192,
-        3,
-        "",
-        "convolutions" + OVERHEAD,
-    ),
-    "mini": Case(
-        "mini preset",
-        "mini",
-        4,
-        128,
-        25,
-        "",
-        "convolutions of 3 to 96 channels, too few to fill the vector units" + OVERHEAD,
-    ),
+    "paper": Case("paper's widths", "paper", 1, 256, 3, "convolutions" + REST, ">= 0.65"),
+    "small": Case("small preset", "small", 16, 192, 3, "convolutions" + REST),
+    "mini": Case("mini preset", "mini", 4, 128, 25, NARROW + REST),
 }
 GPU = {
-    "paper": Case("paper's widths", "paper", 32, 256, 5, ">= 0.4", "see its parts"),
-    "small": Case("small preset", "small", 16, 192, 20, "", "see its roofline"),
+    "paper": Case("paper's widths", "paper", 32, 256, 5, "convolutions; see the parts", ">= 0.4"),
+    "small": Case("small preset", "small", 16, 192, 20, "convolutions; see the parts"),
 }
-
-
-class Step:
-    """A network, its optimizer and a batch of noise, as a training at a scale sets them up on this device."""
-
-    def __init__(self, case: Case, device: str, experiment: str = "c32"):
-        self.case, self.device = case, device
-        scale = config.resolve([config.ROOT / "workflow" / "scales" / f"{case.scale}.yaml"])["experiments"][experiment]
-        self.training = scale["training"] | {"batch": case.batch, "patch": case.patch, "device": device}
-        if device == "cpu":
-            self.training |= {"precision": "float32", "threads": 1}
-        prepare_device(self.training)
-        torch.manual_seed(0)
-        self.model = CVQN(scale["model"]).to(device)
-        self.optimizer = make_optimizer(self.model, self.training)
-        self.images = torch.rand(case.batch, case.patch, case.patch, 3, device=device).permute(0, 3, 1, 2)
-        self.run: nn.Module = self.model
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return getattr(torch, self.training["precision"])
-
-    @property
-    def crops(self) -> float:
-        return self.case.batch * self.case.patch**2 / CROP
-
-    def lean(self) -> "Step":
-        """Encoder and decoder in the memory layout that the training loop gives them."""
-        self.model.encoder.to(memory_format=torch.channels_last)
-        self.model.decoder.to(memory_format=torch.channels_last)
-        return self
-
-    def __call__(self) -> None:
-        training_step(self.run, self.optimizer, self.images, self.training)
 
 
 def rows(device: str, cases: dict[str, Case] | None = None) -> Iterator[Row]:
     """Training steps of `cases`, by the names paper, small and mini, and what belongs to each."""
     cases = cases or (GPU if device == "cuda" else CPU)
     with one_core(device):
-        steps = {name: Step(case, device).lean() for name, case in cases.items()}
-        rate = MatrixRate(device, steps["paper"].dtype)
-        times = {name: _times(step, rate) for name, step in steps.items()}
+        paper = Step(cases["paper"], device).lean()
+        rate = MatrixRate(device, paper.dtype)
+        paper_time = _times(paper, rate)
         yield _rate_row(rate, device)
-        for name, step in steps.items():
-            layers = count(step, device)
-            yield from _step_rows(step, times[name], layers, rate)
-            if device == "cuda":
-                yield from _gpu_rows(step, times[name], layers, rate)
-            elif name == "paper":
-                yield from _part_rows(step, layers, rate)
-        if "small" in steps:
-            yield _data_row(steps["small"], times["small"])
+        yield from _step_rows(paper, paper_time, rate)
         if device == "cpu":
-            yield _released_row(cases["paper"], times["paper"])
+            yield _released_row(cases["paper"], paper_time)
     if device == "cpu" and len(os.sched_getaffinity(0)) > 1:
-        yield _all_cores_row(steps["paper"], times["paper"], rate)
+        yield _all_cores_row(paper, paper_time, rate)
+    del paper
+    with one_core(device):
+        for name in [name for name in cases if name != "paper"]:
+            step = Step(cases[name], device).lean()
+            taken = _times(step, rate)
+            yield from _step_rows(step, taken, rate)
+            if name == "small":
+                yield _data_row(step, taken)
 
 
 def _times(step: Step, rate: MatrixRate) -> float:
@@ -143,8 +75,8 @@ def _rate_row(rate: MatrixRate, device: str) -> Row:
     return Row(f"matrix rate, {_precision(rate.dtype)}", rate.value / 1e9, "GFLOP/s", limit=limit)
 
 
-def _step_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
-    case = step.case
+def _step_rows(step: Step, taken: float, rate: MatrixRate) -> Iterator[Row]:
+    case, layers = step.case, count(step, step.device)
     inside = sum(layer.seconds for layer in layers) / taken
     limit = f"{min(inside, 1):.0%} of it {case.limit}"
     what = f"training step, {case.name}, {case.batch} x {case.patch} px"
@@ -152,6 +84,10 @@ def _step_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) 
     yield Row(what, taken, "s", flops(layers) / taken / rate.value, of, case.goal, limit)
     speed = f"crops of 256 px a {'second' if step.device == 'cuda' else 'CPU-second'}"
     yield Row(f"{case.name}: {speed}", step.crops / taken, "crops/s", limit="as the step")
+    if step.device == "cuda":
+        yield from _gpu_rows(step, taken, layers, rate)
+    if step.device == "cuda" or case.goal:
+        yield from _part_rows(step, layers, rate)
 
 
 def _part_rows(step: Step, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
@@ -169,16 +105,18 @@ def _part_rows(step: Step, layers: list[Layer], rate: MatrixRate) -> Iterator[Ro
 
 
 def _gpu_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
-    yield from _part_rows(step, layers, rate)
     bound = roofline(layers, rate.value, bandwidth(step.device))
     limit = f"{bandwidth(step.device) / 1e9:.0f} GB/s of memory and the matrix rate, layer by layer"
     yield Row(f"{step.case.name}: roofline of the step", bound, "s", bound / taken, "the step", limit=limit)
     if step.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        step()
         memory = torch.cuda.max_memory_allocated() / 2**30
         yield Row(f"{step.case.name}: peak memory", memory, "GiB", limit="activations kept for the backward pass")
         step.run = torch.compile(step.model)
         compiled = _times(step, rate)
-        yield Row(f"{step.case.name}: compiled step", compiled, "s", compiled / taken, "the eager step")
+        limit = "what no fusion can join: the convolutions"
+        yield Row(f"{step.case.name}: compiled step", compiled, "s", compiled / taken, "the eager step", limit=limit)
 
 
 def _data_row(step: Step, taken: float) -> Row:
