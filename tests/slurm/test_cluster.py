@@ -62,7 +62,7 @@ def local_process(projects):
     """The same bitstreams, and a training that nothing interrupts, without a cluster and in the time it leaves idle."""
     targets = [*BITSTREAMS, model_of("uninterrupted")]
     profile = ["--profile", "workflow/profiles/local", "--cores", "1"]
-    with start(projects[1], "nice", "-n", "19", "snakemake", *targets, *profile) as process:
+    with start(projects[1], "nice", "-n", "10", "snakemake", *targets, *profile) as process:
         yield process
         process.terminate()
 

@@ -147,8 +147,9 @@ prove() {
 
 was_up=
 if running slurmctld; then was_up=yes; fi
+[ -n "$was_up" ] || rm -f "$DIR"/log/*.log
 install_packages
-[ -n "$was_up" ] || { rm -f "$DIR"/log/*.log && configure; }
+[ -n "$was_up" ] || configure
 start_munge
 start_accounting
 start_nodes
