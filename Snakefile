@@ -1,5 +1,8 @@
 """Regenerates every result of a scale: data, trainings, bitstreams, measurements, tables, figures, audit."""
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

@@ -42,7 +42,7 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of each rule that a dry run would start."""
-        output = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        output = self.snakemake(*arguments, "--dry-run", "--quiet", "rules")
         if "Nothing to be done" in output:
             return {}
         output = self.snakemake("--dry-run", *arguments)

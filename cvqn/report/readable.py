@@ -117,7 +117,7 @@ def equation7_page(table: pd.DataFrame, scale: str) -> str:
     note = (
         "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, "
         f"without context; coded is what the context model spends. In brackets the change against {first.name[0]}. "
-        "Values used: one number a run. Every run: `equation7.csv`."
+        f"Values used: one number a run. {_seeds(table)}Every run: `equation7.csv`."
     )
     return "\n\n".join([_head("Equation (7): bound, bits and diversity", scale), note, markdown_table(rows)]) + "\n"
 
@@ -135,13 +135,17 @@ def importance_page(table: pd.DataFrame, scale: str) -> str:
         }
         for row in table.to_dict("records")
     ]
-    one = table.groupby("experiment").size().max() == 1
     note = (
         "Spearman's rank correlation, over the channels, of their place in the order of importance (and of SE's weight "
         "w) with what the decoded pictures lose, in dB and averaged over the images, when the channel's quantized "
-        f"values are set to 0. {'One seed each. ' if one else ''}Files: `importance.csv`."
+        f"values are set to 0. {_seeds(table)}Files: `importance.csv`."
     )
     return "\n\n".join([_head("Order of the channels and their influence", scale), note, markdown_table(rows)]) + "\n"
+
+
+def _seeds(table: pd.DataFrame) -> str:
+    """Says so where every experiment has one run only."""
+    return "One seed each. " if table.groupby("experiment")["run"].nunique().max() == 1 else ""
 
 
 def _head(title: str, scale: str) -> str:

@@ -117,6 +117,7 @@ def test_equation_7_from_the_configuration_alone(results):
         assert float(row["entropy_bits_per_symbol"]) == pytest.approx(bound, abs=1e-5)  # made up with equal shares
     assert table["c32-seed1", "all"]["values_used"] == "15"
     assert table["one-group-seed1", "all"]["values_used"] == "5"
+    assert "One seed" not in page(results, "equation7")
 
 
 def test_correlations_of_orders_with_influence_come_from_the_runs_with_groups(tmp_path):
@@ -166,6 +167,7 @@ def test_entropy_and_diversity_of_shares_that_differ_between_images(tmp_path):
         row = next(csv.DictReader(file))
     assert float(row["entropy_bits_per_symbol"]) == pytest.approx(1.5)  # shares 1/4, 1/2, 1/4 over both images
     assert row["values_used"] == "3"
+    assert "One seed each." in output.with_suffix(".md").read_text()
 
 
 def test_what_was_not_measured_says_so_and_one_seed_is_named(tmp_path):

@@ -119,6 +119,33 @@ def test_report_and_every_result_are_there(finished):
     assert all(math.isfinite(value) for value in json.loads((results / "metrics.json").read_text()).values())
 
 
+def test_extras_run_beside_all_and_are_judged_in_an_audit_of_their_own(finished_copy):
+    results = finished_copy.folder / "results" / "tiny"
+    before = (results / "audit.json").read_bytes()
+    finished_copy.snakemake("extras")
+    assert finished_copy.planned("all", "extras") == {}
+    assert (results / "audit.json").read_bytes() == before
+    assert "beta-0-seed1" in [row["run"] for row in rows(results / "tables/extras.csv")]
+    evidence = {}
+    for name in ("audit.json", "tables/audit-extras.json"):
+        claims = {claim["id"]: claim for claim in json.loads((results / name).read_text())["claims"]}
+        evidence[name] = claims["eq7.entropy"]["evidence"]
+        assert all((results / name).parent.joinpath(path).is_file() for path in evidence[name])
+    new = {path for path in evidence["tables/audit-extras.json"] if path[3:] not in evidence["audit.json"]}
+    assert new == {f"../analysis/beta-0-seed1/{file}" for file in ("channels.csv", "groups.csv")}
+    report = (results / "report.html").read_text()
+    assert "figure-bits.svg" in report
+    assert "audit-extras.html" in report
+
+
+def test_a_caption_redraws_its_figure_only(finished_copy):
+    finished_copy.replace("cvqn/report/figures/influence.py", "; below it, its quantized channels", " and its channels")
+    assert finished_copy.planned("all") == {"all": 1, "figure1": 1}
+    finished_copy.replace("cvqn/report/figures/influence.py", " and its channels", "; below it, its quantized channels")
+    finished_copy.replace("workflow/report/figure1.rst", "Figure 1.", "The first figure.")
+    assert finished_copy.planned("all") == {}
+
+
 def test_a_colour_redraws_only(finished_copy):
     finished_copy.replace("cvqn/report/style.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")

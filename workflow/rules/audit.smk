@@ -27,7 +27,7 @@ rule audit:
             f"{RESULTS}/{{audit}}.html",
             caption="../report/audit.rst",
             category="Audit",
-            labels={"audit": "{audit}"},
+            labels=lambda wildcards: {"audit": os.path.basename(wildcards.audit)},
         ),
     log:
         f"{RESULTS}/logs/{{audit}}.log",
