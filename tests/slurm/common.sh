@@ -9,10 +9,10 @@ say() { echo "$(basename "$0"): $*" >&2; }
 die() { say "error: $*"; exit 1; }
 
 # Every daemon inherits CVQN_SLURM_DIR from up.sh, so a stale pid file never names somebody else's process.
+ours() { tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -qxF "CVQN_SLURM_DIR=$DIR"; }
 pid_of() {
   local pid
-  pid=$(cat "$DIR/run/$1.pid" 2>/dev/null) && [ -n "$pid" ] && [ -r "/proc/$pid/environ" ] || return 1
-  tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxF "CVQN_SLURM_DIR=$DIR" && echo "$pid"
+  pid=$(cat "$DIR/run/$1.pid" 2>/dev/null) && [ -n "$pid" ] && ours "$pid" && echo "$pid"
 }
 running() { pid_of "$1" >/dev/null; }
 

@@ -6,15 +6,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 lock
 
 stop() { # TERM to all of them, and KILL after 20 s
-  local name pid
+  local name pid pids=()
   for name; do
-    if pid=$(pid_of "$name"); then kill -CONT "$pid" && kill -TERM "$pid" || true; fi
+    pid=$(pid_of "$name") || continue
+    pids+=("$pid")
+    kill -CONT "$pid" && kill -TERM "$pid" || true
   done
-  for name; do
-    for _ in $(seq 100); do running "$name" || break; sleep 0.2; done
-    if pid=$(pid_of "$name"); then kill -KILL "$pid" || true; fi
-    rm -f "$DIR/run/$name.pid"
+  for pid in "${pids[@]}"; do   # not by pid files, which a daemon deletes before it has ended
+    for _ in $(seq 100); do ours "$pid" || break; sleep 0.2; done
+    if ours "$pid"; then kill -KILL "$pid" || true; fi
   done
+  for name; do rm -f "$DIR/run/$name.pid"; done
 }
 
 # Jobs first: their slurmstepd processes would outlive slurmd.
