@@ -48,9 +48,10 @@ def seconds(function: Callable[[], object], device: str, clock: Callable[[str], 
     return clock(device) - begin
 
 
-def median(function: Callable[[], object], device: str, repeats: int) -> float:
-    """The median of `repeats` calls after one that does not count."""
-    function()
+def median(function: Callable[[], object], device: str, repeats: int, *, warm: bool = False) -> float:
+    """The median of `repeats` calls, after one that does not count unless there was one already (`warm`)."""
+    if not warm:
+        function()
     return statistics.median(seconds(function, device) for _ in range(repeats))
 
 

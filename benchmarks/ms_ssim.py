@@ -29,7 +29,7 @@ def rows(device: str, batch: int = BATCH, size: int = SIZE, repeats: int = 5) ->
     with one_core(device):
         fast, slow = median(step(ours.ms_ssim), device, repeats), median(step(peer.to(device)), device, repeats)
         what = f"MS-SSIM and its gradient, {batch} x 3 x {size} x {size}"
-        limit = "memory: products of maps and their gradients; the blurs are a fifth of it"
+        limit = "memory: products of maps and their gradients; the blurs are under a third"
         yield Row(what, fast, "s", fast / slow, "pytorch-msssim", "< 1", limit)
 
         planes = x.detach().flatten(0, 1).unsqueeze(0)

@@ -57,11 +57,11 @@ def _speed(stored: Stored, device: str, name: str, height: int, width: int, repe
         for part, function in parts.items():
             rate()
             operations = flops(count(function, device))
-            taken[part] = median(function, device, repeats) / batch
+            taken[part] = median(function, device, repeats, warm=True) / batch
             share = operations / batch / taken[part] / rate.value
             yield Row(f"{part}, {size}", taken[part], "s", share, "the matrix rate", limit="its convolutions")
     [data, *_] = files = compress_batch(stored, pictures, half=half)
-    compress = median(lambda: compress_batch(stored, pictures, half=half), device, repeats) / batch
+    compress = median(lambda: compress_batch(stored, pictures, half=half), device, repeats, warm=True) / batch
     limit = "the encoder and the context model's products" if device == "cpu" else "the context model, on the CPU"
     yield Row(f"compress, {size}", compress, "s", compress / taken["encoder"], "the encoder alone", limit=limit)
     whole = median(lambda: decompress(stored, data, half=half), device, repeats)
