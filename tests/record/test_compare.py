@@ -50,6 +50,8 @@ def test_verdicts_on_both_sides_of_each_tolerance(metric, after, verdict, regres
         ("bd_rate.published.balle-2018", "BD-rate, percent"),
         ("bd_ms_ssim.webp", "BD-MS-SSIM, dB"),
         ("c32-seed1.group1.bits_per_symbol", "analysis of channels"),
+        ("c32-seed1.influence_agreement.ms_ssim", "analysis of channels"),
+        ("se-seed1.weights_rank_correlation.ms_ssim", "analysis of channels"),
     ],
 )
 def test_every_key_of_the_metrics_has_its_tolerance(metric, kind):
