@@ -9,6 +9,7 @@ from PIL import Image
 
 from cvqn.cli import main
 from cvqn.data.index import describe, write_index
+from cvqn.errors import CvqnError
 from cvqn.report import style
 from cvqn.report.curves import curves_table
 from cvqn.report.figures import bits, crops, curves, influence, maps
@@ -52,6 +53,15 @@ def test_the_maps_are_drawn_in_the_order_of_importance_and_kept_as_text(tmp_path
     width, height = Image.open(tmp_path / "maps.png").size
     assert width == pytest.approx(300 * style.COLUMN, abs=1)
     assert 300 < height < 2000
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 4, 500])
+def test_truncated_maps_are_a_clear_error(tmp_path, kept_bytes):
+    path = tmp_path / "maps.npz"
+    np.savez(path, image=np.array("kodim15"), maps=np.zeros((32, 8, 12), np.uint8))
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(CvqnError, match=r"maps\.npz: not the maps of cvqn analyse"):
+        maps.read_maps(path)
 
 
 def test_equal_input_gives_equal_bytes(tmp_path, made_maps):

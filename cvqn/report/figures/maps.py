@@ -1,5 +1,6 @@
 """Figure 3, left: the quantized maps of a picture, by group."""
 
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ def read_maps(path: str | Path) -> Maps:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Maps(str(file["image"]), file["maps"], file["group"], file["levels"], file["position"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CvqnError(f"{path}: not the maps of cvqn analyse ({error}); run it again") from error
 
 
