@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from cvqn.codec.errors import WrongModelError
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 
@@ -31,13 +32,13 @@ def folder_of_model(model_id: bytes) -> Path:
     """The folder of the shipped model with this id, as a file's header states it.
 
     Raises:
-        CvqnError: it is none of the shipped.
+        WrongModelError: it is none of the shipped.
     """
     for quality in qualities():
         folder = folder_of_quality(quality)
         if json.loads((folder / "model.json").read_text(encoding="utf-8"))["model_id"] == model_id.hex():
             return folder
-    raise CvqnError(
+    raise WrongModelError(
         f"made with model {model_id.hex()}, which does not come with this program; name its folder with --model"
     )
 

@@ -140,6 +140,15 @@ def test_bad_input_exits_with_2_and_leaves_nothing(folder, tmp_path, capsys):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_what_is_wrong_with_one_of_many_files_names_it(folder, tmp_path, capsys):
+    write_png(tmp_path / "strip.png", np.zeros((1, container.LARGEST_SIDE + 1, 3), np.uint8))
+    assert main(["compress", str(tmp_path / "strip.png"), str(tmp_path / "out.cvqn"), "--model", str(folder)]) == 2
+    assert "strip.png: " in capsys.readouterr().err
+    (tmp_path / "foreign.cvqn").write_bytes(container.pack(10, 10, b"none", bytes(4)))
+    assert main(["decompress", str(tmp_path / "foreign.cvqn"), str(tmp_path / "out.png")]) == 2
+    assert f"foreign.cvqn: made with model {b'none'.hex()}" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_a_clear_error(folder, tmp_path, capsys, monkeypatch):
     picture = tmp_path / "picture.png"
     write_png(picture, photograph(20, 20))

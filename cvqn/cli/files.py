@@ -71,7 +71,8 @@ def _compress(arguments: argparse.Namespace) -> None:
 
     def one(source: Path, target: Path) -> str:
         picture = read_picture(source)
-        data = compress(stored, picture, half=arguments.half)
+        with naming(source):
+            data = compress(stored, picture, half=arguments.half)
         with atomic_write(target) as file:
             file.write(data)
         return f"{target}: {len(data)} bytes, {8 * len(data) / (picture.shape[0] * picture.shape[1]):.4f} bpp"
