@@ -149,6 +149,17 @@ def test_what_is_wrong_with_one_of_many_files_names_it(folder, tmp_path, capsys)
     assert f"foreign.cvqn: made with model {b'none'.hex()}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+@pytest.mark.parametrize("where", ["", "picture.png"])
+def test_nothing_is_written_over_the_input(folder, tmp_path, capsys, command, where):
+    pictures = tmp_path / "pictures"
+    write_png(pictures / "picture.png", photograph(20, 20))
+    before = (pictures / "picture.png").read_bytes()
+    assert main([command, str(pictures / where), str(pictures / where), "--model", str(folder)]) == 2
+    assert "input and output at once" in capsys.readouterr().err
+    assert [path.read_bytes() for path in pictures.iterdir()] == [before]
+
+
 def test_a_full_disk_is_a_clear_error(folder, tmp_path, capsys, monkeypatch):
     picture = tmp_path / "picture.png"
     write_png(picture, photograph(20, 20))

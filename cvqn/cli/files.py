@@ -175,6 +175,8 @@ def _pairs(
 ) -> list[tuple[Path, Path]]:
     """Source and target of every file: one, or each of a folder into a folder."""
     source, target = Path(arguments.input), Path(arguments.output)
+    if target.exists() and source.exists() and target.samefile(source):  # would replace pictures, originals perhaps
+        raise CvqnError(f"{target}: input and output at once; name another output")
     if not source.is_dir():
         return [(source, target)]
     if target.exists() and not target.is_dir():
