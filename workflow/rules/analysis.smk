@@ -162,7 +162,7 @@ rule figure_bits:
         f"{RESULTS}/benchmarks/figures/figure-bits.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.bits"),
+        code=fingerprint("cvqn.report.figures.bits", "cvqn.report.sources"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
         "cvqn figure bits --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
@@ -189,7 +189,7 @@ rule figure1:
         f"{RESULTS}/benchmarks/figures/figure1.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.influence"),
+        code=fingerprint("cvqn.report.figures.influence", "cvqn.report.sources", "cvqn.data.index"),
         folder=analysis_folders([TOY]),
     shell:
         "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
@@ -243,7 +243,7 @@ rule figure3_curves:
         f"{RESULTS}/benchmarks/figures/figure3-curves.tsv"
     params:
         settings=settings_of("scale", "report", "data"),
-        code=fingerprint("cvqn.report.curves", "cvqn.report.figures.curves"),
+        code=fingerprint("cvqn.report.curves", "cvqn.report.figures.curves", "cvqn.report.sources"),
     shell:
         "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
         " --output {output.svg} >> {log} 2>&1"
@@ -270,7 +270,7 @@ rule crops:
         runtime=each_attempt_more("evaluate", "minutes"),
     params:
         settings=settings_of("report", "seeds"),
-        code=fingerprint("cvqn.evaluation.crops"),
+        code=fingerprint("cvqn.evaluation.crops", "cvqn.compression", *map(codec_module, REPORT["figure4"]["codecs"])),
         model=folder_of_input,
         folder=folder_of_output,
     shell:
@@ -320,7 +320,7 @@ rule metrics:
         f"{RESULTS}/benchmarks/metrics.tsv"
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
-        code=fingerprint("cvqn.report.metrics", "cvqn.report.channels"),
+        code=fingerprint("cvqn.report.metrics", "cvqn.report.channels", "cvqn.report.tables"),
         folders=analysis_folders(RUNS),
     shell:
         "cvqn metrics --config {input.config} --measurements {input.measurements} --bd-rate {input.bd_rate}"
