@@ -260,6 +260,7 @@ rule crops:
         bitstreams=crop_bitstreams(),
     output:
         f"{RESULTS}/crops/crops.csv",
+        crop_pictures(),
     log:
         f"{RESULTS}/logs/crops.log",
     benchmark:
@@ -282,6 +283,7 @@ rule figure4:
     message:
         "figure 4: crops beside the original"
     input:
+        crop_pictures(),
         config=ancient(CONFIG_FILE),
         crops=f"{RESULTS}/crops/crops.csv",
     output:

@@ -167,3 +167,10 @@ def all_measurements():
 def crop_bitstreams():
     """The archives from which figure 4 is cut."""
     return [f"{RESULTS}/bitstreams/cvqn/{CROPS_RUN}.tar", *baseline_bitstreams(REPORT["figure4"]["codecs"])]
+
+
+def crop_pictures():
+    """The crops of figure 4, beside their table."""
+    names = [image["name"] for image in REPORT["figure4"]["images"]]
+    codecs = ["original", *REPORT["figure4"]["codecs"], "cvqn"]
+    return expand(f"{RESULTS}/crops/{{image}}-{{codec}}.png", image=names, codec=codecs)
