@@ -44,7 +44,7 @@ def folder_of_model(model_id: bytes) -> Path:
 
 
 def ship(results: Path) -> list[Path]:
-    """Make the rate curve of a scale's results the shipped models, and say in each what it was trained on.
+    """Make the rate curve of a scale's results the only shipped models, and say in each what it was trained on.
 
     Raises:
         CvqnError: a model is missing; nothing has been replaced then.
@@ -61,8 +61,11 @@ def ship(results: Path) -> list[Path]:
     folders = []
     for quality, run in enumerate(runs, 1):
         folder = FOLDER / f"quality-{quality}"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run / "model" / "model.safetensors", folder / "model.safetensors")
+        with (
+            open(run / "model" / "model.safetensors", "rb") as tensors,
+            atomic_write(folder / "model.safetensors") as file,
+        ):
+            shutil.copyfileobj(tensors, file)
         description = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
         provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
         images = provenance["training_images"]
@@ -72,4 +75,6 @@ def ship(results: Path) -> list[Path]:
         with atomic_write(folder / "model.json", "w") as file:
             json.dump(description, file, indent=1)
         folders.append(folder)
+    for folder in set(FOLDER.glob("quality-*")) - set(folders):
+        shutil.rmtree(folder)
     return folders
