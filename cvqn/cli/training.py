@@ -53,7 +53,6 @@ def _train(arguments: argparse.Namespace) -> None:
     from cvqn.data.index import read_index
     from cvqn.data.pack import Pack
     from cvqn.files import atomic_write
-    from cvqn.images import read_picture
     from cvqn.record import provenance
     from cvqn.record.fingerprint import fingerprint
     from cvqn.training.checkpoint import ResumeFolder, fingerprint_of
@@ -91,7 +90,7 @@ def _train(arguments: argparse.Namespace) -> None:
     result = train(
         run,
         pack,
-        [read_picture(image.path) for image in evaluation],
+        [image.read() for image in evaluation],
         resume,
         about=about,
         time_limit=None if arguments.job_minutes is None else 60 * config.usable_minutes(arguments.job_minutes),
