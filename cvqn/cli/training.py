@@ -86,15 +86,8 @@ def _train(arguments: argparse.Namespace) -> None:
     for path in resume.stale():
         print(f"{path}: belongs to other settings, images or code; ignored")
     about = {"run": arguments.run, "experiment": experiment, "seed": run["seed"], "scale": settings["scale"]}
-    began, environment = provenance.now(), provenance.environment()
-    result = train(
-        run,
-        pack,
-        [image.read() for image in evaluation],
-        resume,
-        about=about,
-        time_limit=None if arguments.job_minutes is None else 60 * config.usable_minutes(arguments.job_minutes),
-    )
+    # All that is known before is asked before: the end of a training removes its resume state, and an error after that
+    # would cost the whole training.
     record = {
         "run": arguments.run,
         "configuration": run,
@@ -105,7 +98,18 @@ def _train(arguments: argparse.Namespace) -> None:
             **provenance.pack_origin(arguments.pack, Path(arguments.monitor).parent.parent),
         },
         "evaluation_images": {"count": len(evaluation), "sets": [provenance.data_set(arguments.monitor)]},
-        "began": began,
+        "began": provenance.now(),
+    }
+    environment = provenance.environment()
+    result = train(
+        run,
+        pack,
+        [image.read() for image in evaluation],
+        resume,
+        about=about,
+        time_limit=None if arguments.job_minutes is None else 60 * config.usable_minutes(arguments.job_minutes),
+    )
+    record |= {
         "ended": provenance.now(),
         **result,
         "peak_host_memory_bytes": provenance.peak_memory_bytes(),
