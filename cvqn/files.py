@@ -11,6 +11,10 @@ from typing import IO
 
 from cvqn.errors import CvqnError
 
+UNWRITABLE = {
+    errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
@@ -19,7 +23,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     After any exception `path` is as it was before and the temporary file is gone.
 
     Raises:
-        CvqnError: the folder cannot be written to or the disk is full; the message names the path.
+        CvqnError: the path cannot be written to or the disk is full; the message names the path.
     """
     path = Path(path)
     temporary = None
@@ -37,7 +41,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise CvqnError(f"{path}: no space left on the disk; free some and run again") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EPERM, errno.EEXIST):
+        if error.errno in UNWRITABLE:
             raise CvqnError(f"{path}: cannot write ({error.strerror})") from error
         raise
     finally:
