@@ -5,7 +5,8 @@ import json
 import platform
 import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +41,17 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     if len(bitstreams) < len(archives):
         raise CvqnError(f"{codec.name}: two of the archives have one name, so their settings could not be told apart")
     record = _common_record(codec, [made for made, _ in bitstreams.values()])
-    _, files = next(iter(bitstreams.values()))
-    codec.decode(files[images[0].name][0])  # loads what is loaded once, outside the timing
+    setting, (_, files) = next(iter(bitstreams.items()))
+    with _naming(setting, images[0].name):
+        codec.decode(files[images[0].name][0])  # loads what is loaded once, outside the timing
     rows = []
     with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
         for image in images:
             picture = image.read()
             for setting, (_, files) in bitstreams.items():
-                rows.append(
-                    {"setting": setting, "image": image.name, **_measure_file(codec, picture, *files[image.name])}
-                )
+                with _naming(setting, image.name):
+                    row = _measure_file(codec, picture, *files[image.name])
+                rows.append({"setting": setting, "image": image.name, **row})
                 bar.update()
     rows.sort(key=lambda row: list(bitstreams).index(row["setting"]))
     columns = COLUMNS + (RATE_COLUMNS if hasattr(codec, "rates") else [])
@@ -59,6 +61,15 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
         writer = csv.DictWriter(table, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({"codec": codec.name, **row} for row in rows)
+
+
+@contextmanager
+def _naming(setting: str, image: str) -> Iterator[None]:
+    """Begin the message of what is wrong with a file with its archive's and its own name."""
+    try:
+        yield
+    except CvqnError as error:
+        raise CvqnError(f"{setting}.tar, {image}: {error}") from error
 
 
 def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: float) -> dict[str, object]:

@@ -154,11 +154,20 @@ def other_set(index, archive):
 
 
 @pytest.mark.parametrize(
-    "harm", [damaged_tar, no_table, damaged_bitstream, other_table, not_ours, changed_image, other_set]
+    ("harm", "message"),
+    [
+        (damaged_tar, r"20\.tar: not an archive"),
+        (no_table, r"20\.tar: not an archive"),
+        (damaged_bitstream, r"20\.tar, cat: jpeg-420: damaged"),
+        (other_table, r"20\.tar: its \.csv belongs to another"),
+        (not_ours, r"20\.tar: not an archive"),
+        (changed_image, r"cup\.png: sha256 is"),
+        (other_set, r"20\.tar: does not hold the images"),
+    ],
 )
-def test_damage_is_an_error_and_leaves_nothing(index, tmp_path, archive, harm):
+def test_damage_is_an_error_and_leaves_nothing(index, tmp_path, archive, harm, message):
     harm(index, archive)
-    with pytest.raises(CvqnError):
+    with pytest.raises(CvqnError, match=message):
         measure(Jpeg420(), index, [archive], tmp_path / "out" / "table.csv")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
