@@ -122,7 +122,9 @@ def _table(arguments: argparse.Namespace) -> None:
         else:
             runs = Runs(measurements)
             table = tables.variants(runs, settings, arguments.name)
-            page = readable.variants_page(arguments.name, table, tables.every_run(runs), scale)
+            names = settings["report"][arguments.name]
+            monitored = all(settings["experiments"][name]["training"]["monitor_every"] for name in names)
+            page = readable.variants_page(arguments.name, table, tables.every_run(runs), scale, monitored)
     with atomic_write(output.with_suffix(".md"), "w") as file:
         file.write(page)
     write_table(table, output)

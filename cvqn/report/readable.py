@@ -12,8 +12,17 @@ TITLES = {
 }
 
 
-def variants_page(table: str, summary: pd.DataFrame, runs: pd.DataFrame, scale: str) -> str:
-    """Table 1 or 2: means over seeds with their spread, the paper's values, then every run."""
+def variants_page(table: str, summary: pd.DataFrame, runs: pd.DataFrame, scale: str, monitored: bool) -> str:
+    """Table 1 or 2: means over seeds with their spread, the paper's values, then every run.
+
+    Args:
+        monitored: whether the trainings were evaluated on their way, so that there was a best checkpoint to choose.
+    """
+    best = (
+        "`best` the checkpoint of best MS-SSIM on the test set, the paper's protocol"
+        if monitored
+        else "`best` is the same one: no training was evaluated before its end"
+    )
     rows = []
     for row in summary.to_dict("records"):
         cells = {"q": row["levels"], "importance": row["importance"], "checkpoint": row["checkpoint"]}
@@ -27,8 +36,7 @@ def variants_page(table: str, summary: pd.DataFrame, runs: pd.DataFrame, scale: 
     own = runs[runs["experiment"].isin(summary["experiment"])]
     parts = [
         _head(TITLES[table], scale),
-        "`last` is the model at the end of training; `best` the checkpoint of best MS-SSIM on the test set, the "
-        "paper's protocol. Mean ± standard deviation (min to max) over the seeds.",
+        f"`last` is the model at the end of training; {best}. Mean ± standard deviation (min to max) over the seeds.",
         markdown_table(rows),
         "## Every run",
         NOT_MEASURED if own.empty else _runs_table(own),

@@ -12,6 +12,8 @@ from made_up import MadeUp, falling_influence, whole_paper
 
 from baselines import published
 from cvqn.cli import main
+from cvqn.report.audit.audit import audit
+from cvqn.report.audit.evidence import read_evidence
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +187,20 @@ def test_what_was_not_measured_says_so_and_one_seed_is_named(tmp_path):
     assert "not measured" in lines["[3, 5, 7]", "predefined", "best"]
     assert "not measured" in lines["[3, 5, 7]", "se", "last"]
     assert "0.9646" in lines["[3, 5, 7]", "se", "last"]  # the paper's value stands there all the same
+
+
+@pytest.mark.parametrize(("every", "said"), [(10, "the checkpoint of best MS-SSIM"), (0, "`best` is the same one")])
+def test_what_the_best_checkpoint_is_depends_on_whether_there_was_a_choice(tmp_path, every, said):
+    made = MadeUp(tmp_path, "mini", ["coffee"])
+    for own in made.config["experiments"].values():
+        own["training"]["monitor_every"] = every
+    made.write_config()
+    made.run("one-group", 1, (0.95, 0.25, 27.0))
+    arguments = ["--config", str(tmp_path / "config.yaml"), "--measurements", str(made.measurements[0])]
+    assert main(["table", "table1", *arguments, "--output", str(tmp_path / "tables/table1.csv")]) == 0
+    assert said in page(made, "table1")
+    claims = {claim["id"]: claim for claim in audit(read_evidence(tmp_path / "config.yaml"))["claims"]}
+    assert ("monitor_every is 0" in claims["protocol.checkpoint"]["reason"]) == (every == 0)
 
 
 def test_pages_of_the_papers_scale_carry_no_warning(results):

@@ -86,7 +86,10 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
 def best_measured(evidence: Evidence, expected: object) -> Measured:
     """Whether every run of the tables was measured at its best checkpoint too: 1 or 0."""
     report = evidence.config["report"]
-    runs = [evidence.experiment(name) for name in dict.fromkeys([*report["table1"], *report["table2"]])]
+    names = dict.fromkeys([*report["table1"], *report["table2"]])
+    if not all(evidence.config["experiments"][name]["training"]["monitor_every"] for name in names):
+        raise NotMeasured("no checkpoint was chosen on the test set: training.monitor_every is 0")
+    runs = [evidence.experiment(name) for name in names]
     all_best = all(one.checkpoint == "best" for one in runs)
     what = "every run of the tables was measured at its best checkpoint (1: yes)"
     return Measured(
