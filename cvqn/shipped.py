@@ -24,7 +24,8 @@ def folder_of_quality(quality: int) -> Path:
         CvqnError: there is none.
     """
     if quality not in qualities():
-        raise CvqnError(f"quality {quality}: there are {', '.join(map(str, qualities())) or 'none'}; or name a --model")
+        known = ", ".join(map(str, qualities())) or "none"
+        raise CvqnError(f"quality {quality}: not among those that come with the program ({known}); or use --model")
     return FOLDER / f"quality-{quality}"
 
 

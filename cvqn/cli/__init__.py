@@ -14,6 +14,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="cvqn",
         description="Channel-Level Variable Quantization Network: train, compress, measure, report, audit.",
+        epilog="cvqn COMMAND --help lists the options of a command. Commands on data, results and records run in the "
+        "project's folder.",
     )
     top.add_argument("--version", action="version", version=f"cvqn {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)

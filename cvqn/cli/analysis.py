@@ -5,23 +5,39 @@ import argparse
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
-    analyse = commands.add_parser("analyse", help="influence, bits and symbols of a trained model's channels")
+    analyse = commands.add_parser(
+        "analyse",
+        help="influence, bits and symbols of a trained model's channels",
+        description="Write channels.csv, groups.csv, maps.npz and importance.json: for each channel of a trained model "
+        "the loss of quality without it, its bits and its symbols.",
+    )
     analyse.add_argument("--model", required=True, metavar="DIR", help="folder of the model")
     analyse.add_argument("--images", required=True, metavar="INDEX", help="index.json of the evaluation set")
-    analyse.add_argument("--maps-of", metavar="NAME", help="the image whose quantized maps to keep; default the first")
+    analyse.add_argument("--maps-of", metavar="NAME", help="the image whose quantized maps to keep (default the first)")
     analyse.add_argument(
-        "--no-influence", action="store_true", help="leave out the losses, which need a decoding a channel"
+        "--no-influence", action="store_true", help="leave out the losses of quality, which need a decoding a channel"
     )
-    analyse.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where the transforms run")
-    analyse.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads")
+    analyse.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda"), help="where the transforms run (default cpu)"
+    )
+    analyse.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
     analyse.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     analyse.set_defaults(handler=_analyse)
 
-    identities = commands.add_parser("identities", help="check the paper's statements that hold by definition")
+    identities = commands.add_parser(
+        "identities",
+        help="check the paper's statements that hold by definition",
+        description="Compute both sides of the paper's statements that hold by definition, for the audit.",
+    )
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
     identities.set_defaults(handler=_identities)
 
-    crops = commands.add_parser("crops", help="crops of decoded files for the figure of crops")
+    crops = commands.add_parser(
+        "crops",
+        help="cut the crops of figure 4 out of decoded files",
+        description="Cut the crops that report.figure4 names out of the originals, of cvqn's decoded files and of each "
+        "codec's at the rate nearest to it.",
+    )
     crops.add_argument("--config", required=True, metavar="FILE", help="resolved configuration (cvqn config)")
     crops.add_argument("--measurements", required=True, nargs="+", metavar="CSV", help="tables of cvqn measure")
     crops.add_argument("--bitstreams", required=True, nargs="+", metavar="TAR", help="the archives that were measured")
@@ -29,7 +45,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--model", required=True, metavar="DIR", help="model of the first run of report.figure4.experiment"
     )
     crops.add_argument("--images", required=True, metavar="INDEX", help="index.json of the evaluation set")
-    crops.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads")
+    crops.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
     crops.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     crops.set_defaults(handler=_crops)
 

@@ -27,7 +27,11 @@ def register(commands: argparse._SubParsersAction) -> None:
     audit.add_argument("--identities", metavar="JSON", help="file of cvqn identities")
     audit.add_argument("--output", metavar="JSON", help="file to write; .md and .html go beside it; with --config")
     audit.add_argument(
-        "--fail-on", nargs="+", default=[], metavar="VERDICT", help='fail if a claim has it, such as "not reproduced"'
+        "--fail-on",
+        nargs="+",
+        default=[],
+        metavar="VERDICT",
+        help='fail if a claim has this verdict, such as "not reproduced"',
     )
     audit.add_argument(
         "--against", metavar="REV", help="compare with the audit.json of a git revision; fail if a verdict got worse"

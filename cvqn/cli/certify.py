@@ -20,9 +20,10 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _register_record(commands: argparse._SubParsersAction) -> None:
     record = commands.add_parser(
         "record",
-        help="certify the finished results of a scale: DVC, and whence each file comes",
-        description="Refuses a tree with uncommitted changes and a workflow with anything left to do. Writes dvc.lock, "
-        "results/SCALE/record and ro-crate-metadata.json, and pushes models and bitstreams to the DVC remote.",
+        help="certify the finished results of a scale in DVC, with the job that made each file",
+        description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and "
+        "ro-crate-metadata.json, and push models, bitstreams, analyses and figures to the DVC remote. Refused where "
+        "something is not committed or the workflow has anything left to do.",
     )
     record.add_argument("scale", **SCALE)
     record.set_defaults(handler=_record)
@@ -32,15 +33,19 @@ def _register_restore(commands: argparse._SubParsersAction) -> None:
     restore = commands.add_parser(
         "restore",
         help="get a recorded scale's models and bitstreams, and the workflow's knowledge of what made them",
-        description="In a clone: pulls what DVC holds, compares every file with the record and puts Snakemake's "
-        "records of jobs back, so that the workflow has nothing to do.",
+        description="In a clone: pull what DVC holds, compare every file with the record and put Snakemake's records "
+        "of jobs back, so that the workflow has nothing to do.",
     )
     restore.add_argument("scale", **SCALE)
     restore.set_defaults(handler=_restore)
 
 
 def _register_curves(commands: argparse._SubParsersAction) -> None:
-    curves = commands.add_parser("curves", help="one CSV a measured rate-distortion curve, for dvc plots diff")
+    curves = commands.add_parser(
+        "curves",
+        help="one CSV a measured rate-distortion curve, for dvc plots diff",
+        description="Write one CSV a measured rate-distortion curve, for dvc plots diff.",
+    )
     curves.add_argument("--config", required=True, metavar="FILE", help="resolved configuration (cvqn config)")
     curves.add_argument("--measurements", required=True, nargs="+", metavar="CSV", help="tables of cvqn measure")
     curves.add_argument("--output", required=True, metavar="DIR", help="folder to write")
@@ -68,18 +73,26 @@ def _register_verify(commands: argparse._SubParsersAction) -> None:
     verify = commands.add_parser(
         "verify",
         help="decode recorded bitstreams again, measure them and make the tables again; no GPU, no training",
-        description="Checks the results of a recorded scale, restored before. Exit code 1 if anything differs.",
+        description="Decode the bitstreams of a scale that cvqn restore got, measure them and make the tables again, "
+        "on a CPU and without training. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="codecs or runs to decode, such as webp c32-seed1"
     )
-    verify.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the models' transforms")
+    verify.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="CPU threads of the models' transforms (default 1)"
+    )
     verify.set_defaults(handler=_verify)
 
 
 def _register_trace(commands: argparse._SubParsersAction) -> None:
-    trace = commands.add_parser("trace", help="which jobs and files a result was made from, back to the manifests")
+    trace = commands.add_parser(
+        "trace",
+        help="which jobs and files a result was made from, back to the manifests",
+        description="Print the jobs and files that a result was made from, back to the manifests of the data sets, "
+        "with commands and checksums.",
+    )
     trace.add_argument("file", metavar="FILE", help="a result, such as results/small/tables/table1.csv")
     trace.set_defaults(handler=_trace)
 

@@ -9,34 +9,60 @@ def register(commands: argparse._SubParsersAction) -> None:
     data = commands.add_parser("data", help="get sets of images, check them, pack them for training")
     jobs = data.add_subparsers(title="jobs", metavar="JOB", required=True)
 
-    fetch = jobs.add_parser("fetch", help="get sets by their manifests, from CVQN_MIRROR or their official URLs")
+    fetch = jobs.add_parser(
+        "fetch",
+        help="get sets by their manifests, from CVQN_MIRROR or their official URLs",
+        description="Get sets by their manifests: what is there already stays, then the folder that the environment "
+        "variable CVQN_MIRROR names is asked, then the official URL. Everything is verified; run it again to go on.",
+    )
     fetch.add_argument("sets", nargs="+", metavar="SET", help="name of a set, as in data/manifests")
     fetch.set_defaults(handler=_fetch)
 
-    verify = jobs.add_parser("verify", help="check every image file of sets against their checksums")
+    verify = jobs.add_parser(
+        "verify",
+        help="check every image file of sets against its checksum",
+        description="Read every image file of sets again and compare it with its checksum.",
+    )
     verify.add_argument("sets", nargs="+", metavar="SET", help="name of a set that was fetched")
     verify.set_defaults(handler=_verify)
 
-    listing = jobs.add_parser("list", help="list the sets: images, bytes to fetch, licence, whether they are here")
+    listing = jobs.add_parser(
+        "list",
+        help="list the sets: images, bytes to fetch, whether they are here, licence",
+        description="List the sets that have a manifest: images, bytes to fetch, whether they are here, licence.",
+    )
     listing.set_defaults(handler=_list)
 
     for job in (fetch, verify, listing):
-        job.add_argument("--root", type=Path, default=Path("data"), help="folder that holds sets/ (default: data)")
         job.add_argument(
-            "--manifests", type=Path, default=Path("data/manifests"), help="folder of manifests (default: %(default)s)"
+            "--root", type=Path, default=Path("data"), metavar="DIR", help="folder that holds sets/ (default: data)"
+        )
+        job.add_argument(
+            "--manifests",
+            type=Path,
+            default=Path("data/manifests"),
+            metavar="DIR",
+            help="folder of manifests (default: %(default)s)",
         )
 
-    pack = jobs.add_parser("pack", help="decode sets into one memory-mapped file")
+    pack = jobs.add_parser(
+        "pack",
+        help="decode sets into one memory-mapped file",
+        description="Decode sets into one memory-mapped file of pixels, for training. Interrupted, it goes on where it "
+        "was when the same command is run again.",
+    )
     pack.add_argument("--sets", nargs="+", type=Path, required=True, metavar="INDEX", help="index.json of each set")
-    pack.add_argument("--output", type=Path, required=True, help="the pack, <name>.npy; <name>.json goes beside it")
-    pack.add_argument("--workers", type=_positive, help="processes (default: the cores this one may use)")
+    pack.add_argument(
+        "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
+    )
+    pack.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores this one may use)")
     pack.add_argument(
         "--exclude",
         nargs="+",
         type=Path,
         default=[],
         metavar="INDEX",
-        help="index.json of sets, for evaluation, whose photographs must not be in the pack",
+        help="index.json of evaluation sets, whose photographs must not be in the pack",
     )
     pack.set_defaults(handler=_pack)
 

@@ -7,13 +7,23 @@ from cvqn.errors import CvqnError
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
-    encode = commands.add_parser("encode", help="encode the images of a set into one archive of bitstreams")
+    encode = commands.add_parser(
+        "encode",
+        help="encode the images of a set into one archive of bitstreams",
+        description="Encode the images of a set into one archive of bitstreams, a file an image. The codec cvqn needs "
+        "--model, a conventional codec --quality.",
+    )
     _add_codec(encode)
-    encode.add_argument("--quality", type=float, metavar="Q", help="on the scale of the conventional codec")
+    encode.add_argument("--quality", type=float, metavar="Q", help="on the conventional codec's own scale")
     encode.add_argument("--output", required=True, metavar="TAR", help="archive to write; its table goes beside it")
     encode.set_defaults(handler=_encode)
 
-    measure = commands.add_parser("measure", help="decode archives of bitstreams and compare with the originals")
+    measure = commands.add_parser(
+        "measure",
+        help="decode archives of bitstreams and compare with the originals",
+        description="Decode archives of bitstreams and compare with the originals: bytes, bpp, MS-SSIM, PSNR and "
+        "seconds, a row an image and archive.",
+    )
     _add_codec(measure)
     measure.add_argument(
         "--bitstreams", required=True, nargs="+", metavar="TAR", help="archives of `cvqn encode`, one a setting"
@@ -23,11 +33,17 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_codec(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--codec", required=True, metavar="NAME", help="cvqn, or a conventional codec")
+    command.add_argument(
+        "--codec", required=True, metavar="NAME", help="cvqn, or a conventional codec (docs/baselines.md)"
+    )
     command.add_argument("--images", required=True, metavar="INDEX", help="index.json of the set")
-    command.add_argument("--model", metavar="DIR", help="folder of the model; for the codec cvqn, as the next two")
-    command.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where its transforms run")
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of its transforms")
+    command.add_argument("--model", metavar="DIR", help="cvqn only: folder of the model")
+    command.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda"), help="cvqn only: where the transforms run (default cpu)"
+    )
+    command.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="cvqn only: CPU threads of the transforms (default 1)"
+    )
 
 
 def _encode(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
-    compress = commands.add_parser("compress", help="compress a picture, or every picture of a folder")
+    compress = commands.add_parser(
+        "compress",
+        help="compress a picture, or every picture of a folder",
+        description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF or WebP, 8 bits a "
+        "sample.",
+    )
     compress.add_argument("input", metavar="IMAGE", help="a picture, or a folder of pictures")
     compress.add_argument("output", metavar="FILE", help="the file to write (.cvqn), or a folder for a folder")
     which = compress.add_mutually_exclusive_group()
@@ -35,7 +40,12 @@ def register(commands: argparse._SubParsersAction) -> None:
     compress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     compress.set_defaults(handler=_compress)
 
-    decompress = commands.add_parser("decompress", help="decompress a file, or every .cvqn file of a folder")
+    decompress = commands.add_parser(
+        "decompress",
+        help="decompress a file, or every .cvqn file of a folder",
+        description="Decompress a file, or every .cvqn file of a folder (to PNG). The file names its model; one that "
+        "comes with the program is found by it.",
+    )
     decompress.add_argument("input", metavar="FILE", help="a .cvqn file, or a folder of them")
     decompress.add_argument(
         "output", metavar="IMAGE", help="the picture to write (.png, .ppm, .bmp, .tif), or a folder for a folder"
@@ -50,12 +60,23 @@ def register(commands: argparse._SubParsersAction) -> None:
     decompress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     decompress.set_defaults(handler=_decompress)
 
-    info = commands.add_parser("info", help="what a .cvqn file is, without decoding it")
+    info = commands.add_parser(
+        "info",
+        help="what a .cvqn file is, without decoding it",
+        description="Print size, bytes, rate and model id of a file; with --model also where its bits are spent.",
+    )
     info.add_argument("input", metavar="FILE", help="a .cvqn file")
-    info.add_argument("--model", metavar="DIR", help="the model that made it: also the bits of every group and channel")
+    info.add_argument(
+        "--model", metavar="DIR", help="folder of the model that made it: also the bits of every group and channel"
+    )
     info.set_defaults(handler=_info)
 
-    ship = commands.add_parser("ship", help="make the rate curve of a scale the models that come with the program")
+    ship = commands.add_parser(
+        "ship",
+        help="copy the models of a scale's rate curve into the program, for compress --quality",
+        description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, with the data "
+        "sets they were trained on and their licences.",
+    )
     ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
     ship.set_defaults(handler=_ship)
 
@@ -130,7 +151,7 @@ def _info(arguments: argparse.Namespace) -> None:
         rate = bits.sum() / symbols[group].size
         print(
             f"group {group}   {levels} levels, {len(bits)} channels, {bits.sum() / 8:.0f} bytes, "
-            f"{rate:.3f} bits a symbol of at most {math.log2(levels):.3f}"
+            f"{rate:.3f} bits a symbol, {math.log2(levels):.3f} at fixed length"
         )
         print("  channel " + "  ".join(f"{next(order)}: {channel / 8:.0f} B" for channel in bits))
 

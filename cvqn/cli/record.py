@@ -16,7 +16,7 @@ def _register_status(commands: argparse._SubParsersAction) -> None:
     status = commands.add_parser(
         "status",
         help="how far the trainings are",
-        description="Trainings done, running, waiting and failed, with their steps and the time left.",
+        description="List the trainings done, running, waiting and failed, with their steps and the time left.",
     )
     status.add_argument(
         "results", nargs="*", metavar="DIR", help="results of a scale, such as results/paper (default: every scale)"
@@ -28,7 +28,8 @@ def _register_schedule(commands: argparse._SubParsersAction) -> None:
     schedule = commands.add_parser(
         "schedule",
         help="expected wall time of the trainings on 1, 4, 8, ... GPUs",
-        description="Trainings that have ended count as long as they took, the others as long as assumed.",
+        description="Print the expected wall time of all trainings. Those that have ended count as long as they took, "
+        "the others as long as assumed.",
     )
     schedule.add_argument(
         "--configfile",

@@ -13,7 +13,11 @@ def register(commands: argparse._SubParsersAction) -> None:
     _register_tables(commands)
     _register_figures(commands)
 
-    metrics = commands.add_parser("metrics", help="write every headline number as flat JSON")
+    metrics = commands.add_parser(
+        "metrics",
+        help="write every headline number as flat JSON",
+        description="Write every headline number as flat JSON, for dvc metrics diff and cvqn compare.",
+    )
     _add_config(metrics)
     _add_measurements(metrics)
     metrics.add_argument("--bd-rate", metavar="CSV", help="table of cvqn table bd-rate")
@@ -23,29 +27,29 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _register_tables(commands: argparse._SubParsersAction) -> None:
-    tables = commands.add_parser("table", help="a table as CSV and Markdown").add_subparsers(
-        metavar="NAME", required=True
-    )
+    tables = commands.add_parser(
+        "table", help="a table as CSV and Markdown", description="Write a table as CSV and Markdown."
+    ).add_subparsers(title="tables", metavar="NAME", required=True)
     helps = {
-        "table1": "channel importance",
-        "table2": "combinations of levels",
+        "table1": "table 1: channel importance",
+        "table2": "table 2: combinations of levels",
         "runs": "every run, with the files and lines it comes from",
         "extras": "the ablations beyond the paper",
         "rate-distortion": "every codec at every setting",
         "bd-rate": "CVQN against every other curve",
     }
     for name, text in helps.items():
-        table = tables.add_parser(name, help=text)
+        table = tables.add_parser(name, help=text, description=_sentence(text))
         _add_config(table)
         _add_measurements(table)
         table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
         table.set_defaults(handler=_table, name=name)
     helps = {
-        "equation7": "bound, measured bits and diversity of values",
+        "equation7": "equation (7): bound, measured bits and diversity of values",
         "importance": "how well each order of the channels agrees with their influence",
     }
     for name, text in helps.items():
-        table = tables.add_parser(name, help=text)
+        table = tables.add_parser(name, help=text, description=_sentence(text))
         _add_config(table)
         table.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
         table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
@@ -53,15 +57,15 @@ def _register_tables(commands: argparse._SubParsersAction) -> None:
 
 
 def _register_figures(commands: argparse._SubParsersAction) -> None:
-    figures = commands.add_parser("figure", help="a figure as svg, png and csv").add_subparsers(
-        metavar="NAME", required=True
-    )
-    influence = figures.add_parser(FIGURE1, help="figure 1: the toy model's channels and their influence")
+    figures = commands.add_parser(
+        "figure", help="a figure as SVG, PNG and CSV", description="Draw a figure as SVG and PNG, its data as CSV."
+    ).add_subparsers(title="figures", metavar="NAME", required=True)
+    influence = _figure_parser(figures, FIGURE1, "figure 1: the toy model's channels and their influence")
     influence.add_argument("--analysis", required=True, metavar="DIR", help="folder of cvqn analyse of the toy model")
     influence.add_argument("--images", required=True, metavar="INDEX", help="index.json of the evaluation set")
-    maps = figures.add_parser(MAPS, help="figure 3, left: quantized maps by group")
+    maps = _figure_parser(figures, MAPS, "figure 3, left: quantized maps by group")
     maps.add_argument("--analysis", required=True, metavar="DIR", help="folder of cvqn analyse")
-    curves = figures.add_parser(CURVES, help="figure 3, right: rate-distortion curves")
+    curves = _figure_parser(figures, CURVES, "figure 3, right: rate-distortion curves")
     _add_measurements(curves)
     curves.add_argument(
         "--published",
@@ -70,14 +74,22 @@ def _register_figures(commands: argparse._SubParsersAction) -> None:
         metavar="GROUP",
         help="published curves: figure-3 (default), conventional, learned",
     )
-    bits = figures.add_parser(BITS, help="beyond the paper: bits spent on each channel beside its influence")
+    bits = _figure_parser(figures, BITS, "beyond the paper: bits spent on each channel beside its influence")
     bits.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
-    crops = figures.add_parser(CROPS, help="figure 4: crops of the original and of each codec")
+    crops = _figure_parser(figures, CROPS, "figure 4: crops of the original and of each codec")
     crops.add_argument("--crops", required=True, metavar="DIR", help="folder of cvqn crops")
     for name, figure in ((FIGURE1, influence), (MAPS, maps), (CURVES, curves), (BITS, bits), (CROPS, crops)):
         _add_config(figure)
         figure.add_argument("--output", required=True, metavar="SVG", help="file to write; .png and .csv go beside it")
         figure.set_defaults(handler=_figure, name=name)
+
+
+def _figure_parser(figures: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
+    return figures.add_parser(name, help=text, description=_sentence(text))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:

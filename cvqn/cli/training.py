@@ -8,7 +8,12 @@ from cvqn.errors import CvqnError
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
-    config = commands.add_parser("config", help="resolve and validate a configuration")
+    config = commands.add_parser(
+        "config",
+        help="resolve and validate a configuration",
+        description="Lay files such as workflow/scales/mini.yaml over params.yaml, validate the result and write it "
+        "with every experiment spelt out.",
+    )
     config.add_argument(
         "overlays", nargs="*", metavar="FILE", help="YAML on top of params.yaml, later files on top of earlier"
     )

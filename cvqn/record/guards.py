@@ -42,7 +42,9 @@ def require_configuration(scale: str, overlays: Sequence[str]) -> None:
     wanted = config.resolve(overlays)
     named = f"params.yaml {' '.join(overlays)}"
     if wanted["scale"] != scale:
-        raise CvqnError(f"{named}: of scale {wanted['scale']}, not {scale}; mend the command of the stage in dvc.yaml")
+        raise CvqnError(
+            f"{named}: of scale {wanted['scale']}, not {scale}; correct the command of the stage in dvc.yaml"
+        )
     if not path.is_file():
         raise CvqnError(f"{path}: not there; run the workflow, then record")
     ran, wanted = dict(leaves(config.read(path))), dict(leaves(wanted))

@@ -1,4 +1,4 @@
-"""The record of a scale: what a commit needs so that anybody can get its results back, check them, and ask whence.
+"""The record of a scale: what a commit needs so that anybody can get its results back, check and trace them.
 
 `dvc.lock` names every file of the scale's stage by its checksum; the folder `results/<scale>/record` holds
 

@@ -53,7 +53,7 @@ def test_results_that_the_checklists_name_are_in_the_record(recorded):
     assert not [name for name in named if name.startswith(unrecorded)]
 
 
-def test_the_record_says_whence_each_run_came(recorded):
+def test_the_record_says_where_each_run_comes_from(recorded):
     record = json.loads((recorded.results / "record/record.json").read_text())
     commit = recorded.git("rev-parse", "HEAD~1").strip()
     assert record["commit"] == commit
