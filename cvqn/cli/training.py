@@ -91,8 +91,6 @@ def _train(arguments: argparse.Namespace) -> None:
     for path in resume.stale():
         print(f"{path}: belongs to other settings, images or code; ignored")
     about = {"run": arguments.run, "experiment": experiment, "seed": run["seed"], "scale": settings["scale"]}
-    # All that is known before is asked before: the end of a training removes its resume state, and an error after that
-    # would cost the whole training.
     record = {
         "run": arguments.run,
         "configuration": run,
@@ -123,3 +121,4 @@ def _train(arguments: argparse.Namespace) -> None:
     }
     with atomic_write(folder / "provenance.json", "w") as file:
         json.dump(record, file, indent=1)
+    resume.finish()

@@ -65,7 +65,10 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
         tensors = load_file(folder / "model.safetensors")
     except (safetensors.SafetensorError, OSError) as error:
         raise CvqnError(f"{folder}/model.safetensors: damaged or not safetensors ({error})") from error
-    model_id = _model_id(config, tensors)
+    try:
+        model_id = _model_id(config, tensors)
+    except TypeError as error:
+        raise CvqnError(f"{folder}/model.safetensors: a type of number that no model has ({error})") from error
     if model_id.hex() != stated_id:
         raise CvqnError(
             f"{folder}: tensors and configuration give model id {model_id.hex()}, model.json says {stated_id}"

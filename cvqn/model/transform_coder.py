@@ -5,6 +5,7 @@ the component itself, or what the quantizer leaves of it, as in successive refin
 by least squares from the quantized latent. Residual branches begin small, except the one that computes the rests.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,19 +17,19 @@ from cvqn.model.cvqn import CVQN
 from cvqn.model.initialization import preserve_variance
 from cvqn.model.network import Decoder, ResidualGroup
 
-BRANCH = 0.02  # gain of residual branches: what they add disturbs the coder
+BRANCH = 0.005  # gain of residual branches: what they add disturbs the coder
 POSITIONS = 1 << 16  # samples of a fit
 RIDGE = 1e-4  # of the mean square of a fit's inputs
-STEEPNESS = 32  # of the ramps between two levels, in units of the step
+LOAD, LARGEST_LOAD = 0.8, 5.0  # standard deviations up to a first digit's outer level: a level, at most
 
 
 class Digit(NamedTuple):
-    """What a latent channel carries: `scale` times a component, or times what its first digit leaves of it."""
+    """What a latent channel carries: `scale` times a component, or times what the digits before leave of it."""
 
     component: int
     levels: int  # Q of the channel's group
     scale: float
-    first: "Digit | None" = None
+    before: "Digit | None" = None  # these digits as one, of as many levels as they have together
 
 
 @torch.no_grad()
@@ -48,38 +49,46 @@ def allocate(values: Tensor, levels: list[int], budget: int) -> list[Digit]:
     Args:
         values: samples of the components, `[D, n]`, of zero mean.
         levels: Q of each digit.
-        budget: hidden units that second digits may use, see `hidden_units`.
+        budget: hidden units that all but the first digits may use, see `hidden_units`.
     """
     rest, digits = values.clone(), []
-    first: dict[int, Digit] = {}
-    second: set[int] = set()
+    coded: dict[int, Digit] = {}  # the digits of a component so far, as one
     for count in levels:
         left = rest.square().mean(dim=1)
-        for component, digit in first.items():
-            if component in second or hidden_units(digit) > budget:
+        for component, so_far in coded.items():
+            if hidden_units(so_far) > budget:
                 left[component] = 0
         component = int(left.argmax())
-        if component in first:
-            digit = Digit(component, count, first[component].scale * count, first[component])
-            second.add(component)
-            budget -= hidden_units(digit.first)
+        before = coded.get(component)
+        if before:
+            budget -= hidden_units(before)
+            scale, product = before.scale * count, before.levels * count
         else:
-            load = min(0.4 * count, 2.5)  # standard deviations up to the outer level
-            digit = Digit(component, count, (count - 1) / 2 / (load * float(values[component].std()) + 1e-9))
-            first[component] = digit
-        rest[component] -= staircase(rest[component] * digit.scale, count) / digit.scale
-        digits.append(digit)
+            load = min(LOAD * count, LARGEST_LOAD)
+            scale, product = (count - 1) / 2 / (load * float(values[component].std()) + 1e-9), count
+        coded[component] = Digit(component, product, scale)
+        rest[component] -= staircase(rest[component] * scale, count) / scale
+        digits.append(Digit(component, count, scale, before))
     return digits
 
 
 def staircase(values: Tensor, levels: int) -> Tensor:
     """The nearest of `levels` centred values with unit steps, with ramps between them."""
-    return sum(((values - edge) * STEEPNESS + 0.5).clamp(0, 1) for edge in _edges(levels)) - (levels - 1) / 2
+    slope = steepness(levels)
+    return sum(((values - edge) * slope + 0.5).clamp(0, 1) for edge in _edges(levels)) - (levels - 1) / 2
 
 
-def hidden_units(first: Digit) -> int:
-    """ReLUs that compute what a first digit leaves: two a ramp, and one for the value itself."""
-    return 2 * (first.levels - 1) + 1
+def steepness(levels: int) -> int:
+    """Of the ramps between the levels: where a value falls on one, the rest is wrong by up to half a step.
+
+    A ramp's two biases, 1 apart and below 1024, are still 1 apart when they are rounded to float16.
+    """
+    return 2 ** int(math.log2(2048 / levels))
+
+
+def hidden_units(before: Digit) -> int:
+    """ReLUs that compute what these digits leave: two a ramp, and one for the value itself."""
+    return 2 * (before.levels - 1) + 1
 
 
 def _fit_encoder(model: CVQN, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -110,13 +119,13 @@ def _fit_encoder(model: CVQN, images: Tensor) -> tuple[Tensor, list[Tensor]]:
     levels = torch.tensor(controller.levels).repeat_interleave(torch.tensor(controller.sizes))
     levels = levels[controller.order.argsort()].flip(0).tolist()  # of the channels, the last, most important one first
     digits = allocate(values.T, levels[:count], x.shape[1])
-    rests = [digit for digit in digits if digit.first]
+    rests = [digit for digit in digits if digit.before]
     lowest = basis[len(basis) - len(rests) :]  # directions whose own content gives way to the rests
     offset = basis @ mean
     _compute_rests(group, rests, basis * unit, offset, lowest * unit, lowest / unit, _thin(x))
     rows = torch.cat([lowest, basis[:count]]) * unit
     bias = torch.cat([torch.zeros(len(rests)), -offset[:count]])
-    pick = [rests.index(d) if d.first else len(rests) + d.component for d in digits]
+    pick = [rests.index(d) if d.before else len(rests) + d.component for d in digits]
     used = {d.component for d in digits}
     pick += [len(rests) + k for k in range(count) if k not in used][: count - len(digits)]
     _point(project, rows[pick], bias[pick])
@@ -135,33 +144,34 @@ def _compute_rests(
     """Let a residual group put the rests into the directions `write` `[R, D]`, in place of what `read` finds there.
 
     Args:
-        rests: digits that follow a first one.
+        rests: digits that follow others.
         basis: rows that give components (plus `offset`) of the group's input.
         x: samples of that input, `[n, D, h, w]`.
     """
     block, last = group[0], group[-1]
     block.attention.excite.weight.zero_()  # attention starts at exactly one half
     block.attention.excite.bias.zero_()
-    last.weight[:, : len(rests)] = 0
+    last.weight.zero_()  # what else it added would push values over the edges that the rests are computed from
     last.weight[:, : len(rests), 1, 1] = write.T
     samples, unit = _samples(x), 0
     for place, digit in enumerate(rests):
-        first = digit.first
-        row = first.scale * basis[first.component]
-        shift = -first.scale * offset[first.component]
+        before = digit.before
+        row = before.scale * basis[before.component]
+        shift = -before.scale * offset[before.component]
         block.conv2.weight[place] = 0
         linear = row - read[place]
         linear[place] -= 1
         reach = 2 * (samples @ linear + shift).abs().max()  # keeps the ReLU of the linear part open
-        ramps = [(row, shift - edge, side) for edge in _edges(first.levels) for side in (0.5, -0.5)]
+        slope = steepness(before.levels)
+        ramps = [(row, shift - edge, side) for edge in _edges(before.levels) for side in (0.5, -0.5)]
         block.conv1.weight[unit : unit + 1 + len(ramps)] = 0
         block.conv1.weight[unit, :, 1, 1] = linear
         block.conv1.bias[unit] = shift + reach
         block.conv2.weight[place, unit, 1, 1] = 2
-        block.conv2.bias[place] = 2 * ((first.levels - 1) / 2 - reach)
+        block.conv2.bias[place] = 2 * ((before.levels - 1) / 2 - reach)
         for ramp, (direction, start, side) in enumerate(ramps, unit + 1):
-            block.conv1.weight[ramp, :, 1, 1] = STEEPNESS * direction
-            block.conv1.bias[ramp] = STEEPNESS * start + side
+            block.conv1.weight[ramp, :, 1, 1] = slope * direction
+            block.conv1.bias[ramp] = slope * start + side
             block.conv2.weight[place, ramp, 1, 1] = -4 * side
         unit += 1 + len(ramps)
 
@@ -172,7 +182,7 @@ def _point_tail(tail: nn.Conv2d, digits: list[Digit]) -> None:
     tail.weight[:, :, :, :] *= BRANCH
     for place, digit in enumerate(digits):
         tail.weight[channels - 1 - place] = 0
-        tail.weight[channels - 1 - place, place, 1, 1] = digit.levels if digit.first else digit.scale
+        tail.weight[channels - 1 - place, place, 1, 1] = digit.levels if digit.before else digit.scale
 
 
 def _fit_decoder(decoder: Decoder, latent: Tensor, features: list[Tensor], images: Tensor) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 
@@ -64,7 +65,7 @@ class ResumeFolder:
             return None
         try:
             return torch.load(self.state_path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        except (RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
             raise CvqnError(f"{self.state_path}: damaged ({error}); delete it to begin anew") from error
 
     def save(self, state: dict) -> None:
@@ -84,7 +85,12 @@ class ResumeFolder:
             raise CvqnError(f"{self.folder}: a newer process ({owner}) trains this run; this one stops without writing")
 
     def mark_diverged(self, reason: str) -> None:
-        """Leave the marker that makes the next attempt with the same settings exit at once."""
+        """Leave the marker that makes the next attempt with the same settings exit at once.
+
+        Raises:
+            CvqnError: a newer process has claimed the run; nothing was written.
+        """
+        self.check_claim()
         with atomic_write(self.diverged_path, "w") as file:
             json.dump({"key": self.key, "reason": reason}, file)
 
@@ -96,10 +102,13 @@ class ResumeFolder:
     def _refuse_diverged(self) -> None:
         if not self.diverged_path.exists():
             return
-        marker = json.loads(self.diverged_path.read_text(encoding="utf-8"))
-        if marker["key"] == self.key:
+        try:
+            marker = json.loads(self.diverged_path.read_text(encoding="utf-8"))
+            key, reason = marker["key"], marker["reason"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CvqnError(f"{self.diverged_path}: damaged ({error}); delete it to train") from error
+        if key == self.key:
             raise Diverged(
-                f"{self.folder}: diverged before ({marker['reason']}); "
-                f"change its settings, or delete {self.diverged_path}"
+                f"{self.folder}: diverged before ({reason}); change its settings, or delete {self.diverged_path}"
             )
         self.diverged_path.unlink()

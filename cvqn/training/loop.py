@@ -44,6 +44,8 @@ def train(
 ) -> dict:
     """Train one model, or go on with it, and write `model/`, `best/`, `log.csv` and `monitor.csv` into its folder.
 
+    The state stays until the caller, with everything else written, calls `resume.finish()`.
+
     Bit-identical, interrupted or not, at equal thread count and processor type on a CPU.
 
     Args:
@@ -117,8 +119,8 @@ def train(
                 if problem:
                     resume.mark_diverged(f"step {done}: {problem}")
                     raise Diverged(
-                        f"{resume.folder}: diverged at step {done}: {problem}; "
-                        f"the last good state is {resume.state_path}"
+                        f"{resume.folder}: diverged at step {done}: {problem}"
+                        + (f"; the last good state is {resume.state_path}" if resume.state_path.exists() else "")
                     )
                 rate = factor * training["learning_rates"]["encoder"]
                 log.write(
@@ -298,7 +300,7 @@ def finish(
     resume: ResumeFolder,
     about: dict,
 ) -> None:
-    """Write the last model, the best one (the last where nothing was monitored), log and history; drop the state."""
+    """Write the last model, the best one (the last where nothing was monitored), log and history."""
     resume.check_claim()
     model.to("cpu", torch.float32).eval()
     crops = fixed_crops(pack, seed, CALIBRATION_CROPS, training["patch"])
@@ -316,7 +318,6 @@ def finish(
         save_model(resume.folder / name, model, export_model(model, calibration), description)
     write_csv(resume.folder / "log.csv", rows)
     write_csv(resume.folder / "monitor.csv", history, header=["epoch", "step", "ms_ssim", "psnr_db", "bpp"])
-    resume.finish()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch
 from cvqn.model.cvqn import CVQN
 from cvqn.model.initialization import preserve_variance
 from cvqn.model.ms_ssim import ms_ssim
-from cvqn.model.transform_coder import Digit, allocate, hidden_units, staircase, start_as_transform_coder
+from cvqn.model.transform_coder import Digit, allocate, hidden_units, staircase, start_as_transform_coder, steepness
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_staircase_is_rounding_but_for_the_ramps():
             if levels % 2 == 0
             else values.round().clamp(-half, half)
         )
-        flat = (((values + half) % 1) - 0.5).abs() > 1 / 32
+        flat = (((values + half) % 1) - 0.5).abs() > 1 / 32  # no ramp is wider
         assert torch.allclose(staircase(values, levels)[flat], nearest[flat], atol=1e-6)
 
 
@@ -56,8 +56,30 @@ def test_digits_go_where_most_is_left():
     digits = allocate(values, [7, 7, 5, 3], budget=100)
     assert [digit.component for digit in digits] == [0, 0, 1, 1]  # deviations 10, then 10 / 7, then 1
     assert digits[0] == Digit(0, 7, digits[0].scale)
-    assert any(digit.first is digits[0] for digit in digits)
-    assert not any(digit.first for digit in allocate(values, [7, 7, 5], budget=hidden_units(digits[0]) - 1))
+    assert any(digit.before == digits[0] for digit in digits)
+    assert not any(digit.before for digit in allocate(values, [7, 7, 5], budget=hidden_units(digits[0]) - 1))
+
+
+def test_digits_of_a_component_are_one_uniform_quantizer():
+    """The first levels times the second times the third: a staircase of the product, known without digits."""
+    values = torch.linspace(-1, 1, 4001)[None] * 3
+    digits = allocate(values, [7, 5, 3], budget=1000)
+    assert digits[2].before.levels == 35
+    step = 1 / digits[2].scale
+    rest = values[0].clone()
+    for digit in digits:
+        rest -= staircase(rest * digit.scale, digit.levels) / digit.scale
+    inner = (values[0].abs() < 52 * step) & (rest.abs() < step)  # but for values on a ramp
+    assert inner.float().mean() > 0.5
+    assert torch.allclose(rest[inner].abs().max(), torch.tensor(step / 2), rtol=0.05)
+    assert (rest.abs() <= step / 2 * 1.01).float().mean() > 0.98
+
+
+def test_ramps_outlive_rounding_to_float16():
+    for levels in (3, 5, 7, 35, 49):
+        edges = torch.arange(levels - 1) - (levels - 2) / 2 + 0.123
+        high, low = steepness(levels) * edges + 0.5, steepness(levels) * edges - 0.5
+        assert torch.equal(high.half().float() - low.half().float(), torch.ones(levels - 1))
 
 
 def test_rests_in_the_network_are_those_of_the_allocation(config, images):

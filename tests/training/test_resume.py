@@ -90,6 +90,23 @@ def test_a_damaged_state_is_an_error_that_names_it(tmp_path):
     folder.state_path.write_bytes(folder.state_path.read_bytes()[:100])
     with pytest.raises(CvqnError, match=r"state-key\.pt: damaged"):
         folder.load()
+    folder.state_path.write_bytes(b"no state")
+    with pytest.raises(CvqnError, match=r"state-key\.pt: damaged"):
+        folder.load()
+
+
+def test_a_damaged_marker_of_divergence_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "diverged.json").write_text('{"key"')
+    with pytest.raises(CvqnError, match=r"diverged\.json: damaged"):
+        ResumeFolder(tmp_path, "key")
+
+
+def test_an_overtaken_writer_does_not_stop_its_successor(tmp_path):
+    first = ResumeFolder(tmp_path, "key")
+    ResumeFolder(tmp_path, "key")
+    with pytest.raises(CvqnError, match="a newer process"):
+        first.mark_diverged("late")
+    ResumeFolder(tmp_path, "key")
 
 
 def test_no_gpu_is_an_error_and_never_the_cpu(command, capsys):

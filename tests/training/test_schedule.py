@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cvqn.model.cvqn import CVQN
+from cvqn.training.loop import training_step
 from cvqn.training.schedule import learning_rate_factor, make_optimizer, set_learning_rates
 
 PAPER = {"schedule": "drops", "drop_epochs": [200, 300], "drop_factor": 5, "warmup_epochs": 0, "epochs": 400}
@@ -57,3 +58,17 @@ def test_rates_by_fan_in_move_outputs_of_narrow_and_wide_layers_alike(tiny):
                 assert rates[id(module.weight)] * fan_in == pytest.approx(1e-3)
                 assert rates[id(module.bias)] == pytest.approx(1e-4)
     assert {rates[id(p)] for p in model.controller.contexts.parameters()} == {1e-3}
+
+
+def test_a_part_with_a_rate_of_zero_is_left_as_it_is(tiny):
+    training = copy.deepcopy(tiny["training"])
+    training["learning_rates"] |= {"encoder": 0, "quantizer": 0}
+    model = CVQN(tiny["experiments"]["c32"]["model"])
+    optimizer = make_optimizer(model, training)
+    before = copy.deepcopy(model.state_dict())
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    training_step(model, optimizer, images, training)
+    moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved
+    assert all(name.startswith(("decoder", "controller.contexts")) for name in moved)
+    assert all(parameter.grad is None for parameter in model.encoder.parameters())
