@@ -1,60 +1,106 @@
 import json
 
+import numpy as np
 import pytest
-import yaml
 
-from cvqn import config, shipped
+from cvqn import shipped
 from cvqn.cli import main
-from cvqn.codec.errors import WrongModelError
+from cvqn.codec import container
+from cvqn.compression import compress, decompress
+from cvqn.config import resolve, write
 from cvqn.errors import CvqnError
+from cvqn.evaluation.metrics import ms_ssim
+from cvqn.images import read_picture, write_png
+from cvqn.model.store import load_model
+from tests.test_compression import make_model, photograph
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch):
-    """Results of a scale with a rate curve of two points, and nothing shipped yet."""
+def coffee():
+    from skimage import data
+
+    return np.ascontiguousarray(data.coffee())
+
+
+@pytest.mark.parametrize("quality", range(1, 6))
+def test_a_picture_goes_through_a_file_straight_after_installation(tmp_path, coffee, quality):
+    write_png(tmp_path / "photo.png", coffee)
+    main(["compress", str(tmp_path / "photo.png"), str(tmp_path / "photo.cvqn"), "--quality", str(quality)])
+    main(["decompress", str(tmp_path / "photo.cvqn"), str(tmp_path / "back.png")])
+    back = read_picture(tmp_path / "back.png")
+    stored = load_model(shipped.folder_of_quality(quality))
+    assert (tmp_path / "photo.cvqn").read_bytes() == compress(stored, coffee)
+    assert np.array_equal(back, decompress(stored, compress(stored, coffee)))
+    assert ms_ssim(coffee, back) > 0.75
+
+
+def test_higher_quality_is_more_bytes_and_nearer_to_the_picture(coffee):
+    sizes, likeness = [], []
+    for quality in shipped.qualities():
+        stored = load_model(shipped.folder_of_quality(quality))
+        data = compress(stored, coffee)
+        sizes.append(len(data))
+        likeness.append(ms_ssim(coffee, decompress(stored, data)))
+    assert len(sizes) == 5
+    assert sizes == sorted(sizes)
+    assert likeness == sorted(likeness)
+
+
+def test_shipped_models_are_small_and_say_what_they_were_trained_on():
+    sizes = []
+    for quality in shipped.qualities():
+        folder = shipped.folder_of_quality(quality)
+        sizes.append(sum(path.stat().st_size for path in folder.iterdir()))
+        about = json.loads((folder / "model.json").read_text())["about"]
+        (images,) = about["training_images"]["sets"]
+        assert images["name"] == "photos"
+        assert len(images["manifest_sha256"]) == 64
+        assert "CC0" in images["licence"]
+    assert max(sizes) <= 10e6
+    assert sum(sizes) <= 50e6
+
+
+def test_default_quality_is_the_middle_one(tmp_path):
+    write_png(tmp_path / "photo.png", photograph(40, 50))
+    main(["compress", str(tmp_path / "photo.png"), str(tmp_path / "photo.cvqn")])
+    model_id = container.inspect((tmp_path / "photo.cvqn").read_bytes()).model_id
+    assert shipped.folder_of_model(model_id) == shipped.folder_of_quality(3)
+
+
+def test_unknown_qualities_and_models_are_refused(tmp_path, model_config, capsys):
+    write_png(tmp_path / "photo.png", photograph(20, 20))
+    assert main(["compress", str(tmp_path / "photo.png"), str(tmp_path / "photo.cvqn"), "--quality", "9"]) == 2
+    assert "1, 2, 3, 4, 5" in capsys.readouterr().err
+    folder = make_model(tmp_path / "model", model_config)
+    data = compress(load_model(folder), photograph(20, 20))
+    (tmp_path / "own.cvqn").write_bytes(data)
+    assert main(["decompress", str(tmp_path / "own.cvqn"), str(tmp_path / "own.png")]) == 2
+    assert "--model" in capsys.readouterr().err
+    assert not (tmp_path / "own.png").exists()
+    assert main(["decompress", str(tmp_path / "own.cvqn"), str(tmp_path / "own.png"), "--model", str(folder)]) == 0
+
+
+def test_shipping_takes_the_rate_curve_or_nothing(tmp_path, model_config, monkeypatch):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "models")
-    settings = config.resolve([config.ROOT / "workflow" / "scales" / "tiny.yaml"])
-    settings["report"]["rate_curve"] = ["c16", "c32"]
-    folder = tmp_path / "results"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    for number, name in enumerate(["c16", "c32"]):
-        run = folder / "runs" / f"{name}-seed{settings['seeds'][0]}"
-        (run / "model").mkdir(parents=True)
-        (run / "model" / "model.safetensors").write_bytes(bytes([number]))
-        (run / "model" / "model.json").write_text(json.dumps({"model_id": f"0000000{number}", "about": {"run": name}}))
-        origin = {"training_images": {"count": 7, "sets": [{"name": "packaged-train"}]}}
-        (run / "provenance.json").write_text(json.dumps(origin))
-    return folder
-
-
-def test_the_rate_curve_becomes_the_shipped_models(results, capsys):
+    results = tmp_path / "results"
+    for name in ("c16", "c32"):
+        run = results / "runs" / f"{name}-seed1"
+        make_model(run / "model", model_config, seed=len(name))
+        (run / "provenance.json").write_text(
+            json.dumps({"training_images": {"count": 7, "sets": [{"name": "photos"}]}})
+        )
+    config = resolve([])
+    config["report"]["rate_curve"] = ["c16", "c32", "c48"]
+    write(config, results / "config.yaml")
+    with pytest.raises(CvqnError, match="c48-seed1"):
+        shipped.ship(results)
+    assert shipped.qualities() == []
+    config["report"]["rate_curve"].pop()
+    write(config, results / "config.yaml")
     stale = shipped.FOLDER / "quality-7"
     stale.mkdir(parents=True)
     (stale / "model.json").write_text("{}")
-    assert main(["ship", str(results)]) == 0
-    assert shipped.qualities() == [1, 2]
+    assert [folder.name for folder in shipped.ship(results)] == ["quality-1", "quality-2"]
     assert not stale.exists()
-    folder = shipped.folder_of_model(bytes.fromhex("00000001"))
-    assert folder == shipped.folder_of_quality(2)
-    assert (folder / "model.safetensors").read_bytes() == b"\1"
-    about = json.loads((folder / "model.json").read_text())["about"]
-    assert about["run"] == "c32"
-    assert about["training_images"]["sets"][0]["licence"]
-
-
-def test_an_unfinished_curve_ships_nothing(results):
-    (results / "runs" / "c32-seed1" / "model" / "model.safetensors").unlink()
-    with pytest.raises(CvqnError, match="c32-seed1"):
-        shipped.ship(results)
-    assert not shipped.FOLDER.exists()
-
-
-def test_unknown_qualities_and_models_are_refused(results):
-    with pytest.raises(CvqnError, match="quality 1: there are none"):
-        shipped.folder_of_quality(1)
-    shipped.ship(results)
-    with pytest.raises(CvqnError, match="quality 3: there are 1, 2"):
-        shipped.folder_of_quality(3)
-    with pytest.raises(WrongModelError, match="0a0b0c0d"):
-        shipped.folder_of_model(bytes.fromhex("0a0b0c0d"))
+    assert load_model(shipped.folder_of_quality(2)).about["training_images"]["count"] == 7
+    assert "CC0" in load_model(shipped.folder_of_quality(1)).about["training_images"]["sets"][0]["licence"]

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,8 +144,10 @@ def _progress(log: Path | None) -> tuple[int, float | None]:
         rows = [row for row in csv.DictReader(file) if None not in row.values()]
     if not rows:
         return 0, None
-    speeds = [float(row["images_per_s"]) for row in rows[-SPEED_ROWS:]]
-    return int(rows[-1]["step"]), len(speeds) / sum(1 / speed for speed in speeds)
+    with suppress(ValueError):  # the last row is being written
+        speeds = [float(row["images_per_s"]) for row in rows[-SPEED_ROWS:]]
+        return int(rows[-1]["step"]), len(speeds) / sum(1 / speed for speed in speeds)
+    return int(rows[-1]["step"]), None
 
 
 def _image_count(results: Path, config: dict) -> int | None:

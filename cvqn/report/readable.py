@@ -99,7 +99,7 @@ def bd_rate_page(table: pd.DataFrame, scale: str) -> str:
         "brackets the 95 % interval over the choice of images, the same ones for both curves where both were "
         "measured here."
     )
-    return "\n\n".join([_head("BD-rate of CVQN", scale), note, markdown_table(rows)]) + "\n"
+    return "\n\n".join([_head("BD-rate of CVQN", scale), note, markdown_table(rows) if rows else NOT_MEASURED]) + "\n"
 
 
 def equation7_page(table: pd.DataFrame, scale: str) -> str:

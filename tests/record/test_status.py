@@ -36,6 +36,12 @@ def no_queue(monkeypatch):
     monkeypatch.setattr(status, "queue", lambda: None)
 
 
+def test_a_row_that_is_being_written_is_no_error(results):
+    write_log(results, [(10, 20.0), (15, "")])
+    row = of(results)
+    assert (row.state, row.step, row.seconds_left) == ("running", 15, None)
+
+
 def test_nothing_begun_is_waiting(results):
     rows = status.trainings(results)
     assert [row.run for row in rows] == ["c16-seed1", "c32-seed1", "one-group-seed1", "re-seed1", "toy-seed1"]
