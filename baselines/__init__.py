@@ -1,9 +1,9 @@
-"""Conventional codecs behind the interface of `cvqn.evaluation.codec`; nothing here imports torch."""
+"""Conventional codecs behind the interface of `cvqn.codecs.interface`; nothing here imports torch."""
 
 from importlib import import_module
 
 from cvqn.errors import CvqnError
-from cvqn.evaluation.codec import Codec
+from cvqn.codecs.interface import Codec
 
 _CLASSES = {
     "jpeg2000": "baselines.jpeg2000:Jpeg2000",

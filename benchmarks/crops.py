@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.clock import one_core, seconds
 from benchmarks.rows import Row
-from cvqn.data.pack import Pack
-from cvqn.training.batches import Source, crops_of_step
+from cvqn.lab.data.pack import Pack
+from cvqn.lab.training.batches import Source, crops_of_step
 
 IMAGES, HEIGHT, WIDTH = 48, 1356, 2040  # 398 MB, larger than any processor's cache
 BATCH, SIZE = 32, 256

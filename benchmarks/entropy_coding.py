@@ -20,12 +20,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.naive import REACH, Cone, Crop
 from benchmarks.rows import Row
-from cvqn.codec import rangecoder
-from cvqn.codec.integer_model import HOLLOW, SOLID, IntegerModel
-from cvqn.codec.wavefront import code_lengths, decode_symbols, encode_symbols
+from cvqn.bitstream import rangecoder
+from cvqn.bitstream.integer_model import HOLLOW, SOLID, IntegerModel
+from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.compression import CvqnCodec, read_symbols
-from cvqn.data.index import read_index
-from cvqn.export import export_context
+from cvqn.lab.data.index import read_index
+from cvqn.model.export import export_context
 from cvqn.files import atomic_write
 from cvqn.model.context import ContextModel
 

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from benchmarks.clock import now
-from cvqn.codec.integer_model import SOLID
+from cvqn.bitstream.integer_model import SOLID
 
 TAPS_COMPUTED = 18  # of a masked convolution: it runs over two channels, of which the mask hides a part
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvqn import config
-from cvqn.export import export_model
+from cvqn.lab.settings import configuration as config
+from cvqn.model.export import export_model
 from cvqn.model.cvqn import CVQN
-from cvqn.model.store import save_model
+from cvqn.codecs.store import save_model
 
 SPREAD = 50  # factor on the latent, so that all symbols are used
 

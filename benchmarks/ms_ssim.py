@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.clock import median, one_core
 from benchmarks.rows import Row
 from cvqn.model import ms_ssim as ours
-from cvqn.training.loop import keep_freed_memory
+from cvqn.lab.training.loop import keep_freed_memory
 
 BATCH, SIZE = 32, 256
 

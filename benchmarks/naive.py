@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvqn.codec.integer_model import HOLLOW, IntegerModel
-from cvqn.codec.schedule import TAPS
+from cvqn.bitstream.integer_model import HOLLOW, IntegerModel
+from cvqn.bitstream.order import TAPS
 from cvqn.model.context import ContextModel
 
 REACH = 4  # layers of 3x3x3

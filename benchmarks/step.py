@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from cvqn import config
+from cvqn.lab.settings import configuration as config
 from cvqn.model.cvqn import CVQN
-from cvqn.training.loop import prepare_device, training_step
-from cvqn.training.schedule import make_optimizer
+from cvqn.lab.training.loop import prepare_device, training_step
+from cvqn.lab.training.optimizer import make_optimizer
 
 CROP = 256**2  # pixels; smaller crops count as parts of one
 

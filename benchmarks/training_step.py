@@ -19,7 +19,7 @@ from benchmarks.layers import Layer, count, flops, roofline
 from benchmarks.rows import Row
 from benchmarks.step import Case, Step
 from cvqn.model.network import ResidualBlock
-from cvqn.training.batches import Source, crops_of_step
+from cvqn.lab.training.batches import Source, crops_of_step
 
 PARTS = {"encoder": "CVQN.encoder", "decoder": "CVQN.decoder", "context models": "CVQN.controller"}
 RATE = "the {} matrix rate"

@@ -17,7 +17,7 @@ from benchmarks.layers import count, flops
 from benchmarks.models import noise_picture, save_untrained
 from benchmarks.rows import Row
 from cvqn.compression import compress_batch, decompress
-from cvqn.model.store import Stored, load_model
+from cvqn.codecs.store import Stored, load_model
 
 HEIGHT, WIDTH = 512, 768
 MEMORY_SCALE = "mini"

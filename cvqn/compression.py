@@ -1,104 +1,73 @@
-"""Picture to file and back: the model's transforms around cvqn.codec."""
+"""Picture to file and back with any trained model: the public functions.
 
-import math
+>>> from cvqn.codecs.shipped import folder_of_quality
+>>> from cvqn.codecs.store import load_model
+>>> from cvqn.compression import compress, decompress
+>>> model = load_model(folder_of_quality(3))
+>>> data = compress(model, picture)
+>>> picture = decompress(model, data)
+"""
+
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from cvqn.codec import container
-from cvqn.codec.rangecoder import DEFAULT
-from cvqn.codec.wavefront import decode_symbols, encode_symbols
-from cvqn.images import pad_to_multiple
-from cvqn.model.network import STRIDE
-from cvqn.model.store import Stored, load_model
-from cvqn.tiling import evaluate, reach
+from cvqn.bitstream.rangecoder import DEFAULT
+from cvqn.codecs import container
+from cvqn.codecs.interface import Picture
+from cvqn.codecs.store import Stored, load_model
+from cvqn.errors import CvqnError
 
 SUFFIX = "cvqn"
 
 
-def latent_shape(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the latent of an image of this size."""
-    return -(-height // STRIDE), -(-width // STRIDE)
-
-
-def compress(stored: Stored, picture: np.ndarray, *, half: bool = False) -> bytes:
-    """The complete file of a picture, uint8 `[H, W, 3]`, sides up to 65535. `half` as in `compress_batch`.
+def compress(stored: Stored, picture: Picture) -> bytes:
+    """The complete file of a picture, uint8 `[H, W, 3]`, sides from 1 to 65535, which is not changed.
 
     Raises:
-        CvqnError: the picture is too large for the container.
+        CvqnError: this is no such picture.
     """
-    return compress_batch(stored, [picture], half=half)[0]
+    return compress_batch(stored, [picture])[0]
 
 
-@torch.inference_mode()
-def compress_batch(stored: Stored, pictures: Sequence[np.ndarray], *, half: bool = False) -> list[bytes]:
+def compress_batch(stored: Stored, pictures: Sequence[Picture]) -> list[bytes]:
     """The files of pictures of one size, uint8 `[H, W, 3]`, which go through the network together.
 
-    With `half` the encoder computes in float16 on a GPU. Its file may hold other symbols, and is as exact as any: it
-    decodes to the very symbols that were written.
-
     Raises:
-        CvqnError: the pictures are too large for the container.
+        CvqnError: these are no such pictures.
     """
+    for picture in pictures:
+        _check(picture)
     height, width, _ = pictures[0].shape
-    groups = [group.cpu().numpy() for group in stored.model.controller.symbols(_latents(stored, pictures, half))]
-    payloads = [encode_symbols(stored.integer_models, list(symbols)) for symbols in zip(*groups, strict=True)]
-    return [container.pack(height, width, stored.model_id, payload) for payload in payloads]
+    return [container.pack(height, width, stored.model_id, payload) for payload in stored.model.encode(pictures)]
 
 
-@torch.inference_mode()
-def decompress(stored: Stored, data: bytes, *, half: bool = False, **limits: int) -> np.ndarray:
-    """The picture in a file, uint8 `[H, W, 3]`. `limits` go to `container.unpack`.
-
-    With `half` the decoder computes in float16 on a GPU, which may change pixels by a level or two.
+def decompress(stored: Stored, data: bytes, *, max_pixels: int = container.MAX_PIXELS) -> Picture:
+    """The picture in a file, uint8 `[H, W, 3]`.
 
     Raises:
-        BitstreamError: the file is damaged, too large, or made with another model; see cvqn.codec.errors.
+        BitstreamError: the file is damaged, larger than `max_pixels`, or made with another model; see
+            cvqn.bitstream.errors.
     """
-    header, symbols = read_symbols(stored, data, **limits)
-    groups = [torch.from_numpy(group.astype(np.int64))[None] for group in symbols]
-    network = stored.model.decoder
-
-    def pixels(values: Tensor) -> Tensor:
-        with _precision(stored, half):
-            images = network(values.contiguous(memory_format=torch.channels_last))
-        return (images.float().clamp(0, 1) * 255).round().byte()
-
-    values = stored.model.controller.values([group.to(_device(stored)) for group in groups])
-    overlap = reach(stored.model.config["blocks"])
-    decoded = evaluate(network, lambda piece: pixels(piece).cpu(), values, unit_in=1, unit_out=STRIDE, overlap=overlap)
-    return np.ascontiguousarray(decoded[0].permute(1, 2, 0).numpy()[: header.height, : header.width])
+    header, payload = container.unpack(data, stored.model_id, max_pixels=max_pixels)
+    return stored.model.decode(payload, header.height, header.width)
 
 
-def read_symbols(stored: Stored, data: bytes, **limits: int) -> tuple["container.Header", list[np.ndarray]]:
-    """Header and symbols `[C_g, h, w]` of each group of a file.
+class StoredCodec:
+    """A trained model behind the interface by which every codec is measured; it has no quality but its own."""
 
-    Raises:
-        BitstreamError: as `decompress`.
-    """
-    header, words = container.unpack(data, stored.model_id, **limits)
-    rows, columns = latent_shape(header.height, header.width)
-    shapes = [(size, rows, columns) for size in stored.model.controller.sizes]
-    return header, decode_symbols(stored.integer_models, shapes, words)
-
-
-class CvqnCodec:
-    """A trained model behind the interface of `cvqn.evaluation.codec`; it has no quality but its own."""
-
-    name = "cvqn"
     suffix = SUFFIX
 
-    def __init__(self, model: str | Path, device: str = "cpu"):
-        self.stored = load_model(model, device)
+    def __init__(self, folder: str | Path, device: str = "cpu"):
+        self.stored = load_model(folder, device)
+        self.name = self.stored.codec
 
-    def encode(self, picture: np.ndarray, quality: None = None) -> bytes:
+    def encode(self, picture: Picture, quality: None = None) -> bytes:
         return compress(self.stored, picture)
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes) -> Picture:
         return decompress(self.stored, data)
 
     def versions(self) -> dict[str, str]:
@@ -107,32 +76,13 @@ class CvqnCodec:
     def settings(self) -> dict[str, object]:
         return {"model_id": self.stored.model_id.hex(), **self.stored.about}
 
-    @torch.inference_mode()
-    def rates(self, picture: np.ndarray, data: bytes) -> dict[str, float]:
-        """Bits per pixel of the float context model's cross entropy, and of fixed-length symbols (equation 7)."""
-        pixels = picture.shape[0] * picture.shape[1]
-        controlled = self.stored.model.controller(_latents(self.stored, [picture], half=False))
-        nats = sum(float(group.sum()) for group in controlled.nats)
-        levels = self.stored.model.controller.levels
-        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, levels, strict=True))
-        return {"cross_entropy_bpp": nats / math.log(2) / pixels, "bound_bpp": bound / pixels}
+    def rates(self, picture: Picture, data: bytes) -> dict[str, float]:
+        return self.stored.model.rates(picture)
 
 
-def _latents(stored: Stored, pictures: Sequence[np.ndarray], half: bool) -> Tensor:
-    """Latents `[B, C, h, w]` of pictures of one size, float32 on the model's device."""
-    padded = torch.from_numpy(np.stack([pad_to_multiple(picture, STRIDE) for picture in pictures])).permute(0, 3, 1, 2)
-
-    def analyse(piece: Tensor) -> Tensor:
-        with _precision(stored, half):
-            return stored.model.analyse(piece.to(_device(stored)).float() / 255)
-
-    overlap = reach(stored.model.config["blocks"])
-    return evaluate(stored.model.encoder, analyse, padded, unit_in=STRIDE, unit_out=1, overlap=overlap)
-
-
-def _device(stored: Stored) -> torch.device:
-    return next(stored.model.parameters()).device
-
-
-def _precision(stored: Stored, half: bool) -> torch.autocast:
-    return torch.autocast(_device(stored).type, torch.float16, enabled=half)
+def _check(picture: Picture) -> None:
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        given = f"{picture.dtype} {list(picture.shape)}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise CvqnError(f"a picture is an array uint8 [H, W, 3], not {given}")
+    if not picture.size:
+        raise CvqnError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels has nothing to compress")

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,27 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def place(source: Path, target: Path) -> None:
+    """Make `target` a link to the file `source`, or a copy where links do not work, with the time of now.
+
+    What was there before is replaced at once.
+
+    Raises:
+        CvqnError: the path cannot be written to or the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        os.link(source, temporary)
+    except OSError:
+        with open(source, "rb") as old, atomic_write(target) as new:
+            shutil.copyfileobj(old, new)
+        return
+    os.utime(temporary)
+    os.replace(temporary, target)
+    temporary.unlink(missing_ok=True)  # a rename between two links to one file leaves both
 
 
 def sha256_file(path: str | Path) -> str:

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from cvqn import config
+from cvqn.lab.settings import configuration as config
 
 pytest_plugins = ["tests.projects"]
 

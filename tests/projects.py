@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cvqn.config import ROOT
+from cvqn.lab.settings.configuration import ROOT
 
 PARTS = (
     "Snakefile",

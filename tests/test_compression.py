@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from cvqn.cli import main
-from cvqn.codec import container
+from cvqn.codecs import container
 from cvqn.compression import CvqnCodec, compress, decompress, read_symbols
 from cvqn.errors import CvqnError
-from cvqn.export import export_model
+from cvqn.model.export import export_model
 from cvqn.images import read_picture, write_png
 from cvqn.model.cvqn import CVQN
-from cvqn.model.store import load_model, save_model
+from cvqn.codecs.store import load_model, save_model
 
 
 def make_model(folder, config, seed=0, change=lambda model: None):

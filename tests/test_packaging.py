@@ -3,7 +3,7 @@ import tomllib
 
 import yaml
 
-from cvqn.config import ROOT
+from cvqn.lab.settings.configuration import ROOT
 
 
 def name_of(requirement):

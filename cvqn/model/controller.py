@@ -1,33 +1,12 @@
 """The variable quantization controller (Section 3.3): sort, split, quantize and encode by group, merge."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cvqn.errors import CvqnError
 from cvqn.model.context import ContextModel
 from cvqn.model.quantizer import GMMQuantizer
-
-
-def group_sizes(channels: int, ratios: list[float]) -> list[int]:
-    """Channels of each group, C r_g.
-
-    Raises:
-        CvqnError: a group's size is not a whole number of at least 1, or the ratios do not add up to 1.
-    """
-    if not math.isclose(sum(ratios), 1):
-        raise CvqnError(f"ratios {ratios} add up to {sum(ratios):g}, not to 1")
-    sizes = [round(channels * ratio) for ratio in ratios]
-    if any(
-        not math.isclose(size, channels * ratio, abs_tol=1e-6) or size < 1
-        for size, ratio in zip(sizes, ratios, strict=True)
-    ):
-        raise CvqnError(
-            f"{channels} channels cannot be split by ratios {ratios}: every group needs a whole number of channels"
-        )
-    return sizes
 
 
 class Controlled(NamedTuple):

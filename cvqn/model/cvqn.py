@@ -7,37 +7,33 @@ import torch
 from torch import Tensor, nn
 
 from cvqn.model.context import ContextModel
-from cvqn.model.controller import Controlled, Controller, group_sizes
+from cvqn.model.controller import Controlled, Controller
 from cvqn.model.importance import SqueezeExcitation
 from cvqn.model.ms_ssim import ms_ssim
 from cvqn.model.network import Decoder, Encoder
 from cvqn.model.quantizer import GMMQuantizer
+from cvqn.model.settings import ModelSettings
 
 
 class CVQN(nn.Module):
-    """Encoder, channel importance, variable quantization controller, decoder.
+    """Encoder, channel importance, variable quantization controller, decoder."""
 
-    Args:
-        config: the resolved section `model` of an experiment; see params.yaml for every key.
-    """
-
-    def __init__(self, config: dict):
+    def __init__(self, settings: ModelSettings):
         super().__init__()
-        self.config = config
-        channels, blocks, reduction = config["channels"], config["blocks"], config["attention_reduction"]
-        encoder_widths = [round(width * config["width"]) for width in config["encoder_widths"]]
-        decoder_widths = [round(width * config["width"]) for width in config["decoder_widths"]]
-        self.encoder = Encoder(encoder_widths, channels, blocks, reduction, config["downsampling"], config["gdn"])
-        self.decoder = Decoder(decoder_widths, channels, blocks, reduction, config["gdn"])
-        quantizer, context = config["quantizer"], config["context"]
+        self.settings = settings
+        channels, blocks, reduction = settings.channels, settings.blocks, settings.attention_reduction
+        encoder_widths = [round(width * settings.width) for width in settings.encoder_widths]
+        decoder_widths = [round(width * settings.width) for width in settings.decoder_widths]
+        self.encoder = Encoder(encoder_widths, channels, blocks, reduction, settings.downsampling, settings.gdn)
+        self.decoder = Decoder(decoder_widths, channels, blocks, reduction, settings.gdn)
         self.controller = Controller(
-            group_sizes(channels, config["ratios"]),
-            [GMMQuantizer(levels, **quantizer) for levels in config["levels"]],
-            [ContextModel(levels, **context) for levels in config["levels"]],
+            list(settings.group_sizes),
+            [GMMQuantizer(levels, **dict(settings.quantizer)) for levels in settings.levels],
+            [ContextModel(levels, **dict(settings.context)) for levels in settings.levels],
         )
         self.importance = (
-            SqueezeExcitation(channels, scale_latent=config["importance"]["scale_latent"])
-            if config["importance"]["kind"] == "se"
+            SqueezeExcitation(channels, scale_latent=settings.importance.scale_latent)
+            if settings.importance.kind == "se"
             else None
         )
 

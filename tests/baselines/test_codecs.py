@@ -136,7 +136,7 @@ def test_an_unknown_codec_is_an_error():
 
 def test_codecs_and_encode_jobs_do_without_torch():
     program = (
-        "import sys, baselines, cvqn.cli, cvqn.evaluation.encode\n"
+        "import sys, baselines, cvqn.cli, cvqn.lab.evaluation.encode\n"
         "codecs = [baselines.codec(name) for name in baselines.NAMES]\n"
         "assert not {'torch', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules), sorted(sys.modules)"
     )

@@ -16,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 import baselines
 from baselines.published import curves
-from cvqn.evaluation.metrics import ms_ssim, ms_ssim_db
+from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db
 from cvqn.images import read_picture
 
 PIXELS = 768 * 512

@@ -11,8 +11,8 @@ from benchmarks.clock import MatrixRate, machine, one_core
 from benchmarks.layers import count, flops, roofline
 from benchmarks.rows import Row, markdown, read_csv, replace_section, write_csv
 from benchmarks.step import Case, Step
-from cvqn.codec.integer_model import SOLID
-from cvqn.config import ROOT
+from cvqn.bitstream.integer_model import SOLID
+from cvqn.lab.settings.configuration import ROOT
 from cvqn.errors import CvqnError
 from cvqn.model.context import MaskedConv3d
 

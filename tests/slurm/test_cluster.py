@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cvqn import config
+from cvqn.lab.settings import configuration as config
 from tests.projects import Project
 from tests.slurm import interruptions
 from tests.slurm.cluster import FOLDER, Run, shell

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from cvqn import config
+from cvqn.lab.settings import configuration as config
 from cvqn.compression import CvqnCodec
-from cvqn.data.index import read_index
-from cvqn.evaluation.metrics import ms_ssim
+from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.metrics import ms_ssim
 from cvqn.model.cvqn import CVQN
 
 RESULTS = config.ROOT / "results" / "mini"

@@ -3,7 +3,7 @@ import time
 import pytest
 import yaml
 
-from cvqn import config
+from cvqn.lab.settings import configuration as config
 
 
 @pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 9), ("small", 11), ("paper", 23)])

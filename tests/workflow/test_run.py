@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from cvqn.codec import container
+from cvqn.codecs import container
 
 pytestmark = pytest.mark.slow
 
@@ -139,15 +139,15 @@ def test_extras_run_beside_all_and_are_judged_in_an_audit_of_their_own(finished_
 
 
 def test_a_caption_redraws_its_figure_only(finished_copy):
-    finished_copy.replace("cvqn/report/figures/influence.py", "; below it, its quantized channels", " and its channels")
+    finished_copy.replace("cvqn/lab/report/figures/influence.py", "; below it, its quantized channels", " and its channels")
     assert finished_copy.planned("all") == {"all": 1, "figure1": 1}
-    finished_copy.replace("cvqn/report/figures/influence.py", " and its channels", "; below it, its quantized channels")
+    finished_copy.replace("cvqn/lab/report/figures/influence.py", " and its channels", "; below it, its quantized channels")
     finished_copy.replace("workflow/report/figure1.rst", "Figure 1.", "The first figure.")
     assert finished_copy.planned("all") == {}
 
 
 def test_a_colour_redraws_only(finished_copy):
-    finished_copy.replace("cvqn/report/style.py", '"#d55e00"', '"#d55e01"')
+    finished_copy.replace("cvqn/lab/report/style.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")
     planned.pop("all")
     assert planned

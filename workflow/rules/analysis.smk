@@ -31,7 +31,7 @@ rule analyse:
         runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
-        code=fingerprint("cvqn.evaluation.analysis"),
+        code=fingerprint("cvqn.lab.evaluation.analysis"),
         model=folder_of_input,
         folder=folder_of_output,
         image=maps_image,
@@ -52,7 +52,7 @@ rule identities:
     benchmark:
         f"{RESULTS}/benchmarks/identities.tsv"
     params:
-        code=fingerprint("cvqn.evaluation.identities"),
+        code=fingerprint("cvqn.lab.evaluation.identities"),
     shell:
         "cvqn identities --output {output} >> {log} 2>&1"
 
@@ -81,7 +81,7 @@ rule table:
         name="table1|table2|runs|rate-distortion|bd-rate",
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
-        code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
+        code=fingerprint("cvqn.lab.report.tables", "cvqn.lab.report.readable"),
     shell:
         "cvqn table {wildcards.name} --config {input.config} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
@@ -109,7 +109,7 @@ rule table_of_channels:
         name="equation7|importance",
     params:
         settings=settings_of("scale", "seeds", "report", "model"),
-        code=fingerprint("cvqn.report.entropy", "cvqn.report.importance", "cvqn.report.readable"),
+        code=fingerprint("cvqn.lab.report.entropy", "cvqn.lab.report.importance", "cvqn.lab.report.readable"),
         folders=analysis_folders(RUNS),
     shell:
         "cvqn table {wildcards.name} --config {input.config} --analysis {params.folders}"
@@ -136,7 +136,7 @@ rule table_extras:
         f"{RESULTS}/benchmarks/tables/extras.tsv"
     params:
         settings=settings_of("scale", "seeds", "report", "extras"),
-        code=fingerprint("cvqn.report.tables", "cvqn.report.readable"),
+        code=fingerprint("cvqn.lab.report.tables", "cvqn.lab.report.readable"),
     shell:
         "cvqn table extras --config {input.config} --measurements {input.measurements}"
         " --output {output.csv} >> {log} 2>&1"
@@ -162,7 +162,7 @@ rule figure_bits:
         f"{RESULTS}/benchmarks/figures/figure-bits.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.bits", "cvqn.report.sources"),
+        code=fingerprint("cvqn.lab.report.figures.bits", "cvqn.lab.report.sources"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
         "cvqn figure bits --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
@@ -189,7 +189,7 @@ rule figure1:
         f"{RESULTS}/benchmarks/figures/figure1.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.influence", "cvqn.report.sources", "cvqn.data.index"),
+        code=fingerprint("cvqn.lab.report.figures.influence", "cvqn.lab.report.sources", "cvqn.lab.data.index"),
         folder=analysis_folders([TOY]),
     shell:
         "cvqn figure influence --config {input.config} --analysis {params.folder} --images {input.images}"
@@ -216,7 +216,7 @@ rule figure3_maps:
         f"{RESULTS}/benchmarks/figures/figure3-maps.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.maps"),
+        code=fingerprint("cvqn.lab.report.figures.maps"),
         folder=analysis_folders([CROPS_RUN]),
     shell:
         "cvqn figure maps --config {input.config} --analysis {params.folder} --output {output.svg} >> {log} 2>&1"
@@ -243,7 +243,7 @@ rule figure3_curves:
         f"{RESULTS}/benchmarks/figures/figure3-curves.tsv"
     params:
         settings=settings_of("scale", "report", "data"),
-        code=fingerprint("cvqn.report.curves", "cvqn.report.figures.curves", "cvqn.report.sources"),
+        code=fingerprint("cvqn.lab.report.curves", "cvqn.lab.report.figures.curves", "cvqn.lab.report.sources"),
     shell:
         "cvqn figure rate-distortion --config {input.config} --measurements {input.measurements}"
         " --output {output.svg} >> {log} 2>&1"
@@ -271,7 +271,7 @@ rule crops:
         runtime=each_attempt_more("evaluate", "minutes"),
     params:
         settings=settings_of("report", "seeds"),
-        code=fingerprint("cvqn.evaluation.crops", "cvqn.compression", *map(codec_module, REPORT["figure4"]["codecs"])),
+        code=fingerprint("cvqn.lab.evaluation.crops", "cvqn.compression", *map(codec_module, REPORT["figure4"]["codecs"])),
         model=folder_of_input,
         folder=folder_of_output,
     shell:
@@ -300,7 +300,7 @@ rule figure4:
         f"{RESULTS}/benchmarks/figures/figure4.tsv"
     params:
         settings=settings_of("scale"),
-        code=fingerprint("cvqn.report.figures.crops"),
+        code=fingerprint("cvqn.lab.report.figures.crops"),
         folder=lambda wildcards, input: os.path.dirname(input.crops),
     shell:
         "cvqn figure crops --config {input.config} --crops {params.folder} --output {output.svg} >> {log} 2>&1"
@@ -322,7 +322,7 @@ rule metrics:
         f"{RESULTS}/benchmarks/metrics.tsv"
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
-        code=fingerprint("cvqn.report.metrics", "cvqn.report.channels", "cvqn.report.tables"),
+        code=fingerprint("cvqn.lab.report.metrics", "cvqn.lab.report.channels", "cvqn.lab.report.tables"),
         folders=analysis_folders(RUNS),
     shell:
         "cvqn metrics --config {input.config} --measurements {input.measurements} --bd-rate {input.bd_rate}"

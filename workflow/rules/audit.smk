@@ -14,7 +14,7 @@ rule audit:
     input:
         CLAIMS,
         PUBLISHED,
-        "cvqn/report/audit/audit.html.j2",
+        "cvqn/lab/report/audit/audit.html.j2",
         lambda wildcards: analysis_files(AUDITED[wildcards.audit]),
         lambda wildcards: training_records(AUDITED[wildcards.audit]),
         config=ancient(CONFIG_FILE),
@@ -37,7 +37,7 @@ rule audit:
         audit="|".join(AUDITED),
     params:
         settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
-        code=fingerprint("cvqn.report.audit.audit"),
+        code=fingerprint("cvqn.lab.report.audit.audit"),
         analysis=lambda wildcards: analysis_folders(AUDITED[wildcards.audit]),
         runs=lambda wildcards: run_folders(AUDITED[wildcards.audit]),
     shell:

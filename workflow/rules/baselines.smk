@@ -17,7 +17,7 @@ rule encode_baseline:
         mem_mb=each_attempt_more("cpu", "mem_mb"),
         runtime=each_attempt_more("cpu", "minutes"),
     params:
-        code=lambda wildcards: fingerprint("cvqn.evaluation.encode", codec_module(wildcards.codec)),
+        code=lambda wildcards: fingerprint("cvqn.lab.evaluation.encode", codec_module(wildcards.codec)),
     shell:
         "cvqn encode --codec {wildcards.codec} --quality {wildcards.quality} --images {input.images}"
         " --output {output.archive} >> {log} 2>&1"
@@ -41,7 +41,7 @@ rule measure_baseline:
         mem_mb=each_attempt_more("cpu", "mem_mb"),
         runtime=each_attempt_more("cpu", "minutes"),
     params:
-        code=lambda wildcards: fingerprint("cvqn.evaluation.measure", codec_module(wildcards.codec)),
+        code=lambda wildcards: fingerprint("cvqn.lab.evaluation.measure", codec_module(wildcards.codec)),
     shell:
         "cvqn measure --codec {wildcards.codec} --images {input.images} --bitstreams {input.bitstreams}"
         " --output {output.table} >> {log} 2>&1"

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 import baselines
 from cvqn import config as configuration
 from cvqn.errors import CvqnError
-from cvqn.record.fingerprint import fingerprint
+from cvqn.lab.provenance.fingerprint import fingerprint
 
 DEFAULT_SCALE = "workflow/scales/mini.yaml"
 
@@ -38,7 +38,7 @@ TOY = f"{REPORT['toy']}-seed{FIRST_SEED}"
 CROPS_RUN = f"{REPORT['figure4']['experiment']}-seed{FIRST_SEED}"
 INFLUENCE = {REPORT["toy"], *REPORT["table1"]}  # experiments whose channels are cut one by one
 FIGURE_FORMATS = ["svg", "png", "csv"]
-CLAIMS = "cvqn/report/paper.yaml"
+CLAIMS = "cvqn/lab/report/paper.yaml"
 PUBLISHED = [f"baselines/published/{name}" for name in sorted(os.listdir("baselines/published")) if name.endswith(".csv")]
 
 

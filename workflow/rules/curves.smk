@@ -19,7 +19,7 @@ rule curves:
         f"{RESULTS}/benchmarks/curves.tsv"
     params:
         settings=settings_of("report"),
-        code=fingerprint("cvqn.report.curves", "cvqn.report.output", "cvqn.report.sources"),
+        code=fingerprint("cvqn.lab.report.curves", "cvqn.lab.report.output", "cvqn.lab.report.sources"),
         folder=folder_of_output,
     shell:
         "cvqn curves --config {input.config} --measurements {input.measurements} --output {params.folder} >> {log} 2>&1"

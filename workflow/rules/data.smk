@@ -17,7 +17,7 @@ rule fetch:
     benchmark:
         "data/sets/{set}.tsv"
     params:
-        code=fingerprint("cvqn.data.fetch"),
+        code=fingerprint("cvqn.lab.data.fetch"),
     shell:
         "cvqn data fetch {wildcards.set} >> {log} 2>&1"
 
@@ -40,6 +40,6 @@ rule pack:
         mem_mb=each_attempt_more("pack", "mem_mb"),
         runtime=each_attempt_more("pack", "minutes"),
     params:
-        code=fingerprint("cvqn.data.pack"),
+        code=fingerprint("cvqn.lab.data.pack"),
     shell:
         "cvqn data pack --sets {input.sets} --exclude {input.evaluation} --workers {threads} --output {output.pixels} >> {log} 2>&1"

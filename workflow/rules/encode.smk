@@ -22,7 +22,7 @@ rule encode:
         runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
-        code=fingerprint("cvqn.evaluation.encode", "cvqn.compression"),
+        code=fingerprint("cvqn.lab.evaluation.encode", "cvqn.compression"),
         model=checkpoint_folder,
         device=CONFIG["evaluation"]["device"],
     shell:
@@ -53,7 +53,7 @@ rule measure:
         runtime=each_attempt_more("evaluate", "minutes"),
         gpu=RESOURCES["evaluate"]["gpu"],
     params:
-        code=fingerprint("cvqn.evaluation.measure", "cvqn.compression"),
+        code=fingerprint("cvqn.lab.evaluation.measure", "cvqn.compression"),
         model=checkpoint_folder,
         device=CONFIG["evaluation"]["device"],
     shell:

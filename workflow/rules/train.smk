@@ -30,7 +30,7 @@ rule train:
         gpu=RESOURCES["train"]["gpu"],
     params:
         settings=run_settings,
-        code=fingerprint("cvqn.training.loop"),
+        code=fingerprint("cvqn.lab.training.loop"),
         folder=lambda wildcards, output: os.path.dirname(output.log),
     # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:

@@ -1,0 +1,113 @@
+"""The file around the payload: a header of 18 bytes, little endian, then the words of the range coder.
+
+magic 4 | version 1 | flags 1 | height 2 | width 2 | model id 4 | CRC-32 of all other bytes 4 | words
+"""
+
+import struct
+import zlib
+from typing import NamedTuple
+
+from cvqn.bitstream.errors import (
+    CorruptError,
+    ImageTooLargeError,
+    NotACvqnFileError,
+    TruncatedError,
+    UnsupportedVersionError,
+    WrongModelError,
+)
+
+MAGIC = b"CVQN"
+VERSION = 1
+FIELDS = struct.Struct("<4sBBHH4s")
+CHECKSUM = struct.Struct("<I")
+HEADER_SIZE = FIELDS.size + CHECKSUM.size
+LARGEST_SIDE = 0xFFFF
+MAX_PIXELS = 1 << 27
+
+
+class Header(NamedTuple):
+    """What a file says about itself."""
+
+    height: int  # of the image in pixels, 1..65535
+    width: int
+    model_id: bytes  # 4 bytes
+
+
+def pack(height: int, width: int, model_id: bytes, payload: bytes) -> bytes:
+    """A complete file of an image of height x width pixels, each 1..65535; a model id is 4 bytes.
+
+    Raises:
+        ImageTooLargeError: a side is longer than the header can hold.
+    """
+    if max(height, width) > LARGEST_SIDE:
+        raise ImageTooLargeError(f"an image of {width}x{height} pixels: a side may have {LARGEST_SIDE} at most")
+    if min(height, width) < 1 or len(model_id) != 4 or len(payload) % 4:
+        raise ValueError(f"size {width}x{height}, model id {model_id.hex()}, payload of {len(payload)} bytes")
+    fields = FIELDS.pack(MAGIC, VERSION, 0, height, width, model_id)
+    return fields + CHECKSUM.pack(_checksum(fields, payload)) + payload
+
+
+def unpack(data: bytes, model_id: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, bytes]:
+    """Header and payload of a file that was made with the model `model_id`.
+
+    Raises, in the order of the checks; nothing of the size that the header states is allocated:
+        TruncatedError: there is no whole header.
+        NotACvqnFileError: the magic number is another.
+        UnsupportedVersionError: another version, or unknown flags.
+        CorruptError: a side is zero.
+        ImageTooLargeError: more than `max_pixels` pixels.
+        WrongModelError: made with another model.
+        TruncatedError: the payload is not whole words.
+        CorruptError: the checksum does not fit.
+    """
+    header = _header(data)
+    if header.height * header.width > max_pixels:
+        raise ImageTooLargeError(
+            f"an image of {header.width}x{header.height} pixels: the limit is {max_pixels} pixels, raise it to go on"
+        )
+    if header.model_id != model_id:
+        raise WrongModelError(
+            f"the file was made with model {header.model_id.hex()}, this is {model_id.hex()}; use the one that made it"
+        )
+    return header, _payload(data)
+
+
+def inspect(data: bytes) -> Header:
+    """The header of an undamaged file, whatever its model and size.
+
+    Raises:
+        BitstreamError: as `unpack`, without its checks of size and model.
+    """
+    header = _header(data)
+    _payload(data)
+    return header
+
+
+def _header(data: bytes) -> Header:
+    if len(data) < HEADER_SIZE:
+        raise TruncatedError(f"{len(data)} bytes: the header alone has {HEADER_SIZE}; the file is incomplete")
+    magic, version, flags, height, width, model_id = FIELDS.unpack_from(data)
+    if magic != MAGIC:
+        raise NotACvqnFileError(f"the file begins with {magic!r}, not with {MAGIC!r}; it is not a CVQN file")
+    if version != VERSION or flags:
+        raise UnsupportedVersionError(
+            f"version {version}, flags {flags:#04x}: this program reads version {VERSION}, flags 0"
+        )
+    if not height or not width:
+        raise CorruptError(f"an image of {width}x{height} pixels; the file is damaged")
+    return Header(height, width, model_id)
+
+
+def _payload(data: bytes) -> bytes:
+    payload = data[HEADER_SIZE:]
+    if len(payload) % 4:
+        raise TruncatedError(f"a payload of {len(payload)} bytes is not whole words; the file is incomplete")
+    (stated,) = CHECKSUM.unpack_from(data, FIELDS.size)
+    actual = _checksum(data[: FIELDS.size], payload)
+    if stated != actual:
+        raise CorruptError(f"the checksum is {actual:08x}, the file says {stated:08x}; it is damaged or incomplete")
+    return payload
+
+
+def _checksum(fields: bytes, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(fields))

@@ -1,0 +1,143 @@
+"""What a codec is: conventional, learned, in training, trained. Nothing here imports torch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from cvqn.settings import Settings, TrainingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cvqn.codecs.trainable import Trainable
+
+Picture = np.ndarray
+"""uint8 `[H, W, 3]`, RGB, 0..255, H and W at least 1."""
+
+
+class Codec(Protocol):
+    """A still-image codec as it is measured. A quality is on the codec's own scale; a trained model has none but None.
+
+    A conventional codec also has `quality_range`, the lowest and the highest quality that it takes, and may have
+    `rates(picture, data)`, estimates of the rate in bits per pixel by name.
+    """
+
+    name: str
+    suffix: str
+    """Ends the names of its files, without the dot."""
+
+    def encode(self, picture: Picture, quality: float | None) -> bytes:
+        """The complete file of `picture`."""
+
+    def decode(self, data: bytes) -> Picture:
+        """The picture in `data`.
+
+        Raises:
+            CvqnError: `data` is truncated or not a file of this codec.
+        """
+
+    def versions(self) -> dict[str, str]:
+        """Every library or program that decides the bytes, with its version."""
+
+    def settings(self) -> dict[str, object]:
+        """The settings that hold for every quality."""
+
+
+class Crops(Protocol):
+    """Crops of the training images that stay the same for a whole training."""
+
+    def __call__(self, count: int, patch: int, batch: int | None = None) -> Iterator["Tensor"]:
+        """`count` crops in batches `[batch, 3, patch, patch]`, float32 in [0, 1], on the training's device.
+
+        Without `batch` all are in one.
+        """
+
+
+class LearnedCodec(Protocol):
+    """A codec that is trained. An object with these is what an entry point in the group `cvqn.codecs` names."""
+
+    name: ClassVar[str]
+    model_settings: ClassVar[type[Settings]]
+    """What builds the network, and is stored with a trained model."""
+    training_settings: ClassVar[type[TrainingSettings]]
+    """What its training takes."""
+    modules: ClassVar[tuple[str, ...]]
+    """Modules that decide what a training makes; an edit in one trains again."""
+    coding_modules: ClassVar[tuple[str, ...]]
+    """Modules that decide the bytes and pixels that a trained model makes."""
+    libraries: ClassVar[tuple[str, ...]]
+    """Installed distributions that decide them too."""
+
+    def build(self, model: Settings, training: TrainingSettings) -> "Trainable":
+        """The network before its first step; random numbers come from torch's generator, which the caller has seeded."""
+
+    def load(self, model: Settings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedModel":
+        """The model that `Trainable.export` made tensors of, on `device`.
+
+        Raises:
+            CvqnError: settings and tensors do not fit.
+        """
+
+
+class TrainedModel(Protocol):
+    """A trained model: pictures to payloads, and back."""
+
+    def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
+        """The payload of each of some pictures of one size; its length is a multiple of 4."""
+
+    def decode(self, payload: bytes, height: int, width: int) -> Picture:
+        """The picture `[height, width, 3]` in a payload.
+
+        Raises:
+            BitstreamError: the payload does not decode.
+        """
+
+    def rates(self, picture: Picture) -> dict[str, float]:
+        """Estimates of the rate of `picture` in bits per pixel by name, for comparison with its file; may be empty."""
+
+
+class Layout(NamedTuple):
+    """How the channels of a latent are dealt to groups of levels."""
+
+    order: list[int]
+    """Channels from 0, by ascending importance; each group takes the next of them."""
+    sizes: list[int]
+    """Channels of each group."""
+    levels: list[int]
+    """Levels of each group."""
+
+
+@runtime_checkable
+class HasChannels(Protocol):
+    """A trained model whose latent has channels that can be told apart: what analyses of channels ask for."""
+
+    layout: Layout
+
+    def symbols(self, picture: Picture) -> list[np.ndarray]:
+        """The symbols of `picture`, int64 `[C_g, h, w]` of each group."""
+
+    def read_symbols(self, payload: bytes, height: int, width: int) -> list[np.ndarray]:
+        """The symbols in a payload.
+
+        Raises:
+            BitstreamError: the payload does not decode.
+        """
+
+    def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The place 0..levels-1 of each symbol's value among the values of its group, `[C_g, h, w]`."""
+
+    def values(self, symbols: Sequence[np.ndarray]) -> np.ndarray:
+        """The quantized latent that symbols stand for, float32 `[C, h, w]` in its own order of channels."""
+
+    def merge(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Arrays `[C_g, ...]` of each group as `[C, ...]` in the latent's own order of channels."""
+
+    def reconstruct(self, values: np.ndarray, height: int, width: int) -> list[Picture]:
+        """The pictures `[height, width, 3]` of quantized latents `[B, C, h, w]`."""
+
+    def code_lengths(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Ideal code length of each channel in bits, `[C_g]` of each group."""
+
+    def importance(self) -> tuple[str, list[float] | None]:
+        """What ordered the channels, and each channel's learned weight where there is one."""

@@ -1,0 +1,87 @@
+"""The analysis of a trained model over a set of images, as files."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cvqn.lab.data.index import read_index
+from cvqn.errors import CvqnError
+from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
+from cvqn.files import atomic_write
+from cvqn.codecs.store import Stored
+
+
+def analyse(
+    stored: Stored, index: str | Path, output: str | Path, *, maps_of: str | None = None, influence: bool = True
+) -> None:
+    """Analyse every image of the set at `index` and write into the folder `output`:
+
+    channels.csv and groups.csv, the rows of `analyse_picture` after the columns run and image; maps.npz, the quantized
+    maps of the image `maps_of` (the first where None) with `group`, `levels` and `position` of each channel; and
+    importance.json: the order of the channels (from 1, least important first), SE's learned weights, and the rank
+    correlation of order and weights with the measured influence.
+
+    Raises:
+        CvqnError: no image of that name, or an image is damaged.
+    """
+    images = read_index(index)
+    shown = maps_of or images[0].name
+    if shown not in {image.name for image in images}:
+        raise CvqnError(f"{index}: has no image {shown}; it has {', '.join(image.name for image in images)}")
+    output, run = Path(output), stored.about["run"]
+    channels, groups, maps = [], [], None
+    for image in tqdm(images, desc=f"analyse {run}", unit="image", disable=None):
+        own_channels, own_groups, own_maps = analyse_picture(stored, image.read(), influence)
+        channels += [{"run": run, "image": image.name, **row} for row in own_channels]
+        groups += [{"run": run, "image": image.name, **row} for row in own_groups]
+        maps = own_maps if image.name == shown else maps
+
+    count = len(stored.model.controller.order)
+    with atomic_write(output / "maps.npz") as file:
+        np.savez_compressed(
+            file,
+            image=np.array(shown),
+            maps=maps,
+            **{
+                key: np.array([row[key] for row in channels[:count]], dtype=np.int32)
+                for key in ("group", "levels", "position")
+            },
+        )
+    _write_json(output / "importance.json", _importance(stored, channels))
+    _write_csv(output / "groups.csv", groups)
+    _write_csv(output / "channels.csv", channels)
+
+
+def _importance(stored: Stored, channels: list[dict]) -> dict:
+    """The order, and how well it and SE's weights agree with the channels' influence."""
+    model = stored.model
+    found = {
+        "run": stored.about["run"],
+        "kind": model.config["importance"]["kind"],
+        "order": [channel + 1 for channel in model.controller.order.tolist()],
+        "order_rank_correlation": rank_correlations(channels),
+    }
+    if model.importance is not None:
+        weights = model.importance.importance.tolist()
+        ranked = [{**row, "position": weights[row["channel"] - 1]} for row in channels]
+        found |= {"weights": weights, "weights_rank_correlation": rank_correlations(ranked)}
+    return found
+
+
+def _write_csv(path: Path, rows: list[dict]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with atomic_write(path, "w") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {key: f"{value:.8g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
+
+
+def _write_json(path: Path, content: dict) -> None:
+    with atomic_write(path, "w") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")

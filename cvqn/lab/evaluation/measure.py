@@ -1,0 +1,144 @@
+"""Archives of bitstreams to one table of measurements: decode every file and compare it with its original."""
+
+import csv
+import json
+import platform
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cvqn.lab.data.index import read_index
+from cvqn.errors import CvqnError
+from cvqn.codecs.interface import Codec
+from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from cvqn.files import atomic_write
+
+COLUMNS = [
+    "codec", "setting", "image", "width", "height", "bytes", "bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s",
+]  # fmt: skip
+RATE_COLUMNS = ["cross_entropy_bpp", "bound_bpp"]
+
+
+def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], output: str | Path) -> None:
+    """Measure the archives that `encode_set` made of the set at `index`; write the CSV `output` and its sidecar JSON.
+
+    One row a setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them a
+    pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are wall time in
+    `codec.encode` and `codec.decode`. A codec with a method `rates(picture, data)` adds its estimates of the rate.
+    The sidecar says what encoded, what decoded, with which settings, on which machine.
+
+    Raises:
+        CvqnError: an archive is damaged, of another codec or another set, or the archives disagree in what made them.
+    """
+    images = read_index(index)
+    bitstreams = {Path(path).stem: _read_archive(Path(path), codec, {image.name for image in images})
+                  for path in archives}  # fmt: skip
+    if len(bitstreams) < len(archives):
+        raise CvqnError(f"{codec.name}: two of the archives have one name, so their settings could not be told apart")
+    record = _common_record(codec, [made for made, _ in bitstreams.values()])
+    setting, (_, files) = next(iter(bitstreams.items()))
+    with _naming(setting, images[0].name):
+        codec.decode(files[images[0].name][0])  # loads what is loaded once, outside the timing
+    rows = []
+    with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
+        for image in images:
+            picture = image.read()
+            for setting, (_, files) in bitstreams.items():
+                with _naming(setting, image.name):
+                    row = _measure_file(codec, picture, *files[image.name])
+                rows.append({"setting": setting, "image": image.name, **row})
+                bar.update()
+    rows.sort(key=lambda row: list(bitstreams).index(row["setting"]))
+    columns = COLUMNS + (RATE_COLUMNS if hasattr(codec, "rates") else [])
+    output = Path(output)
+    with atomic_write(output.with_suffix(".json"), "w") as sidecar, atomic_write(output, "w") as table:
+        json.dump(record, sidecar, indent=2)
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"codec": codec.name, **row} for row in rows)
+
+
+@contextmanager
+def _naming(setting: str, image: str) -> Iterator[None]:
+    """Begin the message of what is wrong with a file with its archive's and its own name."""
+    try:
+        yield
+    except CvqnError as error:
+        raise CvqnError(f"{setting}.tar, {image}: {error}") from error
+
+
+def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: float) -> dict[str, object]:
+    start = time.perf_counter()
+    decoded = codec.decode(data)
+    seconds = time.perf_counter() - start
+    height, width = picture.shape[:2]
+    if decoded.shape != picture.shape:
+        raise CvqnError(
+            f"{codec.name}: decoded {decoded.shape[1]}x{decoded.shape[0]}, the original is {width}x{height}"
+        )
+    row = {
+        "width": width,
+        "height": height,
+        "bytes": len(data),
+        "bpp": f"{8 * len(data) / (width * height):.8g}",
+        "ms_ssim": f"{ms_ssim(picture, decoded):.8g}",
+        "psnr_db": f"{psnr_db(picture, decoded):.8g}",
+        "encode_s": f"{encode_s:.6f}",
+        "decode_s": f"{seconds:.6f}",
+    }
+    if hasattr(codec, "rates"):
+        rates = codec.rates(picture, data)
+        row |= {name: f"{rates[name]:.8g}" for name in RATE_COLUMNS}
+    return row
+
+
+def _read_archive(path: Path, codec: Codec, names: set[str]) -> tuple[dict, dict[str, tuple[bytes, float]]]:
+    """What made the archive, and bytes and encoding seconds by image name."""
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            made = json.loads(archive.pax_headers["comment"])
+            files = {Path(member.name).stem: archive.extractfile(member).read() for member in archive}
+        with open(path.with_suffix(".csv"), newline="", encoding="utf-8") as table:
+            timings = {row["image"]: (int(row["bytes"]), float(row["encode_s"])) for row in csv.DictReader(table)}
+    except (OSError, tarfile.TarError, KeyError, ValueError, AttributeError) as error:
+        raise CvqnError(f"{path}: not an archive of `cvqn encode` with its .csv ({error}); encode again") from error
+    if made["codec"] != codec.name:
+        raise CvqnError(f"{path}: holds bitstreams of {made['codec']}, not of {codec.name}")
+    if set(files) != names:
+        differing = ", ".join(sorted(set(files) ^ names)[:3])
+        raise CvqnError(f"{path}: does not hold the images of this set (they differ in {differing}); encode again")
+    if {name: len(data) for name, data in files.items()} != {name: size for name, (size, _) in timings.items()}:
+        raise CvqnError(f"{path}: its .csv belongs to another archive; encode again")
+    return made, {name: (data, timings[name][1]) for name, data in files.items()}
+
+
+def _common_record(codec: Codec, records: list[dict]) -> dict[str, object]:
+    """The sidecar. Archives of one curve must come from one encoder."""
+    encoders = [{key: record[key] for key in ("versions", "settings")} for record in records]
+    if any(encoder != encoders[0] for encoder in encoders):
+        raise CvqnError(f"{codec.name}: the archives were made by different versions or settings; encode them again")
+    return {
+        "codec": codec.name,
+        **encoders[0],
+        "decoder_versions": codec.versions(),
+        "machine": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

@@ -1,0 +1,140 @@
+"""Where a result comes from: code, configuration, data, machine, time."""
+
+import json
+import os
+import platform
+import resource
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from cvqn.lab.data.index import manifest_sha256, set_name
+from cvqn.files import sha256_file
+
+LIBRARIES = (
+    "cvqn",
+    "torch",
+    "numpy",
+    "pillow",
+    "constriction",
+    "safetensors",
+    "pytorch-msssim",
+    "imagecodecs",
+    "av",
+    "snakemake",
+)
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCK = ROOT / "constraints.txt"
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def environment() -> dict[str, object]:
+    """Code, command and machine of this process; to be asked before the work, as the code may change while it runs."""
+    return {
+        "code": code_version(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "lock": lock(),
+        "python": platform.python_version(),
+        "machine": {
+            "platform": platform.platform(),
+            "processor": processor(),
+            "cpus": os.cpu_count(),
+        },
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held so far, without that of a GPU."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def lock() -> dict[str, object] | None:
+    """The pinned versions by their file's checksum, and what is installed in another version; None without the file."""
+    if not LOCK.is_file():
+        return None
+    pins = dict(line.split("==") for line in LOCK.read_text(encoding="utf-8").split() if "==" in line)
+    found = {name: _version(name) for name in pins}
+    differing = {name: there for name, there in found.items() if there and there.partition("+")[0] != pins[name]}
+    return {"file": LOCK.name, "sha256": sha256_file(LOCK), "differing": differing}
+
+
+def data_set(index: str | Path) -> dict[str, object]:
+    """Which set of images an `index.json` describes: its name, its manifest's checksum, and that of the index."""
+    return {
+        "name": set_name(index),
+        "manifest_sha256": manifest_sha256(index),
+        "index_sha256": sha256_file(index),
+    }
+
+
+def pack_origin(pack: str | Path, sets: str | Path) -> dict[str, object]:
+    """Checksum of a pack as its own index has it, and the sets in it, whose indexes lie under the folder `sets`."""
+    content = json.loads(Path(pack).with_suffix(".json").read_text(encoding="utf-8"))
+    names = dict.fromkeys(image["set"] for image in content["images"])
+    indexes = [Path(sets) / name / "index.json" for name in names]
+    return {"pack_sha256": content["sha256"], "sets": [data_set(index) for index in indexes if index.is_file()]}
+
+
+def gpu() -> dict[str, object] | None:
+    """Name, memory and driver stack of the GPU in use, or None."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "name": properties.name,
+        "memory_bytes": properties.total_memory,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "driver": _driver(),
+    }
+
+
+def code_version() -> dict[str, object]:
+    """Git commit of the source tree and whether tracked files differ from it; None where there is no git."""
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if status is None else bool(status)}
+
+
+def processor() -> str:
+    """The processor's own name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except ImportError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        run = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip()
+
+
+def _driver() -> str | None:
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout.split("\n")[0]
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,133 @@
+"""What a change did to every number of metrics.json, judged with a tolerance for each kind of metric.
+
+Two trainings of one configuration differ by their seed, so a difference within tolerance is none. Rate and distortion
+of a model are judged each by itself; whether a trade of one for the other was a good one is what bd_rate says.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.lab.record.commands import git
+from cvqn.lab.report.output import markdown_table
+
+SAME, BETTER, WORSE, CHANGED, NEW, GONE = "same", "better", "worse", "changed", "new", "gone"
+LOWER, HIGHER, EQUAL, ANY = "lower is better", "higher is better", "must not change", "for information"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Differences up to `absolute`, or to `relative` of the value before, are none."""
+
+    kind: str
+    pattern: str
+    wanted: str
+    absolute: float = 0.0
+    relative: float = 0.0
+
+    def allows(self, before: float, after: float) -> bool:
+        return math.isclose(before, after, rel_tol=0, abs_tol=max(self.absolute, self.relative * abs(before), 1e-9))
+
+
+TOLERANCES = (  # the first whose pattern fits the whole key holds
+    Tolerance("analysis of channels", r".*-seed\d+\..*", ANY, relative=0.01),  # of one run; others are of experiments
+    Tolerance("bytes of a conventional codec", r"codec\..*\.bpp", EQUAL),
+    Tolerance("distortion of a conventional codec", r"codec\..*\.(ms_ssim|ms_ssim_db|psnr_db)", EQUAL, 1e-4),
+    Tolerance("spread of seeds", r".*_std", ANY),
+    Tolerance("rate", r".*\.(bpp|cross_entropy_bpp)", LOWER, relative=0.005),
+    Tolerance("MS-SSIM", r".*\.ms_ssim", HIGHER, 5e-4),
+    Tolerance("MS-SSIM, dB", r".*\.ms_ssim_db", HIGHER, 0.05),
+    Tolerance("PSNR, which no training optimises", r".*\.psnr_db", ANY, 0.1),
+    Tolerance("change of rate, percent", r".*\.bpp_change_percent", LOWER, 0.5),
+    Tolerance("BD-rate, percent", r"bd_rate\..*", LOWER, 0.5),
+    Tolerance("BD-MS-SSIM, dB", r"bd_ms_ssim\..*", HIGHER, 0.02),
+    Tolerance("any other", r".*", ANY, relative=0.01),
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric at two revisions; None where it is missing. `regression`: the change fails the comparison."""
+
+    metric: str
+    before: float | None
+    after: float | None
+    tolerance: Tolerance
+    verdict: str
+
+    @property
+    def regression(self) -> bool:
+        return self.verdict in (WORSE, GONE) or (self.verdict == CHANGED and self.tolerance.wanted == EQUAL)
+
+
+def read_metrics(scale: str, revision: str | None) -> dict[str, float]:
+    """metrics.json of a scale at a git revision, or as it lies on the disk.
+
+    Raises:
+        CvqnError: there is none, or it is not a flat mapping to finite numbers.
+    """
+    path = Path("results") / scale / "metrics.json"
+    name = f"{path} at {revision}" if revision else str(path)
+    try:
+        text = git("show", f"{revision}:./{path.as_posix()}") if revision else path.read_text(encoding="utf-8")
+        metrics = json.loads(text)
+    except OSError as error:
+        raise CvqnError(f"{name}: cannot be read ({error.strerror}); run the workflow first") from error
+    except ValueError as error:
+        raise CvqnError(f"{name}: not valid JSON ({error})") from error
+    for key, value in metrics.items() if isinstance(metrics, dict) else [("the file", metrics)]:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise CvqnError(f"{name}: {key} is not a finite number; write it again with cvqn metrics")
+    return metrics
+
+
+def compare(before: dict[str, float], after: dict[str, float]) -> list[Change]:
+    """Every metric of either, those of `before` first."""
+    return [_change(key, before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
+
+
+def table(changes: list[Change], markdown: bool) -> str:
+    """The changes as an aligned table or as Markdown, one row a metric."""
+    rows = [
+        {
+            "metric": change.metric,
+            "before": _number(change.before),
+            "after": _number(change.after),
+            "difference": "" if None in (change.before, change.after) else f"{change.after - change.before:+.6g}",
+            "tolerance": _tolerance(change.tolerance),
+            "verdict": f"**{change.verdict}**" if markdown and change.regression else change.verdict,
+        }
+        for change in changes
+    ]
+    if markdown:
+        return markdown_table(rows, right=("before", "after", "difference"))
+    widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in rows[0]}
+    lines = [{column: column for column in widths}, *rows]
+    return "\n".join(
+        "  ".join(line[column].ljust(width) for column, width in widths.items()).rstrip() for line in lines
+    )
+
+
+def _change(metric: str, before: float | None, after: float | None) -> Change:
+    tolerance = next(one for one in TOLERANCES if re.fullmatch(one.pattern, metric))
+    if before is None or after is None:
+        verdict = NEW if before is None else GONE
+    elif tolerance.allows(before, after):
+        verdict = SAME
+    elif tolerance.wanted in (EQUAL, ANY):
+        verdict = CHANGED
+    else:
+        verdict = BETTER if (after < before) == (tolerance.wanted == LOWER) else WORSE
+    return Change(metric, before, after, tolerance, verdict)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _tolerance(tolerance: Tolerance) -> str:
+    size = f"{tolerance.relative:.1%}" if tolerance.relative else f"{tolerance.absolute:g}"
+    return f"{tolerance.wanted}, {size}" if tolerance.absolute or tolerance.relative else tolerance.wanted

@@ -1,0 +1,165 @@
+"""The audit of one scale: each claim judged, as JSON, Markdown and one self-contained HTML page."""
+
+import json
+import math
+import os
+from collections import Counter
+from pathlib import Path
+
+from cvqn.files import atomic_write
+from cvqn.lab.report.audit.claims import Claim, paper
+from cvqn.lab.report.audit.evidence import Evidence
+from cvqn.lab.report.audit.measures import measure
+from cvqn.lab.report.audit.page import render
+from cvqn.lab.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Comparison, NotMeasured, combine, judge
+from cvqn.lab.report.output import markdown_table
+
+FORMAT = 1
+PAPER_SCALE = "paper"
+
+
+def audit(evidence: Evidence) -> dict:
+    """Every claim of the paper with what was measured and its verdict, ready for JSON."""
+    claims = [_entry(claim, evidence) for claim in paper()]
+    counts = Counter(entry["verdict"] for entry in claims)
+    return {
+        "format": FORMAT,
+        "scale": evidence.scale,
+        "counts": {verdict: counts[verdict] for verdict in VERDICTS},
+        "claims": claims,
+    }
+
+
+def write_audit(result: dict, path: str | Path) -> None:
+    """Write the audit as `path` with the endings .json, .md and .html; links to evidence are relative to its folder."""
+    path = Path(path)
+    linked = {
+        **result,
+        "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
+    }
+    page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest)
+    for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
+        with atomic_write(path.with_suffix(ending), "w") as file:
+            file.write(text)
+
+
+def _entry(claim: Claim, evidence: Evidence) -> dict:
+    """One claim. Below the paper's scale what was measured is shown, but only identities are judged."""
+    tolerance = claim.tolerance
+    entry = {
+        "id": claim.id,
+        "place": claim.place,
+        "claim": claim.text,
+        "expected": claim.expected if isinstance(claim.expected, str | int | float) else json.dumps(claim.expected),
+        "tolerance": None
+        if tolerance is None
+        else {"class": tolerance.kind, "accepts": str(tolerance), "reason": tolerance.reason},
+        "measured": [],
+        "note": "",
+        "evidence": [],
+        "verdict": NOT_EVALUATED,
+        "reason": "",
+    }
+    if claim.measure is None:
+        return entry | {"reason": claim.unmeasured}
+    try:
+        found = measure(claim, evidence)
+    except NotMeasured as missing:
+        return entry | {"reason": str(missing)}
+    judged = claim.any_scale or evidence.scale == PAPER_SCALE
+    accepted = [tolerance.accepted(_number(one.expected, claim.expected)) for one in found.comparisons]
+    verdicts = [
+        judge(one.interval, ends) if judged else None for one, ends in zip(found.comparisons, accepted, strict=True)
+    ]
+    entry |= {
+        "measured": [_measured(*three) for three in zip(found.comparisons, accepted, verdicts, strict=True)],
+        "note": found.note,
+        "evidence": list(found.files),
+    }
+    if not judged:
+        return entry | {
+            "reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's own network"
+        }
+    return entry | {"verdict": combine(verdicts)}
+
+
+def _measured(one: Comparison, accepted: tuple[float, float], verdict: str | None) -> dict:
+    interval = one.interval
+    known = interval.low == interval.high or math.isfinite(interval.resolution)
+    return {
+        "what": one.what,
+        "value": _finite(interval.estimate),
+        "low": _finite(interval.low),
+        "high": _finite(interval.high),
+        "unit": one.unit,
+        "expected": one.expected,
+        "accepted": [_finite(end) for end in accepted],
+        "resolution": one.resolution,
+        "spread": "exact" if interval.low == interval.high else ("95 % interval" if known else "unknown, one seed"),
+        "verdict": verdict,
+    }
+
+
+def _number(*candidates: object) -> float | None:
+    """The first that is a number: what a comparison is held against, else what the claim expects."""
+    return next((float(value) for value in candidates if isinstance(value, int | float)), None)
+
+
+def _finite(value: float) -> float | None:
+    return float(f"{value:.9g}") if math.isfinite(value) else None
+
+
+def _relative(paths: list[str], folder: Path) -> list[str]:
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+def _by_place(claims: list[dict]) -> dict[str, list[dict]]:
+    """Claims under the first place that each names, in the paper's data file's order."""
+    places: dict[str, list[dict]] = {}
+    for claim in claims:
+        places.setdefault(claim["place"].split(",")[0].removesuffix(" left"), []).append(claim)
+    return places
+
+
+def describe(measured: dict) -> str:
+    """One measured value in words: estimate, interval, unit."""
+    value = "undefined" if measured["value"] is None else f"{measured['value']:.5g}"
+    unit = f" {measured['unit']}" if measured["unit"] else ""
+    if measured["spread"] == "exact":
+        return f"{value}{unit}"
+    if measured["resolution"] is None:
+        return f"{value}{unit} (one seed)"
+    return f"{value}{unit} [{measured['low']:.5g}, {measured['high']:.5g}]"
+
+
+def _markdown(result: dict) -> str:
+    lines = [f"# Audit, scale {result['scale']}", ""]
+    if result["scale"] != PAPER_SCALE:
+        lines += [f"Scale {result['scale']}: a demonstration, not a reproduction. Only identities are judged.", ""]
+    lines += [f"- {verdict}: {count}" for verdict, count in result["counts"].items()]
+    for place, claims in _by_place(result["claims"]).items():
+        rows = [
+            {
+                "claim": f"`{claim['id']}` {claim['claim']}",
+                "expected": claim["expected"],
+                "measured": "; ".join(f"{one['what']}: {describe(one)}" for one in claim["measured"])
+                or f"not measured: {claim['reason']}",
+                "accepted": claim["tolerance"]["accepts"] if claim["tolerance"] else "",
+                "verdict": f"**{claim['verdict']}**"
+                + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else ""),
+            }
+            for claim in claims
+        ]
+        lines += ["", f"## {place}", "", markdown_table(rows)]
+    lines += ["", "Reasons of tolerances and the files behind each number: audit.html and audit.json.", ""]
+    return "\n".join(lines)
+
+
+def smallest(claim: dict) -> str:
+    """The smallest differences that could be resolved where a claim stayed open."""
+    open_ones = [one for one in claim["measured"] if one["verdict"] == INCONCLUSIVE]
+    words = [
+        f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (one seed)"
+        for one in open_ones
+    ]
+    return ", ".join(dict.fromkeys(words))

@@ -1,0 +1,94 @@
+"""The claims of cvqn/lab/report/paper.yaml."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+PAPER = Path(__file__).resolve().parent.parent / "paper.yaml"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a measured value may lie from what the paper says, and why.
+
+    One of: `margin` (absolute) or `relative` (of the expected value) around a number; `above` or `at_least` a bound.
+    """
+
+    name: str
+    kind: str
+    reason: str
+    margin: float | None = None
+    relative: float | None = None
+    above: float | None = None
+    at_least: float | None = None
+
+    def accepted(self, expected: float | None) -> tuple[float, float]:
+        """The closed range of values that count as reproduced."""
+        if self.above is not None:
+            return math.nextafter(self.above, math.inf), math.inf
+        if self.at_least is not None:
+            return self.at_least, math.inf
+        width = self.margin if self.margin is not None else self.relative * abs(expected)
+        return expected - width, expected + width
+
+    def __str__(self) -> str:
+        if self.above is not None:
+            return f"above {self.above:g}"
+        if self.at_least is not None:
+            return f"at least {self.at_least:g}"
+        if self.relative is not None:
+            return f"± {100 * self.relative:g} %"
+        return f"± {self.margin:g}" if self.margin else "equal"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of the paper.
+
+    `measure` names a function of `cvqn.lab.report.audit.measures` that takes `arguments`; a claim without one says in
+    `unmeasured` why. `any_scale`: the claim is an identity that does not depend on how large the experiment is.
+    """
+
+    id: str
+    place: str
+    text: str
+    expected: object
+    tolerance: Tolerance | None = None
+    measure: str | None = None
+    arguments: dict = field(default_factory=dict)
+    any_scale: bool = False
+    unmeasured: str | None = None
+
+
+@cache
+def paper() -> tuple[Claim, ...]:
+    """Every claim, in the order of the paper's data file."""
+    content = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
+    tolerances = {
+        name: Tolerance(name, values["class"], **{key: value for key, value in values.items() if key != "class"})
+        for name, values in content["tolerances"].items()
+    }
+    return tuple(_claim(entry, tolerances) for entry in content["claims"])
+
+
+def expected_number(claim_id: str) -> float | None:
+    """The number that the paper gives for a claim, None where it gives none."""
+    found = {claim.id: claim.expected for claim in paper()}.get(claim_id)
+    return float(found) if isinstance(found, int | float) else None
+
+
+def _claim(entry: dict, tolerances: dict[str, Tolerance]) -> Claim:
+    return Claim(
+        id=entry["id"],
+        place=entry["place"],
+        text=entry["claim"],
+        expected=entry["expected"],
+        tolerance=tolerances[entry["tolerance"]] if "tolerance" in entry else None,
+        measure=entry.get("measure"),
+        arguments=entry.get("with", {}),
+        any_scale=entry.get("scale") == "any",
+        unmeasured=entry.get("unmeasured"),
+    )

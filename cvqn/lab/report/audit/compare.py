@@ -1,0 +1,59 @@
+"""What changed in the verdicts since a git revision, for use in CI."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.lab.report.audit.verdicts import NOT_REPRODUCED, REPRODUCED
+
+
+def audit_at(revision: str, path: str | Path) -> dict:
+    """The audit.json that `path` held at a git revision.
+
+    Raises:
+        CvqnError: no such revision, no such file in it, or not an audit.
+    """
+    path = Path(path)
+    command = ["git", "-C", str(path.resolve().parent), "show", f"{revision}:./{path.name}"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except OSError as error:
+        raise CvqnError(f"git cannot be run ({error.strerror}); --against needs it") from error
+    if run.returncode:
+        reason = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else "git failed"
+        raise CvqnError(f"{path} at {revision}: {reason}")
+    return parse(run.stdout, f"{path} at {revision}")
+
+
+def parse(text: str, name: str) -> dict:
+    """An audit from JSON.
+
+    Raises:
+        CvqnError: `name` is not an audit.
+    """
+    try:
+        result = json.loads(text)
+        verdicts(result)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CvqnError(f"{name}: not an audit ({error!r})") from error
+    return result
+
+
+def verdicts(result: dict) -> dict[str, str]:
+    """The verdict of each claim by its id."""
+    return {claim["id"]: claim["verdict"] for claim in result["claims"]}
+
+
+def changes(before: dict, after: dict) -> list[tuple[str, str | None, str | None, bool]]:
+    """Claims whose verdict differs: id, verdict before and after (None: no such claim), and whether that is worse.
+
+    Worse is what was reproduced and is no more, and what is not reproduced and was not so before.
+    """
+    old, new = verdicts(before), verdicts(after)
+    found = []
+    for name in dict.fromkeys([*old, *new]):
+        was, now = old.get(name), new.get(name)
+        if was != now:
+            found.append((name, was, now, was == REPRODUCED or now == NOT_REPRODUCED))
+    return found

@@ -1,0 +1,164 @@
+"""Measures of claims about channels and groups: influence, content, entropy, diversity."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from cvqn.lab.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
+from cvqn.lab.report.audit.evidence import Evidence
+from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
+from cvqn.lab.report.channels import by_image, symbol_shares
+from cvqn.lab.report.sources import run_name
+
+EXTREMES = 3  # channels that the paper calls significant, and as many negligible
+LOWER_SHARE = 0.1  # of the images may agree less with the others
+FLOOR_DB = 1e-3  # a smaller loss counts as this much
+LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
+
+
+def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Measured:
+    """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
+    run = evidence.analysed(experiment)[0]
+    comparisons = []
+    for column, name in LOSSES.items():
+        losses = _losses(evidence, run, column)
+        ranked = np.sort(image_weights(losses.shape[1], evidence.resamplings) @ losses.T, axis=1)
+        least = np.maximum(ranked[:, :EXTREMES].mean(axis=1), FLOOR_DB)
+        most = np.maximum(ranked[:, -EXTREMES:].mean(axis=1), FLOOR_DB)
+        comparisons.append(
+            Comparison(
+                f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)
+            )
+        )
+    note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
+    return Measured(tuple(comparisons), _files(evidence, run), note)
+
+
+def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Measured:
+    """Rank correlation of the channels' losses on each image with the mean of the others, its tenth percentile."""
+    run = evidence.analysed(experiment)[0]
+    comparisons, lowest = [], []
+    for column, name in LOSSES.items():
+        losses = _losses(evidence, run, column)
+        correlations = agreement(losses)
+        ranked = np.sort(correlations)
+        weights = image_weights(len(ranked), evidence.resamplings)[:, np.argsort(correlations)]
+        tenth = ranked[(np.cumsum(weights, axis=1) >= LOWER_SHARE).argmax(axis=1)]
+        what = f"rank correlation by {name} loss that nine tenths of the images exceed"
+        comparisons.append(Comparison(what, bootstrap_interval(tenth)))
+        image = by_image(evidence.channels, run, column).columns[int(correlations.argmin())]
+        lowest.append(f"{correlations.min():.2f} on {image} by {name}")
+    note = f"one trained model; {losses.shape[1]} images; the lowest is {', '.join(lowest)}"
+    return Measured(tuple(comparisons), _files(evidence, run), note)
+
+
+def agreement(losses: np.ndarray) -> np.ndarray:
+    """Spearman's correlation `[images]` of each column of `[channels, images]` with the mean of the other columns."""
+    total = losses.sum(axis=1, keepdims=True)
+    others = (total - losses) / (losses.shape[1] - 1)
+    return np.array([spearmanr(own, other).statistic for own, other in zip(losses.T, others.T, strict=True)])
+
+
+def group_content(evidence: Evidence, expected: object, experiment: str) -> Measured:
+    """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
+    runs = evidence.analysed(experiment)
+    comparisons = []
+    for column, what, unit in (
+        ("ms_ssim_loss_db", "influence", "dB"),
+        ("luminance_correlation", "correlation with luminance", ""),
+    ):
+        steps = {name: _group_steps(evidence, evidence.analysed(name), column) for name in _grouped(evidence, column)}
+        if experiment not in steps:
+            raise NotMeasured(f"the influence of the channels of {experiment} was not measured")
+        spreads = _spread_of_steps(steps)
+        own = steps[experiment]  # [runs, groups - 1, images]
+        resampled = image_weights(own.shape[2], evidence.resamplings) @ own.mean(axis=0).T
+        for step in range(own.shape[1]):
+            interval = widen(bootstrap_interval(resampled[:, step]), spreads.margin(len(runs)))
+            comparisons.append(Comparison(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
+    return Measured(tuple(comparisons), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
+
+
+def entropy_below_bound(evidence: Evidence, expected: object) -> Measured:
+    """The smallest distance, over all groups of all runs, from the entropy of a group's symbols to log2 q."""
+    if evidence.groups.empty:
+        raise NotMeasured("no run was analysed")
+    slack, runs = {}, sorted(evidence.groups["run"].unique())
+    for run in runs:
+        for group, shares in symbol_shares(evidence.groups, run).items():
+            used = shares[shares > 0]
+            slack[run, group] = math.log2(len(shares)) + float(np.sum(used * np.log2(used)))
+    (run, group), smallest = min(slack.items(), key=lambda item: item[1])
+    what = f"smallest bound minus entropy, over {len(slack)} groups of {len(runs)} runs"
+    note = f"reached by group {group} of {run}; entropy of single symbols; coded bits: table of equation (7)"
+    return Measured((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
+
+
+def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
+    """How many more distinct values the groups of each experiment use than the one group of the baseline."""
+    measured = [
+        name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])
+    ]
+    if not measured:
+        raise NotMeasured("no run with groups was analysed")
+    used = {name: [_values_used(evidence, run) for run in evidence.analysed(name)] for name in [baseline, *measured]}
+    comparisons = tuple(
+        exactly(
+            f"values used by {name} above those of {baseline} (fewest against most)",
+            min(used[name]) - max(used[baseline]),
+        )
+        for name in measured
+    )
+    note = ", ".join(f"{name}: {'/'.join(map(str, counts))}" for name, counts in used.items())
+    return Measured(
+        comparisons,
+        _files(evidence, *(run for name in used for run in evidence.analysed(name))),
+        f"values used: {note}",
+    )
+
+
+def _losses(evidence: Evidence, run: str, column: str) -> np.ndarray:
+    table = by_image(evidence.channels, run, column)
+    if table is None:
+        raise NotMeasured(f"the influence of the channels of {run} was not measured")
+    if table.shape[1] < 2:
+        raise NotMeasured(f"the influence of the channels of {run} was measured on one image only")
+    return table.to_numpy()
+
+
+def _grouped(evidence: Evidence, column: str) -> list[str]:
+    """Experiments with several groups, all of whose analysed runs have `column`."""
+    names = [name for name, own in evidence.config["experiments"].items() if len(own["model"]["levels"]) > 1]
+    analysed = set(evidence.groups["run"])
+    return [
+        name
+        for name in names
+        if any(run_name(name, seed) in analysed for seed in evidence.config["seeds"])
+        and all(by_image(evidence.channels, run, column) is not None for run in evidence.analysed(name))
+    ]
+
+
+def _group_steps(evidence: Evidence, runs: Sequence[str], column: str) -> np.ndarray:
+    """Differences of the groups' mean `column` from group to group, `[runs, groups - 1, images]`."""
+    steps = []
+    for run in runs:
+        rows = evidence.channels[evidence.channels["run"] == run]
+        steps.append(np.diff(rows.pivot_table(index="group", columns="image", values=column).to_numpy(), axis=0))
+    return np.stack(steps)
+
+
+def _spread_of_steps(steps: dict[str, np.ndarray]) -> SeedSpread:
+    return pooled_spread(
+        [step for one in steps.values() if len(one) > 1 for step in one.mean(axis=2).T],
+    )
+
+
+def _values_used(evidence: Evidence, run: str) -> int:
+    return sum(int((shares > 0).sum()) for shares in symbol_shares(evidence.groups, run).values())
+
+
+def _files(evidence: Evidence, *runs: str) -> tuple[str, ...]:
+    rows = [frame[frame["run"].isin(runs)]["file"] for frame in (evidence.channels, evidence.groups)]
+    return tuple(dict.fromkeys(file for files in rows for file in files))

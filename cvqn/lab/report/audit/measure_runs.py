@@ -1,0 +1,130 @@
+"""Measures of claims about rate and distortion: numbers of the tables and figures, and their order."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from cvqn.lab.evaluation.metrics import ms_ssim_db
+from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
+from cvqn.lab.report.audit.evidence import Evidence
+from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured
+from cvqn.lab.report.runs import Experiment, difference, percent, same_images, stable
+
+UNITS = {"bpp": "bpp", "ms_ssim": "", "ms_ssim_db": "dB", "psnr_db": "dB"}
+NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db": "PSNR"}
+
+
+def mean(evidence: Evidence, expected: object, experiment: str, metric: str, paper_runs: int) -> Measured:
+    """A mean over images and seeds against the paper's, which is over the same images and `paper_runs` seeds.
+
+    Only seeds make the difference uncertain: ours and, taken to vary alike, the paper's.
+    """
+    runs = evidence.experiment(experiment)
+    estimate = float(np.mean(runs.means(metric)))
+    measured = "ms_ssim" if metric == "ms_ssim_db" else metric
+    margin = evidence.measured.spread(measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
+    interval = _around(estimate, margin, metric)
+    return Measured(
+        (Comparison(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),),
+        runs.files,
+        _remark(evidence, runs, metric),
+    )
+
+
+def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: str, paper_runs: int) -> Measured:
+    """The change in BPP against the baseline, percent; uncertain by the seeds of both sides, ours and the paper's."""
+    runs, base = evidence.experiment(experiment), evidence.experiment(baseline)
+    same_images(runs, base)
+    change = math.log(np.mean(runs.means("bpp")) / np.mean(base.means("bpp")))
+    spread = evidence.measured.spread("bpp", runs.checkpoint)
+    margin = spread.margin(len(runs.seeds), len(base.seeds), paper_runs, paper_runs)
+    interval = percent(Interval(change, change - margin, change + margin))
+    what = f"BPP of {experiment} against {baseline}"
+    return Measured((Comparison(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
+
+
+def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Measured:
+    """For each pair the first's advantage over the second: more quality, or fewer bits (percent saved)."""
+    comparisons, files, checkpoints = [], [], set()
+    for first, second in pairs:
+        better, worse = evidence.experiment(first), evidence.experiment(second)
+        files += [*better.files, *worse.files]
+        checkpoints |= {better.checkpoint, worse.checkpoint}
+        for metric in metrics:
+            spread = evidence.measured.spread(metric, better.checkpoint)
+            interval = difference(better, worse, metric, spread, evidence.resamplings)
+            if metric == "bpp":
+                change = percent(interval)
+                interval, unit = Interval(-change.estimate, -change.high, -change.low), "%"
+                what = f"BPP that {first} saves against {second}"
+            else:
+                what, unit = f"{NAMES[metric]} of {first} above {second}", "dB"
+            comparisons.append(Comparison(what, interval, unit))
+    return Measured(tuple(comparisons), tuple(dict.fromkeys(files)), f"checkpoint: {', '.join(sorted(checkpoints))}")
+
+
+def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Measured:
+    """MS-SSIM (dB) of one odd number of levels above the line, over log bpp, through its even neighbours."""
+    runs = [evidence.experiment(name) for name in (odd, *even)]
+    weights = image_weights(len(same_images(*runs)), evidence.resamplings)
+    rates, quality = (
+        [stable(metric, weights @ one.values[metric].T).mean(axis=1) for one in runs] for metric in ("bpp", "ms_ssim")
+    )
+    slope = (quality[2] - quality[1]) / (rates[2] - rates[1])
+    above = quality[0] - (quality[1] + slope * (rates[0] - rates[1]))
+    if not rates[1][0] < rates[0][0] < rates[2][0]:
+        raise NotMeasured(f"the rate of {odd} does not lie between those of {even[0]} and {even[1]}")
+    counts = (len(runs[0].seeds), 4 * len(runs[1].seeds), 4 * len(runs[2].seeds))
+    margin = matched_rate_margin(evidence, float(slope[0]), runs[0].checkpoint, *counts)
+    comparison = Comparison(
+        f"MS-SSIM of {odd} above the line through {' and '.join(even)}", widen(bootstrap_interval(above), margin), "dB"
+    )
+    return Measured((comparison,), tuple(file for one in runs for file in one.files))
+
+
+def best_measured(evidence: Evidence, expected: object) -> Measured:
+    """Whether every run of the tables was measured at its best checkpoint too: 1 or 0."""
+    report = evidence.config["report"]
+    names = dict.fromkeys([*report["table1"], *report["table2"]])
+    if not all(evidence.config["experiments"][name]["training"]["monitor_every"] for name in names):
+        raise NotMeasured("no checkpoint was chosen on the test set: training.monitor_every is 0")
+    runs = [evidence.experiment(name) for name in names]
+    all_best = all(one.checkpoint == "best" for one in runs)
+    what = "every run of the tables was measured at its best checkpoint (1: yes)"
+    return Measured(
+        (Comparison(what, Interval(*(float(all_best),) * 3)),),
+        tuple(file for one in runs for file in one.files),
+        "the best checkpoint is a choice on the test set; the headline of every table is the last one",
+    )
+
+
+def matched_rate_margin(evidence: Evidence, slope: float, checkpoint: str, *counts: int) -> float:
+    """Half-width from seeds of an MS-SSIM in dB read at a given rate, where `slope` is dB per log bpp."""
+    quality = evidence.measured.spread("ms_ssim", checkpoint).margin(*counts)
+    rate = evidence.measured.spread("bpp", checkpoint).margin(*counts)
+    return math.hypot(quality, slope * rate)
+
+
+def _around(estimate: float, margin: float, metric: str) -> Interval:
+    """estimate +- margin, where margin holds on the scale of `stable`."""
+    if metric == "bpp":
+        return Interval(
+            estimate, estimate * math.exp(-margin), estimate * math.exp(margin) if margin < 700 else math.inf
+        )
+    if metric == "ms_ssim":
+        decibel = float(ms_ssim_db(estimate))
+        return Interval(estimate, 1 - 10 ** (-(decibel - margin) / 10), 1 - 10 ** (-(decibel + margin) / 10))
+    return Interval(estimate, estimate - margin, estimate + margin)
+
+
+def _remark(evidence: Evidence, runs: Experiment, metric: str) -> str:
+    """Which checkpoint, how many runs, and the headline beside the paper's protocol."""
+    remark = f"{runs.checkpoint} checkpoint, {len(runs.seeds)} run{'s' * (len(runs.seeds) > 1)}"
+    if metric == "bpp" and "cross_entropy_bpp" in runs.values:
+        remark += f"; cross entropy {np.mean(runs.means('cross_entropy_bpp')):.4f}"
+    if runs.checkpoint == "best":
+        last = evidence.measured.get(runs.name, "last")
+        if last is not None:
+            remark += f"; last checkpoint {np.mean(last.means(metric)):.4f}"
+    return remark

@@ -1,0 +1,68 @@
+"""From measured intervals to a verdict."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cvqn.lab.evaluation.statistics import Interval
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+INCONCLUSIVE = "inconclusive"
+NOT_EVALUATED = "not evaluated at this scale"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_EVALUATED)
+
+
+class NotMeasured(Exception):
+    """A claim's measurement is not there; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measured value of a claim, with the interval in which it is known to lie, in `unit`.
+
+    `expected` is the number it is held against, where the claim has several.
+    """
+
+    what: str
+    interval: Interval
+    unit: str = ""
+    expected: float | None = None
+
+    @property
+    def resolution(self) -> float | None:
+        """The smallest difference that the data could resolve; None where that is unknown."""
+        return self.interval.resolution if math.isfinite(self.interval.resolution) else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measure found: comparisons, which must all hold; the evidence, as paths; a remark for the reader."""
+
+    comparisons: tuple[Comparison, ...]
+    files: tuple[str, ...]
+    note: str = ""
+
+
+def exactly(what: str, value: float, unit: str = "", expected: float | None = None) -> Comparison:
+    """A comparison without noise."""
+    return Comparison(what, Interval(float(value), float(value), float(value)), unit, expected)
+
+
+def judge(interval: Interval, accepted: tuple[float, float]) -> str:
+    """Reproduced if the whole interval is accepted, not reproduced if none of it is, else inconclusive."""
+    low, high = accepted
+    if interval.low >= low and interval.high <= high:
+        return REPRODUCED
+    if interval.high < low or interval.low > high:
+        return NOT_REPRODUCED
+    return INCONCLUSIVE
+
+
+def combine(verdicts: Sequence[str]) -> str:
+    """The verdict of a claim that says several things: all must hold, and one that fails decides."""
+    if not verdicts:
+        raise ValueError("no verdict without a measurement")
+    if NOT_REPRODUCED in verdicts:
+        return NOT_REPRODUCED
+    return INCONCLUSIVE if INCONCLUSIVE in verdicts else REPRODUCED

@@ -1,0 +1,56 @@
+"""Figure 4: the same crop of the original and of each codec's picture, at about CVQN's rate."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cvqn.errors import CvqnError
+from cvqn.images import read_picture
+from cvqn.lab.report.output import write_table
+from cvqn.lab.report.style import PAGE, codec_style, new_figure, note_scale, save, scale_note
+
+TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points: at half size, a column's, still 5.5 points
+
+
+def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
+    """Write figure 4 as svg, png and csv from the folder that `cvqn crops` made: a row an image, a column a codec.
+
+    Raises:
+        CvqnError: the folder lacks its table or one of its pictures.
+    """
+    folder = Path(folder)
+    try:
+        table = pd.read_csv(folder / "crops.csv", dtype={"setting": str})
+    except (OSError, ValueError) as error:
+        raise CvqnError(f"{folder}/crops.csv: cannot be read ({error}); run cvqn crops first") from error
+    images = list(table["image"].unique())
+    codecs = list(table["codec"].unique())
+    cell = (PAGE - 0.06) / len(codecs)
+    ratio = float(table["height"].iloc[0] / table["width"].iloc[0])
+    row_height = cell * ratio + CAPTION
+    height = len(images) * row_height + TITLE + (0.18 if scale_note(scale) else 0)
+    figure = new_figure(PAGE, height)
+    for row, image in enumerate(images):
+        for column, codec in enumerate(codecs):
+            entry = table[(table["image"] == image) & (table["codec"] == codec)].iloc[0]
+            bottom = 1 - (TITLE + row * row_height + cell * ratio) / height
+            axes = figure.add_axes(
+                ((0.05 + column * cell) / PAGE, bottom, (cell - 0.04) / PAGE, (cell - 0.04) * ratio / height)
+            )
+            axes.imshow(read_picture(folder / entry["file"]))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                axes.set_title("original" if codec == "original" else codec_style(codec)[0], pad=3, fontsize=TEXT)
+            axes.set_xlabel(_caption(entry, codec, image), labelpad=2.5, fontsize=TEXT)
+    note_scale(figure, scale)
+    save(figure, output)
+    write_table(table, Path(output).with_suffix(".csv"))
+
+
+def _caption(entry: pd.Series, codec: str, image: str) -> str:
+    if codec == "original":
+        return f"{image},\n{int(entry['width'])} × {int(entry['height'])} pixels"
+    return f"{entry['bpp']:.3f} bpp\nMS-SSIM {entry['ms_ssim']:.4f}"

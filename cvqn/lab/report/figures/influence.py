@@ -1,0 +1,122 @@
+"""Figure 1: a picture, the quantized channels of the toy model, and what each of them is worth."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cvqn.errors import CvqnError
+from cvqn.lab.report.channels import agreement_between_images, by_image
+from cvqn.lab.report.figures.maps import EDGE, GAP, NUMBER, Maps, draw_map, symbols_text
+from cvqn.lab.report.output import write_table
+from cvqn.lab.report.style import BLUE, COLUMN, VERMILLION, new_figure, note_scale, save
+
+LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
+COLUMNS = 8
+TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.42  # inches
+
+
+def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
+    """A row a channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
+
+    Raises:
+        CvqnError: the run's influence was not measured, or not on that image.
+    """
+    table = pd.DataFrame({"channel": np.arange(1, len(maps.maps) + 1)})
+    for column in LOSSES:
+        losses = by_image(channels, run, column)
+        if losses is None or maps.image not in losses:
+            raise CvqnError(
+                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn analyse on it"
+            )
+        values = losses.to_numpy()
+        table[column] = losses[maps.image].to_numpy()
+        table[f"{column}_mean"] = values.mean(axis=1)
+        table[f"{column}_min"], table[f"{column}_max"] = values.min(axis=1), values.max(axis=1)
+    table["symbols"] = [symbols_text(own) for own in maps.maps]
+    return table
+
+
+def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, output: str | Path, scale: str) -> None:
+    """Write figure 1 as svg, png and csv: the original, every channel's map, and both losses by channel.
+
+    Raises:
+        CvqnError: `channels` are of several runs, or as `influence_table`.
+    """
+    run = _only_run(channels)
+    table = influence_table(channels, run, maps)
+    images = channels[channels["run"] == run]["image"].nunique()
+    rows = -(-len(maps.maps) // COLUMNS)
+    cell = (COLUMN - 2 * EDGE) / COLUMNS
+    line = cell * maps.maps.shape[1] / maps.maps.shape[2] + NUMBER
+    height = TITLE + ORIGINAL + rows * line + len(LOSSES) * PANEL + FOOT
+    figure = new_figure(COLUMN, height)
+
+    def place(left: float, top: float, width: float, tall: float):
+        return figure.add_axes((left / COLUMN, 1 - (top + tall) / height, width / COLUMN, tall / height))
+
+    original = place(EDGE, TITLE, ORIGINAL * picture.shape[1] / picture.shape[0], ORIGINAL)
+    original.imshow(picture)
+    original.set_axis_off()
+    original.set_anchor("W")
+    figure.text(
+        EDGE / COLUMN,
+        1 - 0.03 / height,
+        f"original ({maps.image}); below it, its quantized channels",
+        va="top",
+        fontsize=7,
+    )
+    top = TITLE + ORIGINAL
+    for index, own in enumerate(maps.maps):
+        left = EDGE + index % COLUMNS * cell
+        axes = place(left, top + index // COLUMNS * line + NUMBER, cell - GAP, line - NUMBER - GAP)
+        draw_map(axes, own, int(maps.levels[index]))
+        axes.set_title(str(index + 1), fontsize=5.5, pad=1.2)
+    top += rows * line
+    for position, (column, label) in enumerate(LOSSES.items()):
+        axes = place(LABELS, top + 0.09 + position * PANEL, COLUMN - LABELS - EDGE, PANEL - 0.42)
+        _bars(axes, table, column, maps.image, images)
+        axes.set_ylabel(label, labelpad=2)
+        rank = agreement_between_images(channels, run, column)
+        axes.set_xlabel(
+            "channel" if rank is None else f"channel (rank correlation between images: {rank:.2f})", labelpad=2
+        )
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, names, title="loss without a channel", alignment="left", fontsize=6.5, title_fontsize=6.5,
+        loc="lower right", bbox_to_anchor=(1 - EDGE / COLUMN, 1 - (TITLE + ORIGINAL) / height),
+        handlelength=1.4, borderaxespad=0, borderpad=0,
+    )  # fmt: skip
+    note_scale(figure, scale)
+    save(figure, output)
+    write_table(table, Path(output).with_suffix(".csv"))
+
+
+def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> None:
+    """Bars for the image; a dot and a line for mean and range over the set."""
+    channel = table["channel"]
+    axes.bar(channel, table[column], width=0.72, color=BLUE, label=image)
+    mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))
+    label = f"mean and range\nof {images} images"
+    axes.errorbar(
+        channel,
+        mean,
+        yerr=[mean - low, high - mean],
+        fmt="o",
+        color=VERMILLION,
+        markersize=2.1,
+        elinewidth=0.7,
+        label=label,
+    )
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.set_xlim(0.2, len(table) + 0.8)
+    axes.set_xticks([1, *range(4, len(table) + 1, 4)])
+    axes.margins(y=0.12)
+    axes.grid(axis="y")
+
+
+def _only_run(channels: pd.DataFrame) -> str:
+    runs = channels["run"].unique()
+    if len(runs) != 1:
+        raise CvqnError(f"figure 1 shows one run, these channels are of {len(runs)}: {', '.join(runs)}")
+    return runs[0]

@@ -1,0 +1,368 @@
+"""The settings of a scale: params.yaml under overlays, validated, with every experiment spelt out."""
+
+import copy
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from cvqn.codecs import registry
+from cvqn.codecs.interface import LearnedCodec
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.settings.runs import Checkpoint, Run
+from cvqn.lab.settings.strict_yaml import read_yaml
+from cvqn.settings import Device, Positive, Settings, TrainingSettings, problem
+
+DEFAULTS = Path(__file__).with_name("params.yaml")
+DEFAULT_CODEC = "cvqn"
+NAME = "^[a-z][a-z0-9-]*$"
+Name = Annotated[str, Field(pattern=NAME)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class DataSettings(Settings):
+    """Sets of images, by the names of their manifests."""
+
+    train: Names
+    """Trained on."""
+    evaluation: str
+    """Encoded and measured, never trained on."""
+
+
+class EvaluationSettings(Settings):
+    """How trained models are evaluated."""
+
+    device: Device
+    """Where the transforms run."""
+    threads: Positive
+    """CPU threads."""
+
+
+class CropSettings(Settings):
+    """A crop that a figure shows."""
+
+    name: str
+    """The evaluation image."""
+    box: tuple[
+        Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]
+    ]
+    """Left, top, width and height in pixels."""
+
+
+class Figure4Settings(Settings):
+    """Figure 4."""
+
+    experiment: str
+    """Its first run is shown."""
+    codecs: tuple[str, ...]
+    """Conventional codecs, each at its file nearest in rate."""
+    images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
+
+
+class ReportSettings(Settings):
+    """What the tables and figures show."""
+
+    rate_curve: Names
+    """Experiments of Figure 3."""
+    table1: Names
+    """Experiments of Table 1, the baseline first."""
+    table2: Names
+    """Experiments of Table 2, the baseline first."""
+    toy: str
+    """The experiment of Figure 1."""
+    figure1_image: str
+    figure3_image: str
+    figure4: Figure4Settings
+    bootstrap: Annotated[int, Field(ge=10)]
+    """Resamplings of the images behind every interval."""
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Every experiment that the report needs."""
+        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy]))
+
+
+class QualitySettings(Settings):
+    """A conventional codec."""
+
+    qualities: tuple[float, ...]
+    """On the codec's own scale, see docs/baselines.md; none: the codec is left out."""
+
+
+class PlanSettings(Settings):
+    """What is assumed where nothing has been measured."""
+
+    train_minutes: Annotated[float, Field(gt=0)]
+    """Wall time of a whole training."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: a learned codec with its settings."""
+
+    codec: str
+    model: Settings
+    training: TrainingSettings
+
+    @property
+    def learned_codec(self) -> LearnedCodec:
+        """The codec itself."""
+        return registry.learned(self.codec)
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """The models that a training of it makes."""
+        return ("last", "best") if self.training.monitor_every else ("last",)
+
+    def plain(self) -> dict[str, Any]:
+        """The experiment in plain values."""
+        return {"codec": self.codec, "model": self.model.plain(), "training": self.training.plain()}
+
+    def identity(self) -> dict[str, Any]:
+        """What its trained models are a function of, besides seed, images and code."""
+        return {"codec": self.codec, "model": self.model.plain(), "training": self.training.identity()}
+
+
+class Configuration(Settings):
+    """Everything that a scale sets, but for its experiments, which are `experiments`."""
+
+    scale: Name
+    """Results go to results/<scale>/."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    """All of them for the experiments of the tables, the first for the rest."""
+    data: DataSettings
+    evaluation: EvaluationSettings
+    report: ReportSettings
+    extras: tuple[str, ...]
+    """Experiments beyond the paper."""
+    codecs: dict[str, QualitySettings]
+    """Conventional codecs."""
+    plan: PlanSettings
+    experiments_plain: Annotated[dict[Name, dict[str, Any]], Field(alias="experiments")]
+    """Each with `codec`, `model` and `training`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key, message in _conflicts(self):
+            raise ValueError(f"{key}: {message}")
+        return self
+
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Every experiment by name.
+
+        Raises:
+            CvqnError: a setting of one is not allowed.
+        """
+        return {name: _experiment(name, own) for name, own in self.experiments_plain.items()}
+
+    @property
+    def results(self) -> Path:
+        """Where results go."""
+        return Path("results") / self.scale
+
+    def runs(self, experiments: Sequence[str] | None = None) -> list[Run]:
+        """The trainings that the report needs, or those of `experiments`.
+
+        Experiments of the tables have every seed, others the first.
+        """
+        tables = {*self.report.table1, *self.report.table2}
+        return [
+            Run(name, seed)
+            for name in (self.report.experiments if experiments is None else experiments)
+            for seed in (self.seeds if name in tables else self.seeds[:1])
+        ]
+
+    def measured_codecs(self) -> dict[str, tuple[float, ...]]:
+        """The qualities of each conventional codec that has any."""
+        return {name: codec.qualities for name, codec in self.codecs.items() if codec.qualities}
+
+    def plain(self) -> dict[str, Any]:
+        content = self.model_dump(mode="json", by_alias=True)
+        return content | {"experiments": {name: one.plain() for name, one in self.experiments.items()}}
+
+
+def resolve(overlays: Sequence[str | Path]) -> Configuration:
+    """The configuration of params.yaml under `overlays`, later ones on top, every experiment spelt out.
+
+    Raises:
+        CvqnError: a key is unknown or a value not allowed; the message names file and key.
+    """
+    sources = {_name(path): read_yaml(path) for path in (DEFAULTS, *overlays)}
+    merged: dict[str, Any] = {}
+    for source in sources.values():
+        merged = merge(merged, source)
+    defaults = {key: merged.pop(key, {}) for key in ("training", "learned")}
+    experiments = _mapping(merged.get("experiments"), sources, ["experiments"])
+    merged["experiments"] = {
+        name: _spelt_out(_mapping(own or {}, sources, ["experiments", name]), defaults)
+        for name, own in experiments.items()
+    }
+    return _validated(merged, sources)
+
+
+def read(path: str | Path) -> Configuration:
+    """A resolved configuration as `write` wrote it, validated again.
+
+    Raises:
+        CvqnError: as `resolve`.
+    """
+    return _validated(read_yaml(path), {str(path): {}})
+
+
+def write(configuration: Configuration, path: str | Path) -> None:
+    """Write a resolved configuration as YAML."""
+    with atomic_write(path, "w") as file:
+        yaml.safe_dump(configuration.plain(), file, sort_keys=False, width=120)
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `overlay` on top: mappings merge key by key, anything else is replaced."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of params.yaml and of overlays, for editors: every key with its meaning, none required."""
+    defaults: dict[str, Any] = {"training": {}, "learned": {}}
+    learned = [registry.learned(name) for name in registry.names() if registry.is_learned(name)]
+    defaults["training"] = TrainingSettings.model_json_schema()
+    defaults["learned"] = {
+        "properties": {
+            codec.name: {
+                "properties": {
+                    "model": codec.model_settings.model_json_schema(),
+                    "training": codec.training_settings.model_json_schema(),
+                }
+            }
+            for codec in learned
+        }
+    }
+    whole = Configuration.model_json_schema(by_alias=True)
+    whole["properties"] |= defaults
+    return dict(_without_required(whole))
+
+
+def _without_required(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _without_required(value) for key, value in part.items() if key != "required"}
+    return [_without_required(one) for one in part] if isinstance(part, list) else part
+
+
+def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """An experiment with the defaults of all trainings, of its codec's model and of its codec's training."""
+    codec = own.get("codec", DEFAULT_CODEC)
+    of_codec = defaults["learned"].get(codec) or {}
+    training = merge(defaults["training"], of_codec.get("training") or {})
+    return {
+        **own,
+        "codec": codec,
+        "model": merge(of_codec.get("model") or {}, own.get("model") or {}),
+        "training": merge(training, own.get("training") or {}),
+    }
+
+
+def _validated(content: dict[str, Any], sources: dict[str, dict]) -> Configuration:
+    try:
+        configuration = Configuration.model_validate_json(json.dumps(content))
+    except (ValidationError, TypeError) as error:
+        key, message = problem(error, Configuration)
+        raise CvqnError(_placed(key, message, sources)) from error
+    for name, own in content["experiments"].items():
+        for part, settings in _parts(own):
+            try:
+                settings.model_validate_json(json.dumps(own[part]))
+            except ValidationError as error:
+                key, message = problem(error, settings)
+                raise CvqnError(_placed(["experiments", name, part, *key], message, sources)) from error
+    return configuration
+
+
+def _experiment(name: str, plain: dict[str, Any]) -> Experiment:
+    codec = registry.learned(plain["codec"])
+    return Experiment(
+        codec.name,
+        codec.model_settings.parse(plain["model"], f"experiments.{name}.model"),
+        codec.training_settings.parse(plain["training"], f"experiments.{name}.training"),
+    )
+
+
+def _parts(plain: dict[str, Any]) -> Iterator[tuple[str, type[Settings]]]:
+    codec = registry.learned(plain["codec"])
+    yield "model", codec.model_settings
+    yield "training", codec.training_settings
+
+
+def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """Key and message of what single values do not show."""
+    report, experiments = configuration.report, configuration.experiments_plain
+    for name, own in experiments.items():
+        for key in own.keys() - {"codec", "model", "training"}:
+            yield f"experiments.{name}.{key}", "unknown key; allowed: codec, model, training"
+        if own.get("codec") not in registry.names() or not registry.is_learned(own["codec"]):
+            learned = ", ".join(one for one in registry.names() if registry.is_learned(one))
+            yield f"experiments.{name}.codec", f"{own.get('codec')!r} is not a learned codec; installed: {learned}"
+    named = {
+        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2")},
+        "report.toy": (report.toy,),
+        "report.figure4.experiment": (report.figure4.experiment,),
+        "extras": configuration.extras,
+    }
+    for key, names in named.items():
+        for name in names:
+            if name not in experiments:
+                yield key, f"unknown experiment {name!r}; allowed: {', '.join(experiments)}"
+        if len(set(names)) < len(names):
+            yield key, f"an experiment stands twice in {', '.join(names)}"
+    for codec in report.figure4.codecs:
+        if codec not in configuration.measured_codecs():
+            yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
+    if configuration.data.evaluation in configuration.data.train:
+        yield (
+            "data.train",
+            f"{configuration.data.evaluation!r} is the evaluation set; training on it is not allowed",
+        )
+
+
+def _mapping(value: object, sources: dict[str, dict], key: list[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise CvqnError(_placed(key, "expected a mapping of keys to values", sources))
+    return value
+
+
+def _placed(key: list[str], message: str, sources: dict[str, dict]) -> str:
+    """The message after the last file that sets the key, or the default which an experiment took over."""
+    candidates = [key]
+    if key[:1] == ["experiments"] and len(key) > 3:
+        candidates += [["learned", name, *key[2:]] for source in sources.values() for name in source.get("learned", {})]
+        candidates += [key[2:]]
+    for candidate in candidates:
+        for path, source in reversed(sources.items()):
+            if _sets(source, candidate):
+                return f"{path}: {'.'.join(candidate)}: {message}"
+    return f"{next(iter(sources))}: {'.'.join(key) or 'configuration'}: {message}"
+
+
+def _sets(source: dict, key: list[str]) -> bool:
+    value: object = source
+    for part in key:
+        if isinstance(value, list) and part.isdigit():
+            return True
+        if not isinstance(value, dict) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def _name(path: str | Path) -> str:
+    return "params.yaml" if path == DEFAULTS else os.path.relpath(path)

@@ -1,0 +1,105 @@
+"""Which crops a step sees: a function of (seed, step) alone, so that a resumed run needs no sampler state."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from cvqn.lab.data.pack import Pack
+
+PASS_STREAM, STEP_STREAM, FIXED_STREAM = 0, 1, 2
+
+
+def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int) -> np.ndarray:
+    """The crops of one step, int64 `[batch, 4]`: image, top, left, and 1 where the crop is mirrored.
+
+    Images come in shuffled passes over the pack, positions and mirroring at random.
+    """
+    generator = _generator(seed, STEP_STREAM, step)
+    passes, places = np.divmod(np.arange(step * batch, (step + 1) * batch), len(pack))
+    orders = {number: _generator(seed, PASS_STREAM, number).permutation(len(pack)) for number in np.unique(passes)}
+    images = np.array([orders[number][place] for number, place in zip(passes, places, strict=True)])
+    return _random_crops(generator, pack, images, patch)
+
+
+def fixed_crops(pack: Pack, seed: int, count: int, patch: int) -> np.ndarray:
+    """`count` crops that stay the same for a whole run: the validation images of equation (6), calibration."""
+    generator = _generator(seed, FIXED_STREAM, 0)
+    return _random_crops(generator, pack, generator.integers(len(pack), size=count), patch)
+
+
+class FixedCrops:
+    """The crops of a training that stay the same, see `cvqn.codecs.interface.Crops`."""
+
+    def __init__(self, source: "Source", seed: int):
+        self.source, self.seed = source, seed
+
+    def __call__(self, count: int, patch: int, batch: int | None = None) -> Iterator[Tensor]:
+        crops = fixed_crops(self.source.pack, self.seed, count, patch)
+        for first in range(0, count, batch or count):
+            yield self.source.load(crops[first : first + (batch or count)], patch)
+
+
+class Source:
+    """Crops of a pack as tensors on a device.
+
+    On a GPU the whole pack lies in its memory where it takes at most half of what is free, and crops are cut there;
+    otherwise they are cut on the host and travel as uint8. Either way nothing waits for the device.
+    """
+
+    def __init__(self, pack: Pack, device: str):
+        self.pack, self.device = pack, device
+        self.resident = device == "cuda" and pack.pixels.nbytes <= torch.cuda.mem_get_info()[0] // 2
+        if self.resident:
+            self.pixels = _upload(pack.pixels, device)
+            self.table = torch.from_numpy(np.column_stack([pack.offsets, pack.sizes])).to(device)
+
+    def load(self, crops: np.ndarray, patch: int) -> Tensor:
+        """Images `[B, 3, patch, patch]`, float32 in [0, 1], of crops `[B, 4]`: image, top, left, mirrored."""
+        specs = _send(torch.from_numpy(crops), self.device)
+        if self.resident:
+            squares = cut(self.pixels, self.table, specs, patch)
+        else:
+            squares = _send(torch.from_numpy(self.pack.crops(crops[:, :3], patch)), self.device)
+            squares = torch.where(specs[:, 3, None, None, None] == 1, squares.flip(2), squares)
+        return squares.permute(0, 3, 1, 2).float().div_(255)
+
+
+def cut(pixels: Tensor, table: Tensor, crops: Tensor, patch: int) -> Tensor:
+    """What `Pack.crops` cuts, mirrored where asked for, uint8 `[B, patch, patch, 3]`, all tensors on one device.
+
+    Args:
+        pixels: every image's pixels, uint8, one dimension.
+        table: offset, height and width of each image, int64 `[N, 3]`.
+        crops: image, top, left and mirrored of each crop, int64 `[B, 4]`.
+    """
+    image, top, left, mirrored = crops[:, :, None].unbind(1)
+    offset, height, width = table[image].unbind(2)
+    along = torch.arange(patch, device=pixels.device)
+    rows = torch.minimum(top + along, height - 1)
+    columns = torch.minimum(left + torch.where(mirrored == 1, patch - 1 - along, along), width - 1)
+    first = offset[:, None] + 3 * (rows * width)[:, :, None] + 3 * columns[:, None, :]
+    return pixels[first[..., None] + torch.arange(3, device=pixels.device)]
+
+
+def _upload(pixels: np.ndarray, device: str, chunk: int = 1 << 26) -> Tensor:
+    """A memory-mapped array on the device, read once from front to back."""
+    target = torch.empty(len(pixels), dtype=torch.uint8, device=device)
+    for start in tqdm(range(0, len(pixels), chunk), desc="pack to device", unit="chunk", disable=None):
+        target[start : start + chunk] = torch.from_numpy(pixels[start : start + chunk].copy())
+    return target
+
+
+def _send(tensor: Tensor, device: str) -> Tensor:
+    return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor
+
+
+def _random_crops(generator: np.random.Generator, pack: Pack, images: np.ndarray, patch: int) -> np.ndarray:
+    corners = generator.integers(np.maximum(pack.sizes[images] - patch, 0) + 1)
+    return np.column_stack([images, corners, generator.integers(2, size=len(images))])
+
+
+def _generator(seed: int, stream: int, number: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, stream, int(number)])))

@@ -1,0 +1,59 @@
+"""Threads, determinism and precision of a training's device."""
+
+import ctypes
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from cvqn.errors import CvqnError
+from cvqn.settings import TrainingSettings
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of x86 processors, and of ARM's
+
+
+def prepare_device(training: TrainingSettings) -> str:
+    """Set threads and determinism, and return the device, which is never replaced by another.
+
+    Raises:
+        CvqnError: cuda is asked for and there is none, or bfloat16 on a processor that only emulates it.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(training.device == "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    torch.backends.cudnn.benchmark = True
+    torch.set_num_threads(training.threads)
+    _keep_freed_memory()
+    if training.device == "cuda" and not torch.cuda.is_available():
+        raise CvqnError(
+            "training.device is cuda, but torch sees no GPU; set it to cpu in a --configfile to train without"
+        )
+    if training.device == "cpu" and training.precision == "bfloat16" and not FAST_BFLOAT16 & _processor_flags():
+        raise CvqnError(
+            "training.precision is bfloat16, which this processor only emulates, many times slower "
+            "(it lacks avx512_bf16 and AMX); set it to float32, or train on another machine"
+        )
+    return training.device
+
+
+def autocast(training: TrainingSettings) -> torch.autocast:
+    """bfloat16 for convolutions where the settings say so."""
+    return torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bfloat16")
+
+
+def _processor_flags() -> set[str]:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.lower().startswith(("flags", "features")):
+                return set(line.partition(":")[2].split())
+    return set()
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed tensors for the next step; new pages from the system cost a tenth of a small step."""
+    with suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)

@@ -1,0 +1,259 @@
+"""The training loop of any learned codec: network, optimizer, steps, export."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cvqn.codecs.interface import LearnedCodec, Picture
+from cvqn.codecs.store import save_model
+from cvqn.codecs.trainable import Trainable
+from cvqn.lab.data.pack import Pack
+from cvqn.lab.training.average import Average
+from cvqn.lab.training.batches import FixedCrops, Source, crops_of_step
+from cvqn.lab.training.device import autocast, prepare_device
+from cvqn.lab.training.log import Log, write_csv
+from cvqn.lab.training.monitor import monitor
+from cvqn.lab.training.optimizer import learning_rate_factor, make_optimizer, set_learning_rates
+from cvqn.lab.training.store import Diverged, Entry, Paused
+from cvqn.settings import Settings, TrainingSettings
+
+CALIBRATION_CROPS = 16
+MONITOR_COLUMNS = ["epoch", "step", "ms_ssim", "psnr_db", "bpp"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train, on what."""
+
+    codec: LearnedCodec
+    model: Settings
+    training: TrainingSettings
+    seed: int
+    pack: Pack
+    evaluation: Sequence[Picture]
+    """Pictures on which the best checkpoint is chosen where the settings say so; never trained on."""
+    about: dict[str, Any]
+    """Written into model.json: run, experiment, scale, seed."""
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps per epoch."""
+        return self.training.epoch_steps or -(-len(self.pack) // self.training.batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.training.epochs * self.epoch_steps
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training went; `write` fills a folder with its models, its log and its evaluations."""
+
+    facts: dict[str, Any]
+    """optimizer, steps, resumed_from, seconds and peak_memory_bytes of the device, of the last piece."""
+    write: Callable[[Path], None]
+
+
+def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outcome:
+    """Train one model, or go on with it. The caller has claimed the entry.
+
+    Bit-identical, interrupted or not, at equal thread count and processor type on a CPU.
+
+    Args:
+        time_limit: seconds after which to save and stop.
+
+    Raises:
+        Paused: SIGTERM, SIGINT or the time limit; the state is saved.
+        Diverged: the last good state is kept.
+        CvqnError: the device or the precision is not to be had here.
+    """
+    began = time.monotonic()
+    training, seed, steps, epoch_steps = task.training, task.seed, task.steps, task.epoch_steps
+    device = prepare_device(training)
+    torch.manual_seed(seed)
+    network = task.codec.build(task.model, training)
+    state = entry.load()
+    if state is None:
+        network.start(FixedCrops(Source(task.pack, "cpu"), seed))
+    network.to(device)
+    use_channels_last(network)
+    source = Source(task.pack, device)
+    crops = FixedCrops(source, seed)
+    optimizer = make_optimizer(network, training)
+    average = Average(network, training.average, steps // 2) if training.average else None
+    best: dict[str, Any] = {"ms_ssim": -1.0, "step": 0, "weights": None}
+    history: list[dict[str, Any]] = []
+    first_step = 0
+    if state is not None:
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        best, history, first_step = state["best"], state["history"], state["step"]
+    run = torch.compile(network) if training.compile else network
+
+    log = Log(entry.log_path, first_step)
+    bar = tqdm(total=steps, initial=first_step, desc=str(task.about.get("run", "train")), unit="step", disable=None)
+    with stop_requests() as stop_requested, log, bar:
+        for step in range(first_step, steps):
+            factor = learning_rate_factor(training, step / epoch_steps)
+            set_learning_rates(optimizer, factor)
+            images = source.load(crops_of_step(task.pack, seed, step, training.batch, training.patch), training.patch)
+            optimizer.zero_grad(set_to_none=True)
+            with autocast(training):
+                forward = run(images)
+            loss = network.loss(forward, images)
+            loss.total.backward()
+            clip_gradients(network, training)
+            optimizer.step()
+            if average is not None:
+                average.update(step + 1)
+
+            done, epoch = step + 1, (step + 1) // epoch_steps
+            epoch_ends = done % epoch_steps == 0
+            if done % training.log_every == 0 or done == steps:
+                row = network.describe(forward, loss)
+                refuse_divergence(entry, done, fault(network, row))
+                rate = factor * optimizer.param_groups[0]["initial_lr"]
+                row = {"step": done, "epoch": round(done / epoch_steps, 3), "learning_rate": rate, **row}
+                log.write(row, len(images))
+                bar.set_postfix(bpp=f"{row['bpp']:.3f}", ms_ssim=f"{row['ms_ssim']:.4f}", refresh=False)
+            bar.update()
+            if epoch_ends:
+                with autocast(training):
+                    network.end_epoch(epoch, crops)
+            if epoch_ends and monitor_is_due(training, epoch):
+                weights = current_weights(network, average)
+                with autocast(training), exchanged(network, weights):
+                    measured = monitor(network, task.evaluation, device)
+                history.append({"epoch": epoch, "step": done, **measured})
+                if measured["ms_ssim"] > best["ms_ssim"]:
+                    best = {"ms_ssim": measured["ms_ssim"], "step": done, "weights": weights}
+            time_is_up = time_limit is not None and time.monotonic() - began > time_limit
+            must_stop = stop_requested() or time_is_up
+            if must_stop or (epoch_ends and epoch % training.save_every == 0):
+                refuse_divergence(entry, done, None if torch.isfinite(loss.total) else f"the loss is {float(loss.total)}")
+                entry.save(
+                    {
+                        "network": network.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "average": None if average is None else average.state_dict(),
+                        "best": best,
+                        "history": history,
+                        "step": done,
+                    }
+                )
+            if must_stop and done < steps:
+                why = "the time limit" if time_is_up else "a request"
+                raise Paused(
+                    f"{entry.folder}: stopped at step {done} of {steps} by {why}; run the same command to go on"
+                )
+
+    last = current_weights(network, average)
+    checkpoints = {"last": (steps, last)}
+    if training.monitor_every:
+        checkpoints["best"] = (best["step"], best["weights"])
+
+    def write(folder: Path) -> None:
+        for name, (step, weights) in checkpoints.items():
+            export(task, network, weights, folder / name, {**task.about, "checkpoint": name, "step": step})
+        write_csv(folder / "log.csv", log.rows())
+        write_csv(folder / "monitor.csv", history, header=MONITOR_COLUMNS)
+
+    facts = {
+        "optimizer": type(optimizer).__name__,
+        "steps": steps,
+        "resumed_from": first_step,
+        "seconds": time.monotonic() - began,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
+    }
+    return Outcome(facts, write)
+
+
+def export(task: Task, network: Trainable, weights: dict[str, Tensor], folder: Path, about: dict[str, Any]) -> None:
+    """Write these weights as a trained model; the network is left with them, on the CPU."""
+    network.to("cpu", torch.float32).eval()
+    network.load_state_dict(weights)
+    if task.training.weights == "float16":
+        for parameter in network.parameters():
+            parameter.data = parameter.data.half().float()
+    patch = task.training.patch
+    [images] = FixedCrops(Source(task.pack, "cpu"), task.seed)(CALIBRATION_CROPS, patch)
+    save_model(folder, task.codec.name, task.model, network.export(images), about)
+
+
+def use_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of 2D convolutions as they are fastest; 3D ones cannot be."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def clip_gradients(network: nn.Module, training: TrainingSettings) -> None:
+    """Clip gradients as the settings say."""
+    if training.clip_value is not None:
+        torch.nn.utils.clip_grad_value_(network.parameters(), training.clip_value)
+    if training.clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
+
+
+def current_weights(network: nn.Module, average: Average | None) -> dict[str, Tensor]:
+    """A copy on the CPU of what would be exported now: the average where there is one, else the weights."""
+    weights = {**network.state_dict(), **(average.weights if average is not None else {})}
+    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
+@contextlib.contextmanager
+def exchanged(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Within it the network has other weights."""
+    own = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    network.load_state_dict(weights)
+    try:
+        yield
+    finally:
+        network.load_state_dict(own)
+
+
+def fault(network: Trainable, row: dict[str, float]) -> str | None:
+    """What is wrong with a logged step, or None."""
+    return network.fault(row) if np.isfinite(row["loss"]) else f"the loss is {row['loss']}"
+
+
+def refuse_divergence(entry: Entry, step: int, found: str | None) -> None:
+    """Raises Diverged where something was found at this step."""
+    if found:
+        kept = f"; the last good state is {entry.state_path}" if entry.state_path.exists() else ""
+        raise Diverged(f"{entry.folder}: diverged at step {step}: {found}{kept}")
+
+
+def monitor_is_due(training: TrainingSettings, epoch: int) -> bool:
+    """Whether to evaluate after this many epochs: every `monitor_every` and at the end."""
+    every = training.monitor_every
+    return bool(every) and (epoch % every == 0 or epoch == training.epochs)
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Within it SIGTERM and SIGINT only set a flag, which the yielded function reads."""
+    requested = False
+
+    def request(*_: object) -> None:
+        nonlocal requested
+        requested = True
+
+    before = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

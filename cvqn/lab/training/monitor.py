@@ -1,0 +1,29 @@
+"""Evaluation during training, on estimates: cross entropy for the rate, no files. It never influences the training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from cvqn.codecs.interface import Picture
+from cvqn.codecs.trainable import Trainable
+from cvqn.images import pad_to_multiple
+from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+
+
+@torch.no_grad()
+def monitor(network: Trainable, pictures: Sequence[Picture], device: str) -> dict[str, float]:
+    """Mean ms_ssim, psnr_db (on 8-bit pictures) and estimated bpp over pictures."""
+    was_training = network.training
+    network.eval()
+    rows = []
+    for picture in pictures:
+        height, width, _ = picture.shape
+        padded = torch.from_numpy(pad_to_multiple(picture, network.stride)).to(device)
+        forward = network(padded.permute(2, 0, 1)[None].float() / 255)
+        decoded = (forward.reconstruction[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        decoded = decoded[:height, :width]
+        bits = float(forward.bpp()[0]) * padded.shape[0] * padded.shape[1]
+        rows.append((ms_ssim(picture, decoded), psnr_db(picture, decoded), bits / (height * width)))
+    network.train(was_training)
+    return dict(zip(("ms_ssim", "psnr_db", "bpp"), map(float, np.mean(rows, axis=0)), strict=True))

@@ -1,0 +1,41 @@
+"""Adam over the parameter groups of a network, and a factor common to all learning rates."""
+
+import math
+
+import torch
+
+from cvqn.codecs.trainable import Trainable
+from cvqn.settings import TrainingSettings
+
+
+def learning_rate_factor(training: TrainingSettings, epoch: float) -> float:
+    """The factor on every learning rate at an epoch, fractions allowed.
+
+    `drops`: divided by `drop_factor` at each of `drop_epochs` (Section 4.1). `cosine`: a linear rise over
+    `warmup_epochs`, then half a cosine to zero.
+    """
+    warmup = training.warmup_epochs
+    rise = min(1.0, (epoch + 1e-3) / warmup) if warmup else 1.0
+    if training.schedule == "drops":
+        return float(rise / training.drop_factor ** sum(epoch >= drop for drop in training.drop_epochs))
+    progress = max(0.0, epoch - warmup) / max(training.epochs - warmup, 1e-9)
+    return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def make_optimizer(network: Trainable, training: TrainingSettings) -> torch.optim.Adam:
+    """Adam; each group keeps its own learning rate under `initial_lr`.
+
+    What has a rate of zero gets no gradient, which saves its time.
+    """
+    groups = [{**group, "initial_lr": group["lr"]} for group in network.parameter_groups()]
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(group["lr"] > 0)
+    groups = [group for group in groups if group["params"] and group["lr"] > 0]
+    return torch.optim.Adam(groups, betas=training.betas, fused=True)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Every group's rate becomes its initial one times `factor`."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor

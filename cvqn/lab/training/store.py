@@ -1,0 +1,199 @@
+"""The store of trainings: what each has reached, where no workflow deletes it.
+
+Snakemake deletes the outputs of a job that failed or is about to run. So a training works in an entry of the store,
+`results/<scale>/trainings/<run>-<key>`, whose key is a hash of everything that the training is a function of:
+
+    claim           locked while a process trains; says which
+    state.pt        what a resumed training goes on from
+    log.csv         a row per logging step so far
+    ended.json      how the last attempt ended, if it did not finish: paused, diverged or failed, and why
+    finished/       the trained model and all that the workflow asks for, whole or absent
+
+The outputs of a job are links to the files of `finished`. Nothing here is removed but by `cvqn prune`.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import IO, Any, Literal
+
+import torch
+
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write, place
+from cvqn.settings import Settings, read_json
+
+WAIT_SECONDS = 5
+UNLOCKABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class Paused(CvqnError):
+    """The training was asked to stop, or its time was up: the state is saved, running again goes on from it."""
+
+    exit_code = 75
+
+
+class Diverged(CvqnError):
+    """The loss is not finite or the latent exploded; running again would do the same."""
+
+    exit_code = 76
+
+
+class Ended(Settings):
+    """How an attempt ended that did not finish."""
+
+    how: Literal["paused", "diverged", "failed"]
+    reason: str
+
+
+def key_of(*parts: object) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of JSON-serialisable parts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class Entry:
+    """One training in the store.
+
+    Args:
+        store: the folder of the store.
+        run: name of the run.
+        key: hash of settings, image list and code.
+    """
+
+    def __init__(self, store: Path, run: str, key: str):
+        self.folder = store / f"{run}-{key}"
+        self.state_path = self.folder / "state.pt"
+        self.log_path = self.folder / "log.csv"
+        self.finished_path = self.folder / "finished"
+        self._ended_path = self.folder / "ended.json"
+        self._claim_path = self.folder / "claim"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has finished."""
+        return self.finished_path.is_dir()
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the last attempt ended, if it did not finish."""
+        path = self._ended_path
+        return Ended.parse(read_json(path), str(path)) if path.exists() else None
+
+    @property
+    def claimant(self) -> str | None:
+        """Who trains now, None where nobody does."""
+        try:
+            with open(self._claim_path, "r+", encoding="utf-8") as file:
+                if _lock(file):
+                    return None
+                return file.read().strip() or "another process"
+        except FileNotFoundError:
+            return None
+
+    @contextlib.contextmanager
+    def claim(self, time_limit: float | None = None) -> Iterator[None]:
+        """Within it this process alone trains; while another does, it waits.
+
+        An attempt that ends by an exception leaves word of it.
+
+        Raises:
+            Paused: the other process was still training after `time_limit` seconds.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self._claim_path, "a+", encoding="utf-8") as file:
+            self._wait(file, time_limit)
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {os.uname().nodename}{_slurm_job()}")
+            file.flush()
+            self._ended_path.unlink(missing_ok=True)
+            try:
+                yield
+            except Paused as error:
+                self._leave_word("paused", error)
+                raise
+            except Diverged as error:
+                self._leave_word("diverged", error)
+                raise
+            except BaseException as error:
+                with contextlib.suppress(CvqnError):  # of a full disk, perhaps the one that this is about
+                    self._leave_word("failed", error)
+                raise
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None when there is none.
+
+        Raises:
+            CvqnError: it is damaged.
+        """
+        if not self.state_path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.state_path, map_location="cpu", weights_only=True)
+            return state
+        except (RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
+            raise CvqnError(f"{self.state_path}: damaged ({error}); delete it to begin anew") from error
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state; the one before stays until the new one is whole."""
+        with atomic_write(self.state_path) as file:
+            torch.save(state, file)
+
+    def finish(self, write: Callable[[Path], None]) -> None:
+        """Let `write` fill a folder, make it `finished`, and remove what only a resumed training needs."""
+        part = self.folder / f"finished.{os.getpid()}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            write(part)
+            part.rename(self.finished_path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        self.state_path.unlink(missing_ok=True)
+        self.log_path.unlink(missing_ok=True)
+
+    def publish(self, output: Path) -> None:
+        """Give the job's outputs, in the folder `output`, the files of the finished training."""
+        for path in sorted(self.finished_path.rglob("*")):
+            if path.is_file():
+                place(path, output / path.relative_to(self.finished_path))
+
+    def _wait(self, file: IO[str], time_limit: float | None) -> None:
+        began, told = time.monotonic(), False
+        while not _lock(file):
+            if not told:
+                file.seek(0)
+                print(f"{self.folder}: {file.read()} trains this; waiting for it", file=sys.stderr, flush=True)
+                told = True
+            if time_limit is not None and time.monotonic() - began > time_limit:
+                raise Paused(f"{self.folder}: another process still trains this at the end of the time limit")
+            time.sleep(WAIT_SECONDS)
+
+    def _leave_word(self, how: Literal["paused", "diverged", "failed"], error: BaseException) -> None:
+        reason = str(error) if isinstance(error, CvqnError) else f"{type(error).__name__}: {error}"
+        with atomic_write(self._ended_path, "w") as file:
+            json.dump(Ended(how=how, reason=reason).plain(), file)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock the file if nobody else has; a file system without locks lets everybody in, and writes stay atomic."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in UNLOCKABLE:
+            raise
+    return True
+
+
+def _slurm_job() -> str:
+    job = os.environ.get("SLURM_JOB_ID")
+    return f", SLURM job {job}" if job else ""

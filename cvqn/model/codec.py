@@ -1,0 +1,48 @@
+"""CVQN behind the interface of a learned codec. Imports torch only where a network is made."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cvqn.model.settings import ModelSettings, Training
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cvqn.model.trainable import TrainableCVQN
+    from cvqn.model.trained import TrainedCVQN
+
+_NETWORK = tuple(
+    f"cvqn.model.{name}" for name in ("cvqn", "network", "importance", "controller", "quantizer", "context", "settings")
+)
+
+
+class CVQNCodec:
+    """The codec of the paper."""
+
+    name = "cvqn"
+    model_settings = ModelSettings
+    training_settings = Training
+    modules = (
+        *_NETWORK,
+        "cvqn.model.codec", "cvqn.model.trainable", "cvqn.model.ms_ssim", "cvqn.model.initialization", "cvqn.start",
+        "cvqn.model.export", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
+    )  # fmt: skip
+    coding_modules = (
+        *_NETWORK, "cvqn.model.codec", "cvqn.model.trained", "cvqn.model.tiling",
+        *(f"cvqn.bitstream.{name}" for name in
+          ("integer_model", "inference", "order", "probabilities", "rangecoder", "wavefront")),
+    )  # fmt: skip
+    libraries = ("torch", "numpy", "constriction")
+
+    def build(self, model: ModelSettings, training: Training) -> "TrainableCVQN":
+        from cvqn.model.trainable import TrainableCVQN
+
+        return TrainableCVQN(model, training)
+
+    def load(self, model: ModelSettings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedCVQN":
+        from cvqn.model.trained import TrainedCVQN
+
+        return TrainedCVQN(model, tensors, device)
+
+
+CODEC = CVQNCodec()

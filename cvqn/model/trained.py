@@ -1,0 +1,122 @@
+"""A trained CVQN: pictures to payloads and back, its symbols, and what each channel costs."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvqn.bitstream.integer_model import IntegerModel
+from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
+from cvqn.codecs.interface import Layout, Picture
+from cvqn.images import pad_to_multiple
+from cvqn.model.cvqn import CVQN
+from cvqn.model.network import STRIDE
+from cvqn.model.settings import ModelSettings
+from cvqn.model.tiling import evaluate, reach
+from cvqn.model.trainable import INTEGER
+
+
+class TrainedCVQN:
+    """A trained network, float32, on one device, with the integer context model of each group."""
+
+    def __init__(self, settings: ModelSettings, tensors: Mapping[str, Tensor], device: str = "cpu"):
+        self.network = CVQN(settings)
+        prefixes = [f"{INTEGER}.{group}." for group in range(len(settings.levels))]
+        self.integer_models = [
+            IntegerModel.from_arrays({n.removeprefix(p): t.numpy() for n, t in tensors.items() if n.startswith(p)})
+            for p in prefixes
+        ]
+        self.network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(f"{INTEGER}.")})
+        self.network.eval().requires_grad_(False).to(device)
+        controller = self.network.controller
+        self.layout = Layout(controller.order.tolist(), list(controller.sizes), controller.levels)
+        self._device, self._overlap = device, reach(settings.blocks)
+
+    @torch.inference_mode()
+    def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
+        """The payload of each of some pictures of one size, which go through the network together."""
+        groups = [group.cpu().numpy() for group in self.network.controller.symbols(self._latents(pictures))]
+        return [encode_symbols(self.integer_models, list(symbols)) for symbols in zip(*groups, strict=True)]
+
+    def decode(self, payload: bytes, height: int, width: int) -> Picture:
+        """The picture `[height, width, 3]` in a payload.
+
+        Raises:
+            BitstreamError: the payload does not decode.
+        """
+        values = self.values(self.read_symbols(payload, height, width))
+        return self.reconstruct(values[None], height, width)[0]
+
+    @torch.inference_mode()
+    def rates(self, picture: Picture) -> dict[str, float]:
+        """Bits per pixel of the float context model's cross entropy, and of fixed-length symbols (equation 7)."""
+        pixels = picture.shape[0] * picture.shape[1]
+        controlled = self.network.controller(self._latents([picture]))
+        nats = sum(float(group.sum()) for group in controlled.nats)
+        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, self.layout.levels, strict=True))
+        return {"cross_entropy_bpp": nats / math.log(2) / pixels, "bound_bpp": bound / pixels}
+
+    @torch.inference_mode()
+    def symbols(self, picture: Picture) -> list[np.ndarray]:
+        """The symbols of `picture`, int64 `[C_g, h, w]` of each group."""
+        return [group[0].cpu().numpy() for group in self.network.controller.symbols(self._latents([picture]))]
+
+    def read_symbols(self, payload: bytes, height: int, width: int) -> list[np.ndarray]:
+        """The symbols in a payload, as `symbols`.
+
+        Raises:
+            BitstreamError: the payload does not decode.
+        """
+        rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+        return decode_symbols(self.integer_models, [(size, rows, columns) for size in self.layout.sizes], payload)
+
+    def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The place 0..Q-1 of each symbol's mean among the means of its group."""
+        means = [quantizer.means.cpu().numpy() for quantizer in self.network.controller.quantizers]
+        return [own.argsort().argsort()[group] for own, group in zip(means, symbols, strict=True)]
+
+    @torch.inference_mode()
+    def values(self, symbols: Sequence[np.ndarray]) -> np.ndarray:
+        """The quantized latent, float32 `[C, h, w]` in its own order of channels."""
+        groups = [torch.from_numpy(group.astype(np.int64))[None].to(self._device) for group in symbols]
+        return self.network.controller.values(groups)[0].cpu().numpy()
+
+    def merge(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Arrays `[C_g, ...]` of each group as `[C, ...]` in the latent's own order of channels."""
+        return np.concatenate(list(groups))[np.argsort(self.layout.order)]
+
+    @torch.inference_mode()
+    def reconstruct(self, values: np.ndarray, height: int, width: int) -> list[Picture]:
+        """The pictures `[height, width, 3]` of quantized latents `[B, C, h, w]`."""
+        network = self.network.decoder
+
+        def pixels(piece: Tensor) -> Tensor:
+            images = network(piece.to(self._device).contiguous(memory_format=torch.channels_last))
+            return (images.clamp(0, 1) * 255).round().byte().cpu()
+
+        source = torch.from_numpy(np.ascontiguousarray(values))
+        decoded = evaluate(network, pixels, source, unit_in=1, unit_out=STRIDE, overlap=self._overlap)
+        cropped = decoded[:, :, :height, :width].permute(0, 2, 3, 1).numpy()
+        return [np.ascontiguousarray(picture) for picture in cropped]
+
+    def code_lengths(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Ideal code length of each channel in bits, `[C_g]` of each group."""
+        return code_lengths(self.integer_models, symbols)
+
+    def importance(self) -> tuple[str, list[float] | None]:
+        """The kind of the importance module, and SE's running mean of w."""
+        module = self.network.importance
+        return self.network.settings.importance.kind, None if module is None else module.importance.tolist()
+
+    def _latents(self, pictures: Sequence[Picture]) -> Tensor:
+        """Latents `[B, C, h, w]` of pictures of one size, float32 on the model's device."""
+        stacked = np.stack([pad_to_multiple(picture, STRIDE) for picture in pictures])
+        padded = torch.from_numpy(stacked).permute(0, 3, 1, 2)
+        network = self.network
+
+        def analyse(piece: Tensor) -> Tensor:
+            return network.analyse(piece.to(self._device).float() / 255)
+
+        return evaluate(network.encoder, analyse, padded, unit_in=STRIDE, unit_out=1, overlap=self._overlap)

@@ -1,0 +1,149 @@
+"""Typed settings: the base of every settings class, and what the training of any learned codec takes."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cvqn.errors import CvqnError
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Patch = Annotated[int, Field(ge=16, multiple_of=16)]
+Device = Literal["cpu", "cuda"]
+
+
+class Settings(BaseModel):
+    """Immutable values with fixed keys: unknown keys, wrong types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def parse(cls, content: object, where: str = "", **names: str) -> Self:
+        """The settings in plain values, as read from YAML or JSON.
+
+        Args:
+            content: mappings, lists, numbers, texts and None.
+            where: what messages begin with, such as a file's name.
+
+        Raises:
+            CvqnError: a key is unknown or missing, or a value is not allowed; the message names the first.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(content))
+        except (ValidationError, TypeError) as error:
+            key, message = problem(error, cls)
+            raise CvqnError(": ".join(part for part in (where, ".".join(key), message) if part)) from error
+
+    def plain(self) -> dict:
+        """The settings as mappings, lists, numbers, texts and None."""
+        return self.model_dump(mode="json")
+
+
+class TrainingSettings(Settings):
+    """What the training of any learned codec takes; a codec adds its own by a subclass."""
+
+    batch: Positive
+    """Crops per step."""
+    patch: Patch
+    """Side of a crop in pixels."""
+    epochs: Positive
+    """Epochs of a training."""
+    epoch_steps: Positive | None
+    """Steps per epoch; null: images / batch, rounded up."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    """Adam's decay rates of the first and second moment."""
+    schedule: Literal["drops", "cosine"]
+    """drops: learning rates divided by drop_factor at each of drop_epochs; cosine: half a cosine to zero."""
+    drop_epochs: tuple[Positive, ...]
+    """Epochs at which the learning rates drop."""
+    drop_factor: Annotated[float, Field(gt=1)]
+    """Factor of a drop."""
+    warmup_epochs: Annotated[float, Field(ge=0)]
+    """Epochs over which the learning rates rise linearly from zero."""
+    clip_value: Annotated[float, Field(gt=0)] | None
+    """Every gradient is clipped to +- this value; null: not."""
+    clip_norm: Annotated[float, Field(gt=0)] | None
+    """All gradients together are scaled down to this norm; null: not."""
+    average: Annotated[float, Field(gt=0, lt=1)] | None
+    """Decay per step of the average of weights that is kept from half time on and exported; null: the last weights."""
+    device: Device
+    """Where to train; never changed by itself."""
+    precision: Literal["float32", "bfloat16"]
+    """Of convolutions. bfloat16 needs a GPU, or a CPU with avx512_bf16 or AMX."""
+    weights: Literal["float32", "float16"]
+    """Precision to which the trained weights are rounded before they are exported."""
+    compile: bool
+    """Use torch.compile."""
+    threads: Positive
+    """CPU threads."""
+    log_every: Positive
+    """Steps between rows of the log."""
+    save_every: Positive
+    """Epochs between saves of the resume state. Changes no result."""
+    monitor_every: Annotated[int, Field(ge=0)]
+    """Epochs between evaluations that choose the best checkpoint; 0: none is chosen."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.schedule == "drops" and any(epoch >= self.epochs for epoch in self.drop_epochs):
+            raise ValueError(
+                f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs"
+            )
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
+        return self
+
+    def identity(self) -> dict:
+        """The settings that a trained model is a function of."""
+        return {key: value for key, value in self.plain().items() if key != "save_every"}
+
+
+def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tuple[list[str], str]:
+    """Key and message of the first thing that is wrong with values for `settings`."""
+    if isinstance(error, TypeError):
+        return [], f"not plain values ({error})"
+    first = error.errors(include_url=False)[0]
+    key = [str(part) for part in first["loc"]]
+    given = json.dumps(first["input"], default=str)
+    match first["type"]:
+        case "extra_forbidden":
+            allowed = _fields(settings, key[:-1])
+            return key, f"unknown key; allowed: {', '.join(allowed)}" if allowed else "unknown key"
+        case "missing":
+            return key, "missing"
+        case "literal_error":
+            return key, f"{given} is not allowed; allowed: {first['ctx']['expected'].replace(' or ', ', ')}"
+        case "value_error":
+            inner, _, message = str(first["ctx"]["error"]).partition(": ")
+            return ([*key, *inner.split(".")], message) if message else (key, inner)
+    return key, f"{given} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _fields(settings: type[BaseModel], key: list[str]) -> list[str]:
+    """The keys that are allowed under a key; none where it is not under a settings class."""
+    for part in key:
+        field = settings.model_fields.get(part)
+        inner = [one for one in (field and (field.annotation, *get_args(field.annotation))) or ()]
+        nested = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not nested:
+            return []
+        settings = nested[0]
+    return list(settings.model_fields)
+
+
+def read_json(path: Path) -> object:
+    """The content of a JSON file.
+
+    Raises:
+        CvqnError: the file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise CvqnError(f"{path}: not valid JSON ({error})") from error

@@ -1,0 +1,142 @@
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from cvqn.codecs import container
+from cvqn.bitstream.errors import CorruptError
+from cvqn.bitstream.rangecoder import CODERS, PYTHON
+from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols, symbol_bits
+from tests.codec import reference
+from tests.codec.models import SMALL, case, hashed_symbols, integer_model
+
+GOLDEN = Path(__file__).parent / "golden"
+MEDIUM = ([(2, 3), (4, 5), (2, 7)], 8, 9)
+LARGE = ([(4, 3), (8, 5), (4, 7)], 32, 48)  # the latent of an image of 768x512
+LARGE_SHA256 = "8abca4193eb628d457a17dd6d25a6f588ca2ccd5a846d4e8bc0f8c6c7110f3c4"
+
+
+def shapes(symbols):
+    return [group.shape for group in symbols]
+
+
+@settings(max_examples=40)
+@given(
+    groups=st.lists(st.tuples(st.integers(1, 4), st.integers(2, 16)), min_size=1, max_size=4),
+    rows=st.integers(1, 6),
+    columns=st.integers(1, 6),
+)
+def test_symbols_survive(groups, rows, columns):
+    models, symbols = case(groups, rows, columns, width=4)
+    decoded = decode_symbols(models, shapes(symbols), encode_symbols(models, symbols))
+    assert all(group.dtype == np.int64 for group in decoded)
+    for group, expected in zip(decoded, symbols, strict=True):
+        np.testing.assert_array_equal(group, expected)
+
+
+@pytest.mark.parametrize("levels", range(2, 17))
+def test_symbols_of_any_number_of_levels_survive_in_any_shape(levels):
+    model = integer_model(levels, 4)
+    for shape in [(1, 1, 1), (1, 5, 4), (7, 1, 1), (3, 1, 9), (3, 9, 1)]:
+        symbols = hashed_symbols(shape, levels)
+        (decoded,) = decode_symbols([model], [shape], encode_symbols([model], [symbols]))
+        np.testing.assert_array_equal(decoded, symbols)
+
+
+@pytest.mark.parametrize("size", [SMALL, ([(3, 4), (2, 2)], 9, 7), ([(5, 6)], 1, 11)])
+def test_the_stream_is_the_references(size):
+    """Order, probabilities and words against an implementation in int64 that shares none of them."""
+    models, symbols = case(*size)
+    encoder = PYTHON.encoder()
+    for symbol, row in reference.stream(models, symbols):
+        encoder.encode(np.array([symbol], np.int32), np.array([row]))
+    assert encode_symbols(models, symbols) == encoder.words().astype("<u4").tobytes()
+
+
+def test_one_payload_for_all_types_threads_chunks_and_coders():
+    models, symbols = case(*LARGE, width=24)
+    payload = encode_symbols(models, symbols)
+    assert hashlib.sha256(payload).hexdigest() == LARGE_SHA256
+    for chunk in (1, 64, 333, 10**9):
+        assert encode_symbols(models, symbols, chunk=chunk) == payload
+    for coder in CODERS.values():
+        for dtype in (np.float32, np.float64):
+            assert encode_symbols(models, symbols, coder=coder, dtype=dtype) == payload
+            decoded = decode_symbols(models, shapes(symbols), payload, coder=coder, dtype=dtype)
+            assert all((a == b).all() for a, b in zip(decoded, symbols, strict=True))
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            assert encode_symbols(models, symbols, chunk=10**9) == payload
+            decoded = decode_symbols(models, shapes(symbols), payload)
+            assert all((a == b).all() for a, b in zip(decoded, symbols, strict=True))
+
+
+@pytest.mark.parametrize("processor", ["Prescott", "Sandybridge", "Haswell"])
+def test_one_payload_with_the_kernels_of_other_processors(processor):
+    """OpenBLAS and NumPy as on processors without AVX-512, AVX2, or AVX."""
+    program = """
+import hashlib
+from cvqn.bitstream.wavefront import encode_symbols
+from tests.codec.models import case
+from tests.codec.test_wavefront import LARGE
+print(hashlib.sha256(encode_symbols(*case(*LARGE, width=24))).hexdigest())
+"""
+    features = "X86_V3 X86_V4 AVX512_ICL" if processor == "Prescott" else ""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": processor, "NPY_DISABLE_CPU_FEATURES": features}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.stdout.strip() == LARGE_SHA256, done.stderr
+
+
+@pytest.mark.parametrize(("name", "size"), [("small", SMALL), ("medium", MEDIUM)])
+def test_golden_files(name, size):
+    """Files written once must be read for ever, and written again byte by byte."""
+    models, symbols = case(*size)
+    pixels = (16 * size[1] - 15, 16 * size[2])
+    data = (GOLDEN / f"{name}.cvqn").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == (GOLDEN / f"{name}.sha256").read_text().strip()
+    header, payload = container.unpack(data, b"gold")
+    assert (header.height, header.width) == pixels
+    for group, expected in zip(decode_symbols(models, shapes(symbols), payload), symbols, strict=True):
+        np.testing.assert_array_equal(group, expected)
+    assert container.pack(*pixels, b"gold", encode_symbols(models, symbols)) == data
+
+
+def test_the_length_is_the_models_own_code_length():
+    models, symbols = case(*LARGE, width=24)
+    bits = symbol_bits(models, symbols)
+    expected = [-np.log2(row[symbol] / 65536) for symbol, row in reference.stream(models[:1], symbols[:1])]
+    assert np.isclose(bits[0].sum(), np.sum(expected))
+    for channels, group in zip(code_lengths(models, symbols), bits, strict=True):
+        np.testing.assert_allclose(channels, group.sum(axis=(1, 2)))
+    ideal = sum(group.sum() for group in bits) / 8
+    assert abs(len(encode_symbols(models, symbols)) - ideal) < 0.001 * ideal + 40
+
+
+def test_a_payload_too_short_or_too_long_is_corrupt():
+    models, symbols = case(*MEDIUM)
+    payload = encode_symbols(models, symbols)
+    for wrong in (payload + b"abc", payload + payload, payload[: len(payload) // 8 * 4]):
+        with pytest.raises(CorruptError):
+            decode_symbols(models, shapes(symbols), wrong)
+
+
+def test_a_short_payload_of_a_large_image_ends_early():
+    models, _ = case(MEDIUM[0], 1, 1)
+    with pytest.raises(CorruptError, match="ends before"):
+        decode_symbols(models, [(2, 600, 600), (4, 600, 600), (2, 600, 600)], bytes(range(40)))
+
+
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_symbols_that_the_model_has_not_are_refused(wrong):
+    model, symbols = integer_model(5, 4), hashed_symbols((1, 2, 2), 5)
+    symbols[0, 1, 1] = wrong
+    with pytest.raises(ValueError, match=r"0\.\.4"):
+        encode_symbols([model], [symbols])

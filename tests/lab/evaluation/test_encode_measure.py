@@ -1,0 +1,232 @@
+"""`cvqn encode` and `cvqn measure` from index to table."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from baselines.jpeg import Jpeg420
+from cvqn.cli import main
+from cvqn.lab.data.index import describe, write_index
+from cvqn.errors import CvqnError
+from cvqn.lab.evaluation.encode import encode_set
+from cvqn.lab.evaluation.measure import COLUMNS, measure
+from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+
+
+@pytest.fixture
+def index(tmp_path):
+    """A set of two photographs of different sizes."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name, picture in (("cup", data.coffee()[:180, :201]), ("cat", data.chelsea()[:170, :163])):
+        Image.fromarray(picture).save(folder / f"{name}.png")
+    write_index(folder / "index.json", "two", "", [describe(path, "CC0") for path in folder.glob("*.png")])
+    return folder / "index.json"
+
+
+@pytest.fixture
+def archive(index, tmp_path):
+    path = tmp_path / "bitstreams" / "20.tar"
+    encode_set(Jpeg420(), 20, index, path)
+    return path
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_commands(index, tmp_path):
+    archives = []
+    for quality in ("10", "40"):
+        archives.append(str(tmp_path / "bitstreams" / "jpeg-420" / f"{quality}.tar"))
+        arguments = ["--codec", "jpeg-420", "--quality", quality, "--images", str(index), "--output", archives[-1]]
+        assert main(["encode", *arguments]) == 0
+    table = tmp_path / "measurements" / "jpeg-420.csv"
+    arguments = ["--codec", "jpeg-420", "--images", str(index), "--bitstreams", *archives, "--output", str(table)]
+    assert main(["measure", *arguments]) == 0
+
+    rows = rows_of(table)
+    assert list(rows[0]) == COLUMNS
+    assert [(row["setting"], row["image"]) for row in rows] == [
+        ("10", "cat"),
+        ("10", "cup"),
+        ("40", "cat"),
+        ("40", "cup"),
+    ]
+    for row in rows:
+        with tarfile.open(tmp_path / "bitstreams" / "jpeg-420" / f"{row['setting']}.tar") as archive:
+            file = archive.extractfile(f"{row['image']}.jpg").read()
+        original = np.array(Image.open(index.parent / f"{row['image']}.png"))
+        decoded = np.array(Image.open(io.BytesIO(file)))
+        assert (int(row["height"]), int(row["width"])) == original.shape[:2]
+        assert int(row["bytes"]) == len(file)
+        assert float(row["bpp"]) == pytest.approx(8 * len(file) / original[..., 0].size)
+        assert float(row["ms_ssim"]) == pytest.approx(ms_ssim(original, decoded), abs=1e-6)
+        assert float(row["psnr_db"]) == pytest.approx(psnr_db(original, decoded), abs=1e-6)
+        assert float(row["encode_s"]) > 0
+        assert float(row["decode_s"]) > 0
+    record = json.loads(table.with_suffix(".json").read_text())
+    assert record["codec"] == "jpeg-420"
+    assert record["versions"] == Jpeg420().versions()
+    assert record["settings"] == Jpeg420().settings()
+    assert record["machine"]["processor"]
+
+
+def test_equal_bitstreams_make_equal_archives(index, tmp_path, archive):
+    encode_set(Jpeg420(), 20, index, tmp_path / "again" / "20.tar")
+    assert (tmp_path / "again" / "20.tar").read_bytes() == archive.read_bytes()
+    with tarfile.open(archive) as opened:
+        members = opened.getmembers()
+        made = json.loads(opened.pax_headers["comment"])
+    assert [member.name for member in members] == ["cat.jpg", "cup.jpg"]
+    assert {(member.mtime, member.uid, member.gid, member.uname) for member in members} == {(0, 0, 0, "")}
+    assert made == {
+        "codec": "jpeg-420",
+        "quality": 20,
+        "versions": Jpeg420().versions(),
+        "settings": Jpeg420().settings(),
+    }
+    table = rows_of(archive.with_suffix(".csv"))
+    assert [(row["image"], int(row["bytes"])) for row in table] == [
+        (member.name[:3], member.size) for member in members
+    ]
+
+
+class Estimating(Jpeg420):
+    def rates(self, picture, data):
+        return {"cross_entropy_bpp": len(data) / picture.size, "bound_bpp": 24.0}
+
+
+def test_a_codec_that_estimates_its_rate_has_two_columns_more(index, tmp_path, archive):
+    measure(Estimating(), index, [archive], tmp_path / "table.csv")
+    row = rows_of(tmp_path / "table.csv")[1]
+    assert list(row) == [*COLUMNS, "cross_entropy_bpp", "bound_bpp"]
+    assert float(row["cross_entropy_bpp"]) == pytest.approx(int(row["bytes"]) / (180 * 201 * 3))
+    assert float(row["bound_bpp"]) == 24
+
+
+class OtherVersion(Jpeg420):
+    def versions(self):
+        return {"libjpeg-turbo": "0"}
+
+
+def damaged_tar(index, archive):
+    archive.write_bytes(archive.read_bytes()[:700])
+
+
+def no_table(index, archive):
+    archive.with_suffix(".csv").unlink()
+
+
+def damaged_bitstream(index, archive):
+    content = archive.read_bytes()
+    start = content.index(b"\xff\xd8\xff")
+    archive.write_bytes(content[: start + 60] + bytes(300) + content[start + 360 :])
+
+
+def other_table(index, archive):
+    table = archive.with_suffix(".csv")
+    table.write_text(table.read_text().replace("cup,", "cup,1"))
+
+
+def not_ours(index, archive):
+    with tarfile.open(archive, "w") as opened:
+        opened.addfile(tarfile.TarInfo("cat.jpg"))
+
+
+def changed_image(index, archive):
+    Image.fromarray(data.coffee()[:180, :202]).save(index.parent / "cup.png")
+
+
+def other_set(index, archive):
+    content = json.loads(index.read_text())
+    del content["images"][0]
+    index.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (damaged_tar, r"20\.tar: not an archive"),
+        (no_table, r"20\.tar: not an archive"),
+        (damaged_bitstream, r"20\.tar, cat: jpeg-420: damaged"),
+        (other_table, r"20\.tar: its \.csv belongs to another"),
+        (not_ours, r"20\.tar: not an archive"),
+        (changed_image, r"cup\.png: sha256 is"),
+        (other_set, r"20\.tar: does not hold the images"),
+    ],
+)
+def test_damage_is_an_error_and_leaves_nothing(index, tmp_path, archive, harm, message):
+    harm(index, archive)
+    with pytest.raises(CvqnError, match=message):
+        measure(Jpeg420(), index, [archive], tmp_path / "out" / "table.csv")
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_an_archive_of_another_codec_is_an_error(index, tmp_path, archive):
+    import baselines
+
+    with pytest.raises(CvqnError, match="jpeg-420"):
+        measure(baselines.codec("jpeg-444"), index, [archive], tmp_path / "table.csv")
+
+
+def test_archives_of_different_versions_are_not_one_curve(index, tmp_path, archive):
+    encode_set(OtherVersion(), 30, index, tmp_path / "30.tar")
+    with pytest.raises(CvqnError, match="different versions"):
+        measure(Jpeg420(), index, [archive, tmp_path / "30.tar"], tmp_path / "table.csv")
+
+
+def test_two_archives_of_one_name_are_an_error(index, tmp_path, archive):
+    encode_set(Jpeg420(), 20, index, tmp_path / "20.tar")
+    with pytest.raises(CvqnError, match="one name"):
+        measure(Jpeg420(), index, [archive, tmp_path / "20.tar"], tmp_path / "table.csv")
+
+
+def test_a_damaged_image_leaves_no_archive(index, tmp_path):
+    changed_image(index, None)
+    with pytest.raises(CvqnError, match=r"cup\.png"):
+        encode_set(Jpeg420(), 20, index, tmp_path / "out" / "20.tar")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("encode --codec jpeg --quality 10 --images {index} --output {out}.tar", "no such codec"),
+        ("encode --codec jpeg-420 --quality 101 --images {index} --output {out}.tar", "outside 1 to 100"),
+        ("encode --codec jpeg-420 --quality 1.5 --images {index} --output {out}.tar", "whole number"),
+        ("encode --codec jpeg-420 --images {index} --output {out}.tar", "needs --quality"),
+        ("encode --codec cvqn --quality 3 --model {out} --images {index} --output {out}.tar", "has none"),
+        ("encode --codec cvqn --images {index} --output {out}.tar", "needs --model"),
+        (
+            "encode --codec jpeg-420 --quality 10 --model {out} --images {index} --output {out}.tar",
+            "only the codec cvqn",
+        ),
+        ("encode --codec jpeg-420 --quality 10 --images {index} --output {out}.zip", "must end in .tar"),
+        ("encode --codec jpeg-420 --quality 10 --images {out}/none.json --output {out}.tar", "none.json"),
+        ("measure --codec jpeg-420 --images {index} --bitstreams {out}.tar --output {out}.csv", "encode again"),
+        ("measure --codec jpeg-420 --images {index} --bitstreams {out}.tar --output {out}.txt", "must end in .csv"),
+    ],
+)
+def test_bad_arguments_end_with_code_2_and_one_line(index, tmp_path, capsys, arguments, message):
+    out = tmp_path / "out" / "10"
+    assert main([part.format(index=index, out=out) for part in arguments.split()]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.parent.exists() or not list(out.parent.iterdir())
+
+
+def test_encoding_imports_no_torch(index, tmp_path):
+    program = "import sys; from cvqn.cli import main\nassert main(sys.argv[1:]) == 0\nassert 'torch' not in sys.modules"
+    arguments = ["--codec", "bpg-444", "--quality", "45", "--images", str(index), "--output", str(tmp_path / "45.tar")]
+    subprocess.run([sys.executable, "-c", program, "encode", *arguments], check=True)

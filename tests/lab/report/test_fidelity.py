@@ -1,0 +1,51 @@
+"""docs/fidelity.md names every difference and keys that exist."""
+
+import re
+
+from cvqn.lab.settings import configuration as config
+
+PAGE = (config.ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
+TOP = {"seeds", "data.train", "experiments.toy"}
+
+
+def keys_of(page):
+    """The keys in the last column of every row; `.freeze` continues the section before it."""
+    for line in page.splitlines():
+        if line.startswith("| ") and not line.startswith(("| #", "|---")):
+            section = ""
+            for key in re.findall(r"`([a-z_.0-9]+)`", line.rsplit(" | ", 1)[1]):
+                key = section + key if key.startswith(".") else key
+                section = key.rpartition(".")[0]
+                yield key
+
+
+def test_every_key_exists():
+    resolved = config.resolve([])
+    names = set(keys_of(PAGE))
+    assert len(names) > 25
+    for name in names:
+        value = resolved if name in TOP else resolved["experiments"]["c32"]
+        for part in name.split("."):
+            assert part in value, name
+            value = value[part]
+
+
+def test_every_difference_has_a_row():
+    numbers = {int(number) for number in re.findall(r"^\| (\d+)", PAGE, flags=re.MULTILINE)}
+    assert numbers == set(range(1, 28))
+
+
+def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
+    experiments = config.resolve([])["experiments"]
+    authors, paper = experiments["authors"], experiments["c32"]
+    assert (authors["training"]["alpha"], authors["training"]["beta"]) == (256, 0)
+    assert authors["training"]["learning_rates"]["quantizer"] == paper["training"]["learning_rates"]["context"]
+    assert authors["training"]["learning_rates"]["context"] == paper["training"]["learning_rates"]["quantizer"]
+    assert authors["training"]["mixture_rate"] == 0.2
+    assert authors["training"]["drop_epochs"] == [200, 300, 350]
+    assert authors["training"]["clip_value"] == 5
+    assert authors["model"]["gdn"]
+    assert authors["model"]["quantizer"]["rule"] == "nearest"
+    assert authors["model"]["context"]["relu_logits"]
+    marked = {int(number) for number in re.findall(r"^\| (\d+) †", PAGE, flags=re.MULTILINE)}
+    assert marked == {1, 2, 3, 4, 5, 7, 10, 14}
