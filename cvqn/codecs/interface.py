@@ -66,6 +66,8 @@ class LearnedCodec(Protocol):
     """Modules that decide what a training makes; an edit in one trains again."""
     coding_modules: ClassVar[tuple[str, ...]]
     """Modules that decide the bytes and pixels that a trained model makes."""
+    has_channels: ClassVar[bool]
+    """Whether its trained models are `HasChannels`."""
     libraries: ClassVar[tuple[str, ...]]
     """Installed distributions that decide them too."""
 
@@ -113,6 +115,8 @@ class HasChannels(Protocol):
     """A trained model whose latent has channels that can be told apart: what analyses of channels ask for."""
 
     layout: Layout
+    stride: int
+    """Pixels per position of the latent, along a side."""
 
     def symbols(self, picture: Picture) -> list[np.ndarray]:
         """The symbols of `picture`, int64 `[C_g, h, w]` of each group."""

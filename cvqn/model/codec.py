@@ -24,7 +24,7 @@ class CVQNCodec:
     training_settings = Training
     modules = (
         *_NETWORK,
-        "cvqn.model.codec", "cvqn.model.trainable", "cvqn.model.ms_ssim", "cvqn.model.initialization", "cvqn.start",
+        "cvqn.model.codec", "cvqn.model.trainable", "cvqn.model.ms_ssim", "cvqn.model.initialization", "cvqn.model.start", "cvqn.start",
         "cvqn.model.export", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
     )  # fmt: skip
     coding_modules = (
@@ -33,6 +33,7 @@ class CVQNCodec:
           ("integer_model", "inference", "order", "probabilities", "rangecoder", "wavefront")),
     )  # fmt: skip
     libraries = ("torch", "numpy", "constriction")
+    has_channels = True
 
     def build(self, model: ModelSettings, training: Training) -> "TrainableCVQN":
         from cvqn.model.trainable import TrainableCVQN

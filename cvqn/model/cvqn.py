@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvqn.model.context import ContextModel
@@ -75,12 +76,15 @@ class Loss(NamedTuple):
     gmm: Tensor  # mean over groups of the mean nats an element
 
 
-def loss(forward: Forward, images: Tensor, *, alpha: float, beta: float, clamp: bool) -> Loss:
+def loss(forward: Forward, images: Tensor, *, alpha: float, beta: float, clamp: bool, reflect: int = 0) -> Loss:
     """alpha (1 - MS-SSIM) + 1/G sum_g L_ent,g + beta 1/G sum_g L_GMM,g, equation (8).
 
-    With `clamp` the distortion is measured on the clipped image, which has no gradient where it clips.
+    With `clamp` the distortion is measured on the clipped image, which has no gradient where it clips. MS-SSIM's
+    windows lie inside the image and hardly see its border: both are first continued by `reflect` mirrored pixels.
     """
     reconstruction = forward.reconstruction.clamp(0, 1) if clamp else forward.reconstruction
+    if reflect:
+        reconstruction, images = (F.pad(x, (reflect,) * 4, mode="reflect") for x in (reconstruction, images))
     quality = ms_ssim(reconstruction, images).mean()
     entropy = torch.stack([nats.mean() for nats in forward.controlled.nats]).mean()
     gmm = torch.stack([nll.mean() for nll in forward.controlled.nll]).mean()

@@ -29,7 +29,7 @@ class SqueezeExcitation(nn.Module):
         """The latent `[B, C, h, w]`, each channel multiplied by its importance in (0, 1)."""
         if self.training:
             pooled = latent.float().mean(dim=(2, 3))
-            weights = torch.sigmoid(self.excite(F.relu(self.squeeze(pooled)))).mean(dim=0)
+            weights = torch.sigmoid(self.excite(F.relu(self.squeeze(pooled)))).float().mean(dim=0)
             with torch.no_grad():
                 self.importance.lerp_(weights, MOMENTUM)
         else:

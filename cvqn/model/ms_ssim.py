@@ -57,6 +57,7 @@ def _similarity(x: Tensor, y: Tensor, *, luminance: bool) -> Tensor:
 
 
 @torch.autocast("cuda", enabled=False)
+@torch.autocast("cpu", enabled=False)
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     """MS-SSIM of each image, `[B]`, mean over channels, of float images `[B, C, H, W]` with data range 1.
 

@@ -126,6 +126,8 @@ class Training(TrainingSettings):
     """Weight of L_GMM in equation (8)."""
     clamp: bool
     """Measure the distortion on the clipped image."""
+    reflect: Annotated[int, Field(ge=0)]
+    """Mirrored pixels by which image and reconstruction are continued before MS-SSIM, whose windows hardly see borders."""
     learning_rates: LearningRates
     mixture_rate: Annotated[float, Field(ge=0, le=1)]
     """Factor on the quantizer's rate for its weights and variances."""

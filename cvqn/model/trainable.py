@@ -12,20 +12,25 @@ from cvqn.model.initialization import preserve_variance
 from cvqn.model.ms_ssim import ms_ssim
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings, Training
+from cvqn.model.start import start_from_components
 
 EXPLODED = 1e3  # standard deviation of a latent whose means lie a few units apart
+START_PIXELS = 1 << 22  # of the crops that a start from components is fitted to
 INTEGER = "integer"  # first part of the names of the integer models' tensors
 
 
 class TrainableCVQN(CVQN, Trainable):
-    """The network with what its training needs. An order that is learned (SE, RE) begins at random."""
+    """The network with what its training needs.
+
+    An order that is learned (SE, RE) begins at random, or as the predefined one where the start gives channels one.
+    """
 
     stride = STRIDE
 
     def __init__(self, model: ModelSettings, training: Training):
         super().__init__(model)
         self.training_settings = training
-        if self._learns_order:
+        if self._learns_order and training.initialization != "components":
             self.controller.order.copy_(torch.randperm(model.channels))
         if training.initialization == "variance":
             preserve_variance(self.encoder)
@@ -37,6 +42,10 @@ class TrainableCVQN(CVQN, Trainable):
 
     def start(self, crops: Crops) -> None:
         """Fit the network to the images where the settings say so."""
+        settings = self.training_settings
+        if settings.initialization == "components":
+            [images] = crops(START_PIXELS // settings.patch**2, settings.patch)
+            start_from_components(self, images)
 
     def parameter_groups(self) -> list[dict]:
         """A group for each part of the network with its learning rate (Section 4.1), the encoder's first."""
@@ -55,7 +64,9 @@ class TrainableCVQN(CVQN, Trainable):
     def loss(self, forward: Forward, images: Tensor) -> Loss:
         """Equation (8)."""
         settings = self.training_settings
-        return loss(forward, images, alpha=settings.alpha, beta=settings.beta, clamp=settings.clamp)
+        return loss(
+            forward, images, alpha=settings.alpha, beta=settings.beta, clamp=settings.clamp, reflect=settings.reflect
+        )
 
     @torch.no_grad()
     def describe(self, forward: Forward, loss: Loss) -> dict[str, float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.codecs.interface import Layout, Picture
-from cvqn.images import pad_to_multiple
+from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings
@@ -20,6 +20,8 @@ from cvqn.model.trainable import INTEGER
 
 class TrainedCVQN:
     """A trained network, float32, on one device, with the integer context model of each group."""
+
+    stride = STRIDE
 
     def __init__(self, settings: ModelSettings, tensors: Mapping[str, Tensor], device: str = "cpu"):
         self.network = CVQN(settings)

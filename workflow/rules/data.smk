@@ -1,6 +1,5 @@
 """Data sets as their manifests describe them, and the training images decoded once."""
 
-
 localrules:
     fetch,
 
@@ -17,16 +16,16 @@ rule fetch:
     benchmark:
         "data/sets/{set}.tsv"
     params:
-        code=fingerprint("cvqn.lab.data.fetch"),
+        code=code("fetch"),
     shell:
-        "cvqn data fetch {wildcards.set} >> {log} 2>&1"
+        "cvqn data fetch {wildcards.set} >> {log:q} 2>&1"
 
 
 rule pack:
     message:
         "decode the training images into {output.pixels}"
     input:
-        sets=expand("data/sets/{set}/index.json", set=CONFIG["data"]["train"]),
+        sets=expand("data/sets/{set}/index.json", set=CONFIG.data.train),
         evaluation=EVALUATION,
     output:
         pixels=PACK,
@@ -35,11 +34,9 @@ rule pack:
         PACK.removesuffix(".npy") + ".log",
     benchmark:
         PACK.removesuffix(".npy") + ".tsv"
-    threads: RESOURCES["pack"]["threads"]
-    resources:
-        mem_mb=each_attempt_more("pack", "mem_mb"),
-        runtime=each_attempt_more("pack", "minutes"),
+    threads: 8
     params:
-        code=fingerprint("cvqn.lab.data.pack"),
+        code=code("pack"),
     shell:
-        "cvqn data pack --sets {input.sets} --exclude {input.evaluation} --workers {threads} --output {output.pixels} >> {log} 2>&1"
+        "cvqn data pack --sets {input.sets:q} --exclude {input.evaluation:q} --workers {threads}"
+        " --output {output.pixels:q} >> {log:q} 2>&1"

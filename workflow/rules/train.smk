@@ -1,4 +1,4 @@
-"""One job a training. Its resume state is no output, so that it outlives a job that failed or was stopped.
+"""One job per training. What it has reached lives in the store of trainings, which is no output of the workflow.
 
 On a cluster a training may take several jobs: each stops itself before its time limit, and the next one goes on.
 """
@@ -6,34 +6,35 @@ On a cluster a training may take several jobs: each stops itself before its time
 
 rule train:
     message:
-        "train {wildcards.run}"
+        "train {wildcards.training}"
     input:
-        config=ancient(CONFIG_FILE),
         pack=ancient(PACK),  # its index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
         evaluation=EVALUATION,
     output:
-        multiext(f"{RESULTS}/runs/{{run}}/model/model", ".json", ".safetensors"),
-        multiext(f"{RESULTS}/runs/{{run}}/best/model", ".json", ".safetensors"),
-        log=f"{RESULTS}/runs/{{run}}/log.csv",
-        monitor=f"{RESULTS}/runs/{{run}}/monitor.csv",
-        provenance=f"{RESULTS}/runs/{{run}}/provenance.json",
+        RESULTS.model_files("{training}", "last"),
+        RESULTS.training_files("{training}"),
     log:
-        f"{RESULTS}/logs/train/{{run}}.log",
+        f"{RESULTS.root}/logs/train/{{training}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train/{{run}}.tsv"
-    threads: CONFIG["training"]["threads"]
-    retries: RESOURCES["train"]["attempts"] - 1 if workflow.is_main_process else 0
-    resources:
-        mem_mb=RESOURCES["train"]["mem_mb"],
-        runtime=RESOURCES["train"]["job_minutes"],
-        gpu=RESOURCES["train"]["gpu"],
+        f"{RESULTS.root}/benchmarks/train/{{training}}.tsv"
+    wildcard_constraints:
+        training=f"(?!({one_of(MONITORED)})$){PATTERN}",
+    threads: lambda wildcards: experiment_of(wildcards).training.threads
     params:
-        settings=run_settings,
-        code=fingerprint("cvqn.lab.training.loop"),
-        folder=lambda wildcards, output: os.path.dirname(output.log),
+        settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
+        code=lambda wildcards: code("train", codec_of(wildcards)),
     # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
-        " cvqn train --config {input.config} --run {wildcards.run} --pack {input.pack} --monitor {input.evaluation}"
-        " --output {params.folder} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log} 2>&1"
+        " cvqn train --plan {PLAN_FILE:q} --run {wildcards.training} --pack {input.pack:q}"
+        " --monitor {input.evaluation:q} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log:q} 2>&1"
+
+
+use rule train as train_monitored with:
+    output:
+        RESULTS.model_files("{training}", "last"),
+        RESULTS.model_files("{training}", "best"),
+        RESULTS.training_files("{training}"),
+    wildcard_constraints:
+        training=one_of(MONITORED),

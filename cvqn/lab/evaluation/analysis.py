@@ -11,13 +11,13 @@ from cvqn.lab.data.index import read_index
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
 from cvqn.files import atomic_write
-from cvqn.codecs.store import Stored
+from cvqn.codecs.interface import HasChannels
 
 
 def analyse(
-    stored: Stored, index: str | Path, output: str | Path, *, maps_of: str | None = None, influence: bool = True
+    run: str, model: HasChannels, index: str | Path, output: str | Path, *, maps_of: str | None, influence: bool
 ) -> None:
-    """Analyse every image of the set at `index` and write into the folder `output`:
+    """Analyse every image of the set at `index` with a run's model and write into the folder `output`:
 
     channels.csv and groups.csv, the rows of `analyse_picture` after the columns run and image; maps.npz, the quantized
     maps of the image `maps_of` (the first where None) with `group`, `levels` and `position` of each channel; and
@@ -31,15 +31,15 @@ def analyse(
     shown = maps_of or images[0].name
     if shown not in {image.name for image in images}:
         raise CvqnError(f"{index}: has no image {shown}; it has {', '.join(image.name for image in images)}")
-    output, run = Path(output), stored.about["run"]
+    output = Path(output)
     channels, groups, maps = [], [], None
     for image in tqdm(images, desc=f"analyse {run}", unit="image", disable=None):
-        own_channels, own_groups, own_maps = analyse_picture(stored, image.read(), influence)
+        own_channels, own_groups, own_maps = analyse_picture(model, image.read(), influence)
         channels += [{"run": run, "image": image.name, **row} for row in own_channels]
         groups += [{"run": run, "image": image.name, **row} for row in own_groups]
         maps = own_maps if image.name == shown else maps
 
-    count = len(stored.model.controller.order)
+    count = len(model.layout.order)
     with atomic_write(output / "maps.npz") as file:
         np.savez_compressed(
             file,
@@ -50,22 +50,21 @@ def analyse(
                 for key in ("group", "levels", "position")
             },
         )
-    _write_json(output / "importance.json", _importance(stored, channels))
+    _write_json(output / "importance.json", _importance(run, model, channels))
     _write_csv(output / "groups.csv", groups)
     _write_csv(output / "channels.csv", channels)
 
 
-def _importance(stored: Stored, channels: list[dict]) -> dict:
+def _importance(run: str, model: HasChannels, channels: list[dict]) -> dict:
     """The order, and how well it and SE's weights agree with the channels' influence."""
-    model = stored.model
+    kind, weights = model.importance()
     found = {
-        "run": stored.about["run"],
-        "kind": model.config["importance"]["kind"],
-        "order": [channel + 1 for channel in model.controller.order.tolist()],
+        "run": run,
+        "kind": kind,
+        "order": [channel + 1 for channel in model.layout.order],
         "order_rank_correlation": rank_correlations(channels),
     }
-    if model.importance is not None:
-        weights = model.importance.importance.tolist()
+    if weights is not None:
         ranked = [{**row, "position": weights[row["channel"] - 1]} for row in channels]
         found |= {"weights": weights, "weights_rank_correlation": rank_correlations(ranked)}
     return found

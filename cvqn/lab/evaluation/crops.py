@@ -9,9 +9,13 @@ import numpy as np
 
 from cvqn.lab.data.index import read_index
 from cvqn.errors import CvqnError
+from cvqn.codecs import registry
 from cvqn.codecs.interface import Codec
+from cvqn.compression import StoredCodec
 from cvqn.files import atomic_write
 from cvqn.images import write_png
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.settings.runs import Run
 
 COLUMNS = (
     "image", "codec", "setting", "bpp", "ms_ssim", "psnr_db", "left", "top", "width", "height", "file", "measurements",
@@ -19,48 +23,42 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def cut_crops(
-    pictures: Sequence[Mapping], run: str, codecs: Mapping[str, Codec], index: str | Path,
-    measurements: Sequence[str | Path], bitstreams: Sequence[str | Path], output: str | Path,
-) -> None:  # fmt: skip
-    """Write `<image>-<codec>.png` for the original and every codec, and crops.csv, which tells what they are.
+def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "cpu") -> None:
+    """Write `<image>-<codec>.png` for the original and every codec of figure 4, and crops.csv, which tells what they are.
 
-    A codec's picture is the one whose rate is nearest to that of `run` on the same image. Rates and distortions in
-    crops.csv are of the whole picture, from the measurements.
+    The first run of the figure's experiment is shown; a conventional codec's picture is the one whose rate is nearest
+    to that run's on the same image. Rates and distortions in crops.csv are of the whole picture, from the measurements.
 
     Args:
-        pictures: report.figure4.images of the configuration: name and box [left, top, width, height].
-        run: the run of CVQN.
-        codecs: by name, in the order of the figure; `cvqn`, with the run's model, among them.
         index: index.json of the evaluation set.
-        measurements: CSVs of `cvqn measure`, those of the run and of every codec among them.
-        bitstreams: the archives that were measured.
         output: folder to write.
 
     Raises:
         CvqnError: a measurement, an archive or an image is missing, or a box does not fit its image.
     """
+    figure, results = plan.configuration.report.figure4, plan.results
+    run = Run(figure.experiment, plan.configuration.seeds[0])
+    own = StoredCodec(results.model(run.training, run.checkpoint), device)
+    codecs: dict[str, Codec] = {name: registry.conventional(name) for name in figure.codecs} | {own.name: own}
+    rows = _read(results.measurements(own.name, run.name))
+    rows += [row for name in figure.codecs for row in _read(results.measurements(name))]
     images = {image.name: image for image in read_index(index)}
-    rows = [row | {"measurements": str(path)} for path in measurements for row in _read(path)]
-    archives = {(Path(path).parent.name, Path(path).stem): Path(path) for path in bitstreams}
     written = []
-    for wanted in pictures:
-        name, box = wanted["name"], wanted["box"]
+    for wanted in figure.images:
+        name, box = wanted.name, wanted.box
         if name not in images:
             raise CvqnError(
                 f"{index}: has no image {name}, which report.figure4.images names; it has {', '.join(images)}"
             )
         original = images[name].read()
         written.append(_row(name, "original", box, {}, file=_cut(original, box, Path(output), name, "original")))
-        own = _only(rows, name, "cvqn", run)
+        bpp = float(_nearest(rows, name, own.name, 0.0)["bpp"])
         for codec in codecs:
-            chosen = own if codec == "cvqn" else _nearest(rows, name, codec, float(own["bpp"]))
-            archive = archives.get((codec, chosen["setting"]))
-            if archive is None:
-                raise CvqnError(f"the archive of {codec} at {chosen['setting']} is missing; give it with --bitstreams")
-            decoded = codecs[codec].decode(_member(archive, name))
+            chosen = _nearest(rows, name, codec, bpp)
+            archive = results.archive(codec, chosen["setting"])
+            decoded = codecs[codec].decode(_member(Path(archive), name))
             file = _cut(decoded, box, Path(output), name, codec)
-            written.append(_row(name, codec, box, chosen, file=file, bitstreams=str(archive)))
+            written.append(_row(name, codec, box, chosen, file=file, bitstreams=archive))
     with atomic_write(Path(output) / "crops.csv", "w") as table:
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -80,16 +78,8 @@ def _read(path: str | Path) -> list[dict[str, str]]:
         raise CvqnError(f"{path}: cannot be read ({error.strerror}); run cvqn measure first") from error
     if not rows or {"codec", "setting", "image", "bpp", "ms_ssim"} - set(rows[0]):
         raise CvqnError(f"{path}: not a table of cvqn measure")
-    return [{key: row[key] for key in ("codec", "setting", "image", "bpp", "ms_ssim", "psnr_db")} for row in rows]
-
-
-def _only(rows: list[dict], image: str, codec: str, setting: str) -> dict:
-    found = [row for row in rows if (row["image"], row["codec"], row["setting"]) == (image, codec, setting)]
-    if len(found) != 1:
-        raise CvqnError(
-            f"{codec} {setting} on {image}: {len(found)} measurements, there must be one; check --measurements"
-        )
-    return found[0]
+    columns = ("codec", "setting", "image", "bpp", "ms_ssim", "psnr_db")
+    return [{**{key: row[key] for key in columns}, "measurements": str(path)} for row in rows]
 
 
 def _nearest(rows: list[dict], image: str, codec: str, bpp: float) -> dict:

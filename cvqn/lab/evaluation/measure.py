@@ -16,12 +16,14 @@ from cvqn.lab.data.index import read_index
 from cvqn.errors import CvqnError
 from cvqn.codecs.interface import Codec
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from cvqn.lab.provenance.machine import processor
 from cvqn.files import atomic_write
 
+RUN_COLUMNS = ["experiment", "seed", "checkpoint"]  # of a trained model; empty for a conventional codec
 COLUMNS = [
-    "codec", "setting", "image", "width", "height", "bytes", "bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s",
+    "codec", "setting", *RUN_COLUMNS, "image", "width", "height", "bytes", "bpp", "ms_ssim", "psnr_db", "encode_s",
+    "decode_s",
 ]  # fmt: skip
-RATE_COLUMNS = ["cross_entropy_bpp", "bound_bpp"]
 
 
 def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], output: str | Path) -> None:
@@ -29,7 +31,8 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
 
     One row a setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them a
     pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are wall time in
-    `codec.encode` and `codec.decode`. A codec with a method `rates(picture, data)` adds its estimates of the rate.
+    `codec.encode` and `codec.decode`. A codec with a method `rates(picture, data)` adds its estimates of the rate. Rows
+    of a trained model say which experiment, seed and checkpoint it is of.
     The sidecar says what encoded, what decoded, with which settings, on which machine.
 
     Raises:
@@ -41,6 +44,10 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     if len(bitstreams) < len(archives):
         raise CvqnError(f"{codec.name}: two of the archives have one name, so their settings could not be told apart")
     record = _common_record(codec, [made for made, _ in bitstreams.values()])
+    about = {
+        setting: {column: made["settings"].get(column, "") for column in RUN_COLUMNS}
+        for setting, (made, _) in bitstreams.items()
+    }
     setting, (_, files) = next(iter(bitstreams.items()))
     with _naming(setting, images[0].name):
         codec.decode(files[images[0].name][0])  # loads what is loaded once, outside the timing
@@ -51,10 +58,10 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
             for setting, (_, files) in bitstreams.items():
                 with _naming(setting, image.name):
                     row = _measure_file(codec, picture, *files[image.name])
-                rows.append({"setting": setting, "image": image.name, **row})
+                rows.append({"setting": setting, **about[setting], "image": image.name, **row})
                 bar.update()
     rows.sort(key=lambda row: list(bitstreams).index(row["setting"]))
-    columns = COLUMNS + (RATE_COLUMNS if hasattr(codec, "rates") else [])
+    columns = list(dict.fromkeys([*COLUMNS, *rows[0]]))
     output = Path(output)
     with atomic_write(output.with_suffix(".json"), "w") as sidecar, atomic_write(output, "w") as table:
         json.dump(record, sidecar, indent=2)
@@ -92,8 +99,7 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: floa
         "decode_s": f"{seconds:.6f}",
     }
     if hasattr(codec, "rates"):
-        rates = codec.rates(picture, data)
-        row |= {name: f"{rates[name]:.8g}" for name in RATE_COLUMNS}
+        row |= {name: f"{rate:.8g}" for name, rate in codec.rates(picture, data).items()}
     return row
 
 
@@ -128,17 +134,7 @@ def _common_record(codec: Codec, records: list[dict]) -> dict[str, object]:
         "decoder_versions": codec.versions(),
         "machine": {
             "platform": platform.platform(),
-            "processor": _processor(),
+            "processor": processor(),
             "python": platform.python_version(),
         },
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cvqn.lab.data.index import manifest_sha256, set_name
 from cvqn.files import sha256_file
+from cvqn.lab.provenance.machine import processor
 
 LIBRARIES = (
     "cvqn",
@@ -26,7 +27,7 @@ LIBRARIES = (
     "av",
     "snakemake",
 )
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 LOCK = ROOT / "constraints.txt"
 
 
@@ -105,16 +106,6 @@ def code_version() -> dict[str, object]:
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if status is None else bool(status)}
-
-
-def processor() -> str:
-    """The processor's own name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _version(name: str) -> str | None:

@@ -1,64 +1,149 @@
-"""A hash of the code that a job depends on: its modules' syntax trees, without comments and docstrings.
+"""What a job's result is a function of, as hashes: the modules listed here and the versions of libraries.
 
-Rules pass it as a parameter, so that a changed operator runs a job again and a changed comment does not.
+Rules pass the hash as a parameter, so that a changed operator runs a job again. A module counts by its syntax tree
+without comments, docstrings and texts for people (messages of errors, prints, progress bars): an edit of these runs
+nothing again. Modules that decide how things fail, are read or are written, and not what, are not listed.
 """
 
 import ast
 import functools
 import hashlib
+import json
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("cvqn", "baselines")
-PLUMBING = {"cvqn", "cvqn.errors", "cvqn.files", "cvqn.lab.settings.configuration"}  # decide how things fail or are written, not what
+from cvqn.codecs import registry
+from cvqn.errors import CvqnError
+
+_METRICS = ("cvqn.lab.evaluation.metrics", "cvqn.padding")
+_ENCODE = ("cvqn.lab.evaluation.encode",)
+_MEASURE = ("cvqn.lab.evaluation.measure", *_METRICS)
+_ANALYSE = ("cvqn.lab.evaluation.analysis", "cvqn.lab.evaluation.influence", *_METRICS)
+_FILE = ("cvqn.compression", "cvqn.codecs.container")
+_REPORT = ("cvqn.lab.evaluation.bd_rate", "cvqn.lab.evaluation.rate_distortion", "cvqn.lab.evaluation.statistics")
+
+# By job: the modules beside the codec's own. Those of trained models are listed with each learned codec.
+MODULES = {
+    "fetch": ("cvqn.lab.data.fetch", "cvqn.lab.data.rebuild"),
+    "pack": ("cvqn.lab.data.pack", "cvqn.lab.data.duplicates"),
+    "train": (
+        *(f"cvqn.lab.training.{name}" for name in ("loop", "batches", "device", "optimizer", "average", "monitor")),
+        "cvqn.codecs.trainable",
+        *_METRICS,
+    ),
+    "encode": _ENCODE,
+    "measure": _MEASURE,
+    "evaluate": (*_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
+    "crops": ("cvqn.lab.evaluation.crops", *_FILE),
+    "identities": ("cvqn.lab.evaluation.identities", "cvqn.model.quantizer"),
+}
+LIBRARIES = {"train": ("torch", "numpy", "pytorch-msssim"), "measure": ("pytorch-msssim",), "evaluate": ("pytorch-msssim",)}
+
+Code = dict[str, str]
+"""Hashes of modules and versions of libraries, by name."""
 
 
-def fingerprint(*modules: str) -> str:
-    """Sixteen hexadecimal digits over these modules of the project and all that they import from it, however deep.
+def code_of(job: str, codec: str | None = None, *modules: str) -> Code:
+    """What a job, of a codec where it is of one, is a function of; `modules` beside those that are listed.
 
     Raises:
-        FileNotFoundError: there is no such module in the project.
+        CvqnError: a module is not there.
     """
-    seen: dict[str, str] = {}
+    names = [*MODULES.get(job, ()), *modules]
+    libraries = list(LIBRARIES.get(job, ()))
+    if codec is not None and registry.is_learned(codec):
+        learned = registry.learned(codec)
+        names += learned.modules if job == "train" else learned.coding_modules
+        libraries += learned.libraries
+    elif codec is not None:
+        names.append(registry.module_of(codec))
+    versions = {name: _version(name) for name in libraries}
+    return {name: _module(name) for name in sorted(set(names))} | versions
+
+
+def digest(code: Code) -> str:
+    """Sixteen hexadecimal digits over it."""
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def with_imports(*modules: str) -> tuple[str, ...]:
+    """These modules of the project and all of `cvqn.lab.report` and its arithmetic that they import, however deep."""
+    seen: list[str] = []
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in seen or module in PLUMBING:
-            continue
-        digest, imported = _module(module)
-        seen[module] = digest
-        waiting += imported
-    lines = "\n".join(f"{module} {digest}" for module, digest in sorted(seen.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+        if module not in seen:
+            seen.append(module)
+            waiting += [name for name in _imports(module) if name.startswith("cvqn.lab.report.") or name in _REPORT]
+    return tuple(sorted(seen))
+
+
+def changes(planned: Code, now: Code) -> list[str]:
+    """What differs, in words."""
+    found = []
+    for name in sorted({*planned, *now}):
+        before, after = planned.get(name), now.get(name)
+        if before != after:
+            is_module = find_spec(name) is not None if "." in name else False
+            found.append(f"module {name}" if is_module else f"{name} {before} -> {after}")
+    return found
 
 
 @functools.cache
-def _module(module: str) -> tuple[str, list[str]]:
-    """Hash of one module and the project's modules that it imports, anywhere in its text."""
-    path = _path(module)
-    if path is None:
-        raise FileNotFoundError(f"no module {module} in {ROOT}")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = []
-    for node in ast.walk(tree):
+def _module(name: str) -> str:
+    tree = ast.parse(_path(name).read_text(encoding="utf-8"))
+    return hashlib.sha256(ast.dump(_Essence().visit(tree)).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _imports(module: str) -> tuple[str, ...]:
+    found = []
+    for node in ast.walk(ast.parse(_path(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            imported += [alias.name for alias in node.names]
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        _drop_docstring(node)
-    ours = [name for name in imported if name.split(".")[0] in PACKAGES and _path(name) is not None]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), ours
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in dict.fromkeys(found) if name.startswith("cvqn.") and _exists(name))
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    body = getattr(node, "body", None)
-    if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body[0].value.value = ""
+class _Essence(ast.NodeTransformer):
+    """Removes what is for people: docstrings, what is raised with, prints, labels of progress bars."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant):
+            return ast.Pass()
+        if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "print":
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if getattr(node.func, "id", "") == "tqdm":
+            node.keywords = [one for one in node.keywords if one.arg not in ("desc", "unit", "disable", "leave")]
+        return self.generic_visit(node)
 
 
-def _path(module: str) -> Path | None:
-    base = ROOT.joinpath(*module.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
+def _exists(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a name within a module
+        return False
+
+
+def _path(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise CvqnError(f"{name}: no such module, so it cannot be told whether results are up to date")
+    return Path(spec.origin)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

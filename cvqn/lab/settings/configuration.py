@@ -75,6 +75,8 @@ class ReportSettings(Settings):
     """Experiments of Table 1, the baseline first."""
     table2: Names
     """Experiments of Table 2, the baseline first."""
+    learned: tuple[str, ...]
+    """Experiments of other learned codecs, one curve per codec."""
     toy: str
     """The experiment of Figure 1."""
     figure1_image: str
@@ -86,7 +88,15 @@ class ReportSettings(Settings):
     @property
     def experiments(self) -> tuple[str, ...]:
         """Every experiment that the report needs."""
-        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy]))
+        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy, *self.learned]))
+
+    def shown_image(self, experiment: str) -> str:
+        """The image whose quantized maps of an experiment are kept for a figure."""
+        return self.figure1_image if experiment == self.toy else self.figure3_image
+
+    def shows_influence(self, experiment: str) -> bool:
+        """Whether a figure, a table or a claim needs the influence of each channel, which costs a decoding each."""
+        return experiment in (self.toy, *self.table1)
 
 
 class QualitySettings(Settings):
@@ -214,7 +224,16 @@ def read(path: str | Path) -> Configuration:
     Raises:
         CvqnError: as `resolve`.
     """
-    return _validated(read_yaml(path), {str(path): {}})
+    return validated(read_yaml(path), str(path))
+
+
+def validated(content: dict[str, Any], where: str) -> Configuration:
+    """A resolved configuration in plain values; messages begin with `where`.
+
+    Raises:
+        CvqnError: as `resolve`.
+    """
+    return _validated(content, {where: {}})
 
 
 def write(configuration: Configuration, path: str | Path) -> None:
@@ -313,7 +332,7 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
             learned = ", ".join(one for one in registry.names() if registry.is_learned(one))
             yield f"experiments.{name}.codec", f"{own.get('codec')!r} is not a learned codec; installed: {learned}"
     named = {
-        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2")},
+        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned")},
         "report.toy": (report.toy,),
         "report.figure4.experiment": (report.figure4.experiment,),
         "extras": configuration.extras,

@@ -3,7 +3,6 @@
 import ctypes
 import os
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 
@@ -11,7 +10,7 @@ from cvqn.errors import CvqnError
 from cvqn.settings import TrainingSettings
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of x86 processors, and of ARM's
+FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # of x86 processors, and of ARM's
 
 
 def prepare_device(training: TrainingSettings) -> str:
@@ -30,7 +29,7 @@ def prepare_device(training: TrainingSettings) -> str:
         raise CvqnError(
             "training.device is cuda, but torch sees no GPU; set it to cpu in a --configfile to train without"
         )
-    if training.device == "cpu" and training.precision == "bfloat16" and not FAST_BFLOAT16 & _processor_flags():
+    if training.device == "cpu" and training.precision == "bfloat16" and not _multiplies_bfloat16():
         raise CvqnError(
             "training.precision is bfloat16, which this processor only emulates, many times slower "
             "(it lacks avx512_bf16 and AMX); set it to float32, or train on another machine"
@@ -43,12 +42,9 @@ def autocast(training: TrainingSettings) -> torch.autocast:
     return torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bfloat16")
 
 
-def _processor_flags() -> set[str]:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.lower().startswith(("flags", "features")):
-                return set(line.partition(":")[2].split())
-    return set()
+def _multiplies_bfloat16() -> bool:
+    has = torch.cpu.get_capabilities()
+    return any(has.get(feature) for feature in FAST_BFLOAT16)
 
 
 def _keep_freed_memory() -> None:

@@ -84,6 +84,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     network = task.codec.build(task.model, training)
     state = entry.load()
     if state is None:
+        torch.manual_seed(seed)  # whatever numbers the parts of this network have taken: variants start alike
         network.start(FixedCrops(Source(task.pack, "cpu"), seed))
     network.to(device)
     use_channels_last(network)

@@ -7,7 +7,7 @@ import torch
 
 from cvqn.codecs.interface import Picture
 from cvqn.codecs.trainable import Trainable
-from cvqn.images import pad_to_multiple
+from cvqn.padding import pad_to_multiple
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 
 

@@ -111,6 +111,9 @@ class Entry:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self._claim_path, "a+", encoding="utf-8") as file:
             self._wait(file, time_limit)
+            before = self.ended
+            if before is not None and before.how == "diverged":
+                raise Diverged(f"{before.reason}; change its settings, or delete {self._ended_path} to try again")
             file.truncate(0)
             file.write(f"process {os.getpid()} on {os.uname().nodename}{_slurm_job()}")
             file.flush()

@@ -18,7 +18,7 @@ from cvqn.lab.evaluation.identities import soft_quantizer
 from cvqn.lab.evaluation.influence import analyse_picture, luminance_correlation
 from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db, psnr_db
 from cvqn.model.export import export_model
-from cvqn.images import pad_to_multiple
+from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
 from cvqn.codecs.store import load_model, save_model
 

@@ -1,0 +1,229 @@
+"""Commands that make models, files and measurements: plan, config, train, evaluate, encode, measure, crops, identities."""
+
+import argparse
+import json
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.lab.cli.options import add_images, add_plan, add_transforms, read_planned
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    """Add these commands."""
+    _register_config(commands)
+    _register_train(commands)
+    _register_evaluation(commands)
+
+
+def _register_config(commands: argparse._SubParsersAction) -> None:
+    config = commands.add_parser(
+        "config",
+        help="resolve and validate settings",
+        description="Lay files such as workflow/scales/mini.yaml over params.yaml, validate the result and print or "
+        "write it with every experiment spelt out.",
+    )
+    config.add_argument("overlays", nargs="*", metavar="FILE", help="YAML on top of params.yaml, later ones on top")
+    config.add_argument("--plan", metavar="FILE", help="the settings of a plan instead")
+    config.add_argument("--output", metavar="FILE", help="file to write (default: print)")
+    config.add_argument("--schema", action="store_true", help="print the JSON schema, which says what each key means")
+    config.set_defaults(handler=_config)
+
+
+def _register_train(commands: argparse._SubParsersAction) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train one model, or go on with it",
+        description="Train one run. Interrupted, it goes on from its last save when the same command is run again; a "
+        "training that has finished before only has its files put in place. Exit codes: 0 done, 2 bad input, 75 paused "
+        "and saved, 76 diverged, 78 the code has changed.",
+    )
+    add_plan(train)
+    train.add_argument("--run", required=True, metavar="NAME", help="experiment and seed, such as c32-seed1")
+    train.add_argument("--pack", required=True, metavar="NPY", help="training images (cvqn data pack)")
+    train.add_argument(
+        "--monitor",
+        required=True,
+        metavar="INDEX",
+        help="index.json of the evaluation set: monitored, never trained on",
+    )
+    train.add_argument(
+        "--job-minutes",
+        type=float,
+        metavar="MINUTES",
+        help="time limit of the cluster's job: save and stop, exit code 75, shortly before it",
+    )
+    train.set_defaults(handler=_train)
+
+
+def _register_evaluation(commands: argparse._SubParsersAction) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="encode, measure and analyse the images with one trained run",
+        description="Encode the images with a trained run, decode and measure the files, and look into the channels of "
+        "its latent where the codec has such. Everything goes to its place under results/SCALE.",
+    )
+    add_plan(evaluate)
+    evaluate.add_argument("--run", required=True, metavar="NAME", help="such as c32-seed1 or c32-seed1-best")
+    add_images(evaluate)
+    add_transforms(evaluate)
+    evaluate.set_defaults(handler=_evaluate)
+
+    encode = commands.add_parser(
+        "encode",
+        help="encode the images of a set into one archive of bitstreams",
+        description="Encode the images of a set with a conventional codec, or with a trained model, into one archive "
+        "with a file per image.",
+    )
+    _add_codec(encode)
+    encode.add_argument("--quality", type=float, metavar="Q", help="on the conventional codec's own scale")
+    encode.add_argument("--output", required=True, metavar="TAR", help="archive to write; its table goes beside it")
+    encode.set_defaults(handler=_encode)
+
+    measure = commands.add_parser(
+        "measure",
+        help="decode archives of bitstreams and compare with the originals",
+        description="Decode archives of bitstreams and compare with the originals: bytes, bpp, MS-SSIM, PSNR and "
+        "seconds, a row per image and archive.",
+    )
+    _add_codec(measure)
+    measure.add_argument(
+        "--bitstreams", required=True, nargs="+", metavar="TAR", help="archives of `cvqn encode`, one per setting"
+    )
+    measure.add_argument("--output", required=True, metavar="CSV", help="table to write; its record goes beside it")
+    measure.set_defaults(handler=_measure)
+
+    crops = commands.add_parser(
+        "crops",
+        help="cut the crops of figure 4 out of decoded files",
+        description="Cut the crops that report.figure4 names out of the originals, of the run's decoded files and of "
+        "each codec's at the rate nearest to it.",
+    )
+    add_plan(crops)
+    add_images(crops)
+    add_transforms(crops)
+    crops.add_argument("--output", required=True, metavar="DIR", help="folder to write")
+    crops.set_defaults(handler=_crops)
+
+    identities = commands.add_parser(
+        "identities",
+        help="check the paper's statements that hold by definition",
+        description="Compute both sides of the paper's statements that hold by definition, for the audit.",
+    )
+    identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
+    identities.set_defaults(handler=_identities)
+
+
+def _add_codec(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--codec", metavar="NAME", help="a conventional codec (docs/baselines.md)")
+    which.add_argument("--model", metavar="DIR", help="folder of a trained model")
+    command.add_argument("--plan", metavar="FILE", help="refuse other code than this was planned with")
+    add_images(command)
+    add_transforms(command)
+
+
+def _config(arguments: argparse.Namespace) -> None:
+    import sys
+
+    import yaml
+
+    from cvqn.lab.provenance.plan import read_plan
+    from cvqn.lab.settings import configuration
+
+    if arguments.schema:
+        print(json.dumps(configuration.schema(), indent=1))
+        return
+    if arguments.plan and arguments.overlays:
+        raise CvqnError("--plan holds resolved settings; name either it or files on top of params.yaml")
+    settings = read_plan(arguments.plan).configuration if arguments.plan else configuration.resolve(arguments.overlays)
+    if arguments.output:
+        configuration.write(settings, arguments.output)
+    else:
+        yaml.safe_dump(settings.plain(), sys.stdout, sort_keys=False, width=120)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.settings.runs import Run
+    from cvqn.lab.training.job import train_run
+
+    run = Run.parse(arguments.run)
+    plan = read_planned(arguments, "train", _codec_of(arguments, run))
+    minutes = arguments.job_minutes
+    train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes)
+
+
+def _codec_of(arguments: argparse.Namespace, run) -> str:
+    from cvqn.lab.provenance.plan import read_plan
+
+    experiments = read_plan(arguments.plan).configuration.experiments
+    if run.experiment not in experiments:
+        raise CvqnError(f"{run.name}: {arguments.plan} has no such experiment; it has {', '.join(experiments)}")
+    return experiments[run.experiment].codec
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from cvqn.lab.evaluation.evaluate import evaluate_run
+    from cvqn.lab.settings.runs import Run
+
+    run = Run.parse(arguments.run)
+    plan = read_planned(arguments, "evaluate", _codec_of(arguments, run))
+    torch.set_num_threads(arguments.threads)
+    evaluate_run(plan, run, arguments.images, arguments.device)
+
+
+def _encode(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.evaluation.encode import encode_set
+
+    if not arguments.output.endswith(".tar"):
+        raise CvqnError(f"{arguments.output}: the archive's name must end in .tar")
+    if (arguments.quality is None) != (arguments.codec is None):
+        raise CvqnError("a conventional codec needs --quality, and a trained model has none")
+    encode_set(_open_codec(arguments, "encode"), arguments.quality, arguments.images, arguments.output)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from cvqn.lab.evaluation.measure import measure
+
+    torch.set_num_threads(arguments.threads)
+    if not arguments.output.endswith(".csv"):
+        raise CvqnError(f"{arguments.output}: the table's name must end in .csv")
+    measure(_open_codec(arguments, "measure"), arguments.images, arguments.bitstreams, arguments.output)
+
+
+def _open_codec(arguments: argparse.Namespace, job: str):
+    """The codec that the command line names; imports torch for a trained model only."""
+    if arguments.codec is not None:
+        from cvqn.codecs import registry
+
+        if arguments.plan:
+            read_planned(arguments, job, arguments.codec)
+        return registry.conventional(arguments.codec)
+    import torch
+
+    from cvqn.compression import StoredCodec
+
+    torch.set_num_threads(arguments.threads)
+    return StoredCodec(arguments.model, arguments.device)
+
+
+def _crops(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from cvqn.lab.evaluation.crops import cut_crops
+
+    torch.set_num_threads(arguments.threads)
+    plan = read_planned(arguments, "crops")
+    cut_crops(plan, arguments.images, arguments.output, arguments.device)
+
+
+def _identities(arguments: argparse.Namespace) -> None:
+    from cvqn.files import atomic_write
+    from cvqn.lab.evaluation.identities import soft_quantizer
+
+    with atomic_write(arguments.output, "w") as file:
+        json.dump({"soft_quantizer": soft_quantizer()}, file, indent=1)
+        file.write("\n")

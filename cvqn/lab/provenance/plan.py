@@ -1,0 +1,100 @@
+"""What jobs are planned with: settings and code, in a file that is named by its content and never changes.
+
+The workflow writes it before its first job and names it to every job. A job takes its settings from there and refuses
+to run with other code, whatever has been edited in the meantime.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.provenance.fingerprint import Code, changes, code_of
+from cvqn.lab.settings import configuration as configurations
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results
+from cvqn.settings import Settings, read_json
+
+
+class ChangedCode(CvqnError):
+    """The code is not what the job was planned with; running it again does not help."""
+
+    exit_code = 78
+
+
+class _Content(Settings):
+    configuration: dict[str, Any]
+    code: dict[str, Code]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings, and the code of each job by `<job>` or `<job> <codec>`."""
+
+    configuration: Configuration
+    code: dict[str, Code]
+
+    @property
+    def results(self) -> Results:
+        """The paths of the scale's results."""
+        return Results(self.configuration.results.as_posix())
+
+    @property
+    def path(self) -> str:
+        """Where the plan is written."""
+        return self.results.plan(hashlib.sha256(self._text().encode()).hexdigest()[:12])
+
+    def write(self, path: str | Path | None = None) -> None:
+        """Write the plan, at its own place unless another is given."""
+        with atomic_write(path or self.path, "w") as file:
+            file.write(self._text())
+
+    def require_code(self, job: str, codec: str | None = None, *modules: str) -> None:
+        """Refuse other code than that which the job was planned with.
+
+        Raises:
+            ChangedCode: it has changed; the message says what.
+        """
+        planned = self.code.get(key(job, codec))
+        differing = changes(planned, code_of(job, codec, *modules)) if planned is not None else []
+        if differing:
+            raise ChangedCode(
+                f"{key(job, codec)}: the code has changed since this job was planned ({', '.join(differing)}); "
+                "start snakemake again, which plans with the code that is there now"
+            )
+
+    def _text(self) -> str:
+        return json.dumps({"configuration": self.configuration.plain(), "code": self.code}, indent=1)
+
+
+def make_plan(configuration: Configuration, extra: Iterable[tuple[str, str | None, tuple[str, ...]]] = ()) -> Plan:
+    """The plan of a configuration with the code that is there now.
+
+    Args:
+        extra: further jobs: name, codec, modules beside those that are listed for the job.
+    """
+    learned = dict.fromkeys(one.codec for one in configuration.experiments.values())
+    jobs: list[tuple[str, str | None, tuple[str, ...]]] = [(job, None, ()) for job in ("fetch", "pack", "identities")]
+    jobs += [(job, codec, ()) for job in ("train", "evaluate", "crops") for codec in learned]
+    jobs += [(job, codec, ()) for job in ("encode", "measure", "crops") for codec in configuration.measured_codecs()]
+    jobs += list(extra)
+    return Plan(configuration, {key(job, codec): code_of(job, codec, *modules) for job, codec, modules in jobs})
+
+
+def read_plan(path: str | Path) -> Plan:
+    """A plan as `write` wrote it.
+
+    Raises:
+        CvqnError: the file is missing, or is not a plan.
+    """
+    content = _Content.parse(read_json(Path(path)), f"{path}: not a plan of jobs")
+    return Plan(configurations.validated(content.configuration, str(path)), content.code)
+
+
+def key(job: str, codec: str | None = None) -> str:
+    """The name of a job's code in a plan."""
+    return job if codec is None else f"{job} {codec}"

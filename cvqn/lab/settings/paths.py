@@ -1,0 +1,71 @@
+"""Every path under results/<scale>; parts may be wildcards of a rule such as `{run}`."""
+
+from dataclasses import dataclass
+
+MODEL_FILES = ("model.json", "model.safetensors")
+ANALYSIS_FILES = ("channels.csv", "groups.csv", "maps.npz", "importance.json")
+TRAINING_FILES = ("log.csv", "monitor.csv", "provenance.json")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a scale, in the folder `root`."""
+
+    root: str
+
+    @property
+    def config(self) -> str:
+        """The resolved configuration, for readers."""
+        return f"{self.root}/config.yaml"
+
+    @property
+    def store(self) -> str:
+        """The store of trainings."""
+        return f"{self.root}/trainings"
+
+    def plan(self, digest: str) -> str:
+        """What jobs were planned with."""
+        return f"{self.root}/plans/{digest}.json"
+
+    def training(self, training: str) -> str:
+        """The folder of a training's outputs."""
+        return f"{self.root}/runs/{training}"
+
+    def training_files(self, training: str) -> list[str]:
+        """Log, evaluations on its way and provenance of a training."""
+        return [f"{self.training(training)}/{name}" for name in TRAINING_FILES]
+
+    def model(self, training: str, checkpoint: str) -> str:
+        """The folder of a trained model."""
+        return f"{self.training(training)}/{checkpoint}"
+
+    def model_files(self, training: str, checkpoint: str) -> list[str]:
+        """The files in it."""
+        return [f"{self.model(training, checkpoint)}/{name}" for name in MODEL_FILES]
+
+    def archive(self, codec: str, setting: str) -> str:
+        """The bitstreams of a codec at a quality, or of a run; the table of sizes and seconds lies beside it."""
+        return f"{self.root}/bitstreams/{codec}/{setting}.tar"
+
+    def archive_table(self, codec: str, setting: str) -> str:
+        """The table beside an archive."""
+        return f"{self.root}/bitstreams/{codec}/{setting}.csv"
+
+    def measurements(self, codec: str, setting: str | None = None) -> str:
+        """The measurements of a conventional codec, or of one run of a learned one; their record lies beside them."""
+        return f"{self.root}/measurements/{codec}.csv" if setting is None else (
+            f"{self.root}/measurements/{codec}/{setting}.csv"
+        )
+
+    def analysis(self, run: str) -> str:
+        """The folder of a run's analysis by channel."""
+        return f"{self.root}/analysis/{run}"
+
+    def analysis_files(self, run: str) -> list[str]:
+        """The files in it."""
+        return [f"{self.analysis(run)}/{name}" for name in ANALYSIS_FILES]
+
+
+def sidecar(table: str) -> str:
+    """The record beside a table of measurements."""
+    return table.removesuffix(".csv") + ".json"

@@ -1,0 +1,110 @@
+"""The job that trains a run: what it is a function of, its entry in the store, its provenance, its outputs."""
+
+import json
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.data.index import Image, read_index
+from cvqn.lab.data.pack import Pack
+from cvqn.lab.provenance import environment
+from cvqn.lab.provenance.fingerprint import code_of, digest
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.settings.configuration import Experiment
+from cvqn.lab.settings.runs import Run
+from cvqn.lab.training.loop import Task, train
+from cvqn.lab.training.store import Entry, key_of
+
+
+def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_minutes: float | None = None) -> None:
+    """Train a run, or go on with it, or put the files of its finished training in place.
+
+    Args:
+        pack_path: the training images.
+        evaluation: index.json of the evaluation set.
+        job_minutes: time limit of the cluster's job.
+
+    Raises:
+        Paused, Diverged, CvqnError: as `cvqn.lab.training.loop.train`; the pack holds an evaluation image.
+    """
+    experiment = plan.configuration.experiments[run.experiment]
+    pack, images = Pack.open(pack_path), read_index(evaluation)
+    _refuse_shared(pack, pack_path, images)
+    key = training_key(experiment, run, pack, images)
+    entry = Entry(Path(plan.results.store), run.training, key)
+    limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
+    if not entry.finished:
+        with entry.claim(limit):
+            if not entry.finished:  # by another process, for which this one has waited
+                _train(plan, run, experiment, pack, pack_path, images, evaluation, entry, limit)
+    entry.publish(Path(plan.results.training(run.training)))
+
+
+def training_key(experiment: Experiment, run: Run, pack: Pack, evaluation: list[Image]) -> str:
+    """A hash of all that a training is a function of."""
+    monitored = [image.pixels_sha256 for image in evaluation] if experiment.training.monitor_every else []
+    code = digest(code_of("train", experiment.codec))
+    return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, code)
+
+
+def usable_minutes(job_minutes: float) -> float:
+    """How long a training goes on in a job of `job_minutes` before it saves and stops by itself."""
+    return 0.95 * job_minutes - 0.5
+
+
+def _train(
+    plan: Plan,
+    run: Run,
+    experiment: Experiment,
+    pack: Pack,
+    pack_path: Path,
+    images: list[Image],
+    evaluation: Path,
+    entry: Entry,
+    limit: float | None,
+) -> None:
+    record = {
+        "run": run.training,
+        "seed": run.seed,
+        "experiment": run.experiment,
+        "settings": experiment.plain(),
+        "plan": Path(plan.path).name,
+        "code": code_of("train", experiment.codec),
+        "key": entry.folder.name,
+        "training_images": {
+            "pack": str(pack_path),
+            "count": len(pack),
+            **environment.pack_origin(pack_path, evaluation.parent.parent),
+        },
+        "evaluation_images": {"count": len(images), "sets": [environment.data_set(evaluation)]},
+        "began": environment.now(),
+    }
+    surroundings = environment.environment()
+    scale = plan.configuration.scale
+    about = {"run": run.training, "experiment": run.experiment, "seed": run.seed, "scale": scale}
+    pictures = [image.read() for image in images] if experiment.training.monitor_every else []
+    task = Task(
+        experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about
+    )
+    outcome = train(task, entry, time_limit=limit)
+
+    def write(folder: Path) -> None:
+        outcome.write(folder)
+        facts = {
+            "ended": environment.now(),
+            **outcome.facts,
+            "peak_host_memory_bytes": environment.peak_memory_bytes(),
+            "gpu": environment.gpu() if experiment.training.device == "cuda" else None,
+            **surroundings,
+        }
+        with atomic_write(folder / "provenance.json", "w") as file:
+            json.dump(record | facts, file, indent=1)
+
+    entry.finish(write)
+
+
+def _refuse_shared(pack: Pack, path: Path, evaluation: list[Image]) -> None:
+    shared = set(pack.pixels_sha256s) & {image.pixels_sha256 for image in evaluation}
+    if shared:
+        names = [image.name for image in evaluation if image.pixels_sha256 in shared]
+        raise CvqnError(f"{path}: holds images of the evaluation set ({', '.join(names)}); pack it again without them")
