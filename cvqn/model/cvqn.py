@@ -33,7 +33,7 @@ class CVQN(nn.Module):
             [ContextModel(levels, **dict(settings.context)) for levels in settings.levels],
         )
         self.importance = (
-            SqueezeExcitation(channels, scale_latent=settings.importance.scale_latent)
+            SqueezeExcitation(channels, settings.importance.reduction, scale_latent=settings.importance.scale_latent)
             if settings.importance.kind == "se"
             else None
         )

@@ -17,7 +17,7 @@ class SqueezeExcitation(nn.Module):
     latent passes unchanged and w is, as in the released code, never trained.
     """
 
-    def __init__(self, channels: int, *, scale_latent: bool, reduction: int = 4):
+    def __init__(self, channels: int, reduction: int, *, scale_latent: bool):
         super().__init__()
         hidden = max(1, channels // reduction)
         self.squeeze = nn.Linear(channels, hidden)

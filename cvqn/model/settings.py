@@ -17,6 +17,8 @@ class ImportanceSettings(Settings):
     """none: one order that means nothing; predefined: fixed; se: squeeze and excitation; re: reconstruction error."""
     scale_latent: bool
     """se: multiply the latent by w, so that w is trained; false: sort only."""
+    reduction: Annotated[int, Field(ge=1, le=64)]
+    """se: factor by which the module narrows its channels inside; 1 in the released code."""
 
 
 class QuantizerSettings(Settings):
