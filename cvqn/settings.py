@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -38,7 +38,7 @@ class Settings(BaseModel):
             key, message = problem(error, cls)
             raise CvqnError(": ".join(part for part in (where, ".".join(key), message) if part)) from error
 
-    def plain(self) -> dict:
+    def plain(self) -> dict[str, Any]:
         """The settings as mappings, lists, numbers, texts and None."""
         return self.model_dump(mode="json")
 
@@ -97,7 +97,7 @@ class TrainingSettings(Settings):
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
         return self
 
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         """The settings that a trained model is a function of."""
         return {key: value for key, value in self.plain().items() if key != "save_every"}
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from cvqn.bitstream.integer_model import HOLLOW, SOLID, IntegerLayer, IntegerModel
-from cvqn.bitstream.order import REACH, Schedule
+from cvqn.bitstream.order import REACH, CodingOrder
 
 TILE = 512  # positions whose inputs are gathered at a time, so that they stay in the processor's cache
 
 
-class Network:
-    """Evaluates a context model along a schedule and keeps the activations that later positions can see.
+class IntegerInference:
+    """Evaluates a context model along a order and keeps the activations that later positions can see.
 
     Activations are rows in the order of coding, in arrays that slide along it: position p is in row p - shift; row 0 is
     zero and stands for all that is outside the volume. Sums are of integers below 2^24, and 2^-shift is part of weights
@@ -18,15 +18,15 @@ class Network:
 
     Args:
         model: of the group.
-        schedule: of the group.
+        order: of the group.
         stride: how many steps are written or evaluated at a time, at most.
         dtype: float32, or float64 with the same results.
     """
 
-    def __init__(self, model: IntegerModel, schedule: Schedule, stride: int, dtype: type = np.float32):
-        self._schedule, self._shift = schedule, -1
-        longest = schedule.longest(stride)
-        self._history = schedule.longest(REACH)
+    def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating] = np.float32):
+        self._order, self._shift = order, -1
+        longest = order.longest(stride)
+        self._history = order.longest(REACH)
         self._rows = 1 + self._history + max(self._history, longest)
         self._layers = [_Layer(layer, dtype) for layer in model.layers]
         self._levels = np.arange(model.levels)
@@ -46,7 +46,7 @@ class Network:
         evaluated.
         """
         here = self._rows_of(span)
-        seen = self._schedule.seen(span) - self._shift
+        seen = self._order.seen(span) - self._shift
         results = self._x1[here], self._y[here], self._x2[here], self._logits[: len(seen)]
         for start in range(0, len(seen), TILE):
             tile = slice(start, start + TILE)
@@ -82,7 +82,7 @@ class Network:
 class _Layer:
     """An integer layer in floats: weight `[taps * inputs, outputs]` and bias `[outputs]`, both times 2^-shift."""
 
-    def __init__(self, layer: IntegerLayer, dtype: type):
+    def __init__(self, layer: IntegerLayer, dtype: type[np.floating]):
         self._weight = np.ldexp(layer.weight.astype(dtype), -layer.shift).reshape(-1, layer.bias.size)
         self._bias = np.ldexp(layer.bias.astype(dtype), -layer.shift)
         self._low, self._high = layer.limits.astype(dtype)

@@ -43,7 +43,7 @@ class IntegerModel:
 
     layers: tuple[IntegerLayer, IntegerLayer, IntegerLayer, IntegerLayer]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.layers) != len(LAYER_TAPS):
             raise CvqnError(f"integer context model: {len(self.layers)} layers instead of {len(LAYER_TAPS)}")
         for index, layer in enumerate(self.layers):
@@ -56,12 +56,12 @@ class IntegerModel:
     @property
     def levels(self) -> int:
         """Q, the number of symbols."""
-        return self.layers[0].weight.shape[1]
+        return int(self.layers[0].weight.shape[1])
 
     @property
     def width(self) -> int:
         """K, the number of features."""
-        return self.layers[0].weight.shape[2]
+        return int(self.layers[0].weight.shape[2])
 
     def _shape_fault(self, index: int, layer: IntegerLayer) -> str | None:
         inputs = self.levels if index == 0 else self.width
@@ -86,16 +86,17 @@ class IntegerModel:
         expected = {f"{index}.{field}" for index in range(len(LAYER_TAPS)) for field in fields}
         if set(arrays) != expected:
             raise CvqnError(f"integer context model: missing or superfluous arrays {sorted(expected ^ set(arrays))}")
-        layers = (
+        first, second, third, fourth = (
             IntegerLayer(**{field: np.array(arrays[f"{index}.{field}"]) for field in fields})
             for index in range(len(LAYER_TAPS))
         )
-        return cls(tuple(layers))
+        return cls((first, second, third, fourth))
 
 
 def largest_sum(weight: np.ndarray, bias: np.ndarray, input_size: int) -> np.ndarray:
     """What no partial sum of an output exceeds in absolute value, float64 `[outputs]`, of integers in any type."""
-    return np.abs(weight.astype(np.float64)).sum(axis=(0, 1)) * input_size + np.abs(bias.astype(np.float64))
+    total: np.ndarray = np.abs(weight.astype(np.float64)).sum(axis=(0, 1)) * input_size
+    return total + np.abs(bias.astype(np.float64))
 
 
 def _type_fault(layer: IntegerLayer) -> str | None:

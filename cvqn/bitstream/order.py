@@ -14,7 +14,7 @@ REACH = 7  # the tap (-1, -1, -1) lies 4 + 2 + 1 steps back, no tap lies further
 PADDING = -(1 << 62)  # the number of a place outside the volume: before all others
 
 
-class Schedule:
+class CodingOrder:
     """The order of the positions of one group: by t, then raster.
 
     Args:
@@ -28,16 +28,16 @@ class Schedule:
     def __init__(self, shape: tuple[int, int, int]):
         self.shape = channels, height, width = shape
         t = 4 * np.arange(channels)[:, None, None] + 2 * np.arange(height)[:, None] + np.arange(width)
-        self.edges = [0, *np.bincount(t.ravel()).cumsum().tolist()]
-        self._order = t.ravel().argsort(kind="stable")
+        self.edges: list[int] = [0, *np.bincount(t.ravel()).cumsum().tolist()]
+        self._order: np.ndarray = t.ravel().argsort(kind="stable")
 
         # A volume with an empty place before and after each row and column, and an empty channel before the first.
         padded = (channels + 1, height + 2, width + 2)
         inside = np.ravel_multi_index(np.ix_(*(np.arange(1, side + 1) for side in shape)), padded)
-        self._places = inside.ravel()[self._order]
+        self._places: np.ndarray = inside.ravel()[self._order]
         self._numbers = np.full(np.prod(padded), PADDING, dtype=np.int64)
         self._numbers[self._places] = np.arange(len(self._places))
-        self._offsets = np.array(TAPS) @ (padded[1] * padded[2], padded[2], 1)
+        self._offsets: np.ndarray = np.array(TAPS) @ np.array((padded[1] * padded[2], padded[2], 1))
 
     @property
     def steps(self) -> int:
@@ -54,11 +54,13 @@ class Schedule:
 
     def seen(self, span: slice) -> np.ndarray:
         """Numbers of the positions under the 14 taps of the span's positions, int64 `[n, 14]`; PADDING if outside."""
-        return self._numbers.take(self._places[span, None] + self._offsets)
+        numbers: np.ndarray = self._numbers.take(self._places[span, None] + self._offsets)
+        return numbers
 
     def to_stream(self, volume: np.ndarray) -> np.ndarray:
         """Values `[C_g, h, w]` in the order of coding."""
-        return volume.ravel()[self._order]
+        stream: np.ndarray = volume.ravel()[self._order]
+        return stream
 
     def from_stream(self, stream: np.ndarray) -> np.ndarray:
         """The inverse of `to_stream`."""

@@ -38,6 +38,6 @@ def frequencies(logits: np.ndarray) -> np.ndarray:
     best = logits.argmax(axis=1)
     distance = logits.max(axis=1, keepdims=True) - logits
     weights = EXPONENTIALS[np.minimum(distance, FARTHEST).astype(np.int64)]
-    result = 1 + weights * (TOTAL - levels) // weights.sum(axis=1, keepdims=True)
+    result: np.ndarray = 1 + weights * (TOTAL - levels) // weights.sum(axis=1, keepdims=True)
     result[np.arange(count), best] += TOTAL - result.sum(axis=1)
     return result

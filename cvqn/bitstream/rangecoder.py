@@ -3,7 +3,7 @@
 The state is 64 bits, a word 32, a probability a multiple of 2^-24 (Martin 1979; Bamler 2022, arXiv:2201.01741).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ WORD_MASK, STATE_MASK = (1 << WORD) - 1, (1 << STATE) - 1
 RENORMALISE = 1 << (STATE - WORD)  # a range below this makes room for one more word
 
 
-class Encoder(Protocol):
+class SymbolEncoder(Protocol):
     """Turns symbols into words."""
 
     def encode(self, symbols: np.ndarray, frequencies: np.ndarray) -> None:
@@ -31,7 +31,7 @@ class Encoder(Protocol):
         """All that was encoded, uint32 `[words]`. Nothing can be appended afterwards."""
 
 
-class Decoder(Protocol):
+class SymbolDecoder(Protocol):
     """Turns words, uint32, into symbols."""
 
     def decode(self, frequencies: np.ndarray) -> np.ndarray:
@@ -49,12 +49,12 @@ class Coder(NamedTuple):
     """A pair of classes that understand each other, with the name under which it can be asked for."""
 
     name: str
-    encoder: type[Encoder]
-    decoder: type[Decoder]
+    encoder: Callable[[], SymbolEncoder]
+    decoder: Callable[[np.ndarray], SymbolDecoder]
 
 
 class ConstrictionEncoder:
-    def __init__(self):
+    def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
         self._family = constriction.stream.model.Categorical(perfect=False)
 
@@ -62,22 +62,22 @@ class ConstrictionEncoder:
         self._coder.encode(symbols, self._family, np.ascontiguousarray(frequencies, dtype=np.float32))
 
     def words(self) -> np.ndarray:
-        return self._coder.get_compressed()
+        return np.asarray(self._coder.get_compressed())
 
 
 class ConstrictionDecoder:
-    def __init__(self, words: np.ndarray):
+    def __init__(self, words: np.ndarray) -> None:
         self._coder = constriction.stream.queue.RangeDecoder(words)
         self._family = constriction.stream.model.Categorical(perfect=False)
 
     def decode(self, frequencies: np.ndarray) -> np.ndarray:
         try:
-            return self._coder.decode(self._family, np.ascontiguousarray(frequencies, dtype=np.float32))
+            return np.asarray(self._coder.decode(self._family, np.ascontiguousarray(frequencies, dtype=np.float32)))
         except Exception as error:
             raise CorruptError(f"the payload does not decode: {error}") from error
 
     def maybe_exhausted(self) -> bool:
-        return self._coder.maybe_exhausted()
+        return bool(self._coder.maybe_exhausted())
 
 
 class PythonEncoder:
@@ -85,7 +85,7 @@ class PythonEncoder:
     may still change are held back: the first, and how many follow it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._low, self._range = 0, STATE_MASK
         self._held, self._first = 0, 0
         self._words: list[int] = []
@@ -136,7 +136,7 @@ class PythonEncoder:
 class PythonDecoder:
     """Follows the encoder's interval and keeps where the words point in it; zeros follow the last word."""
 
-    def __init__(self, words: np.ndarray):
+    def __init__(self, words: np.ndarray) -> None:
         self._words = words.tolist()
         self._position = 0
         self._low, self._range = 0, STATE_MASK

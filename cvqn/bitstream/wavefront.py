@@ -7,10 +7,10 @@ import numpy as np
 from cvqn.bitstream import rangecoder
 from cvqn.bitstream.errors import CorruptError
 from cvqn.bitstream.integer_model import IntegerModel
-from cvqn.bitstream.inference import Network
+from cvqn.bitstream.inference import IntegerInference
 from cvqn.bitstream.probabilities import TOTAL, frequencies
 from cvqn.bitstream.rangecoder import Coder
-from cvqn.bitstream.order import Schedule
+from cvqn.bitstream.order import CodingOrder
 
 CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency
@@ -22,7 +22,7 @@ def encode_symbols(
     *,
     coder: Coder = rangecoder.DEFAULT,
     chunk: int = CHUNK,
-    dtype: type = np.float32,
+    dtype: type[np.floating] = np.float32,
 ) -> bytes:
     """The payload of a file: words of 32 bits, little endian.
 
@@ -48,7 +48,7 @@ def decode_symbols(
     payload: bytes,
     *,
     coder: Coder = rangecoder.DEFAULT,
-    dtype: type = np.float32,
+    dtype: type[np.floating] = np.float32,
 ) -> list[np.ndarray]:
     """The symbols in a payload: int64 `[C_g, h, w]`, one array for each of `shapes`.
 
@@ -59,11 +59,11 @@ def decode_symbols(
     if not payload or len(payload) % 4:
         raise CorruptError(f"a payload of {len(payload)} bytes; it must be at least one word of 4")
     decoder = coder.decoder(np.frombuffer(payload, dtype="<u4").astype(np.uint32))
-    groups = [_Group(model, Schedule(shape), 1, dtype) for model, shape in zip(models, shapes, strict=True)]
+    groups = [_Group(model, CodingOrder(shape), 1, dtype) for model, shape in zip(models, shapes, strict=True)]
     spent = 0.0
-    for step in range(max(group.schedule.steps for group in groups)):
+    for step in range(max(group.order.steps for group in groups)):
         for group in groups:
-            span = group.schedule.span(step, step + 1)
+            span = group.order.span(step, step + 1)
             if span.start < span.stop:
                 rows = frequencies(group.network.logits(span))
                 group.stream[span] = decoder.decode(rows)
@@ -73,7 +73,7 @@ def decode_symbols(
             raise CorruptError("the payload ends before the last symbol")
     if not decoder.maybe_exhausted():
         raise CorruptError("the payload goes on after the last symbol")
-    return [group.schedule.from_stream(group.stream.astype(np.int64)) for group in groups]
+    return [group.order.from_stream(group.stream.astype(np.int64)) for group in groups]
 
 
 def symbol_bits(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -82,7 +82,7 @@ def symbol_bits(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) -
     bits = [np.empty(len(group.stream)) for group in groups]
     for group, span, rows in _fronts(groups):
         bits[group][span] = _bits(groups[group].stream[span], rows)
-    return [group.schedule.from_stream(own) for group, own in zip(groups, bits, strict=True)]
+    return [group.order.from_stream(own) for group, own in zip(groups, bits, strict=True)]
 
 
 def code_lengths(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -93,42 +93,43 @@ def code_lengths(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) 
 class _Group:
     """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time."""
 
-    def __init__(self, model: IntegerModel, schedule: Schedule, stride: int, dtype: type):
-        self.schedule, self.stride = schedule, stride
-        self.network = Network(model, schedule, stride, dtype)
-        self.stream = np.empty(schedule.edges[-1], dtype=np.int32)
+    def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating]):
+        self.order, self.stride = order, stride
+        self.network = IntegerInference(model, order, stride, dtype)
+        self.stream = np.empty(order.edges[-1], dtype=np.int32)
 
 
 def _known_groups(
-    models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], chunk: int, dtype: type
+    models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], chunk: int, dtype: type[np.floating]
 ) -> list[_Group]:
     """Groups with their symbols, to be evaluated about `chunk` positions at a time."""
-    schedules = [Schedule(group.shape) for group in symbols]
-    stride = max(1, min(chunk * schedule.steps // schedule.edges[-1] for schedule in schedules))
-    groups = [_Group(model, schedule, stride, dtype) for model, schedule in zip(models, schedules, strict=True)]
+    orders = [CodingOrder(group.shape) for group in symbols]
+    stride = max(1, min(chunk * order.steps // order.edges[-1] for order in orders))
+    groups = [_Group(model, order, stride, dtype) for model, order in zip(models, orders, strict=True)]
     for group, model, values in zip(groups, models, symbols, strict=True):
         if values.min() < 0 or values.max() >= model.levels:
             raise ValueError(f"the symbols of a group of {model.levels} levels must lie in 0..{model.levels - 1}")
-        group.stream[:] = group.schedule.to_stream(values)
+        group.stream[:] = group.order.to_stream(values)
     return groups
 
 
 def _fronts(groups: Sequence[_Group]) -> Iterator[tuple[int, slice, np.ndarray]]:
     """All fronts of known symbols in stream order: group, positions, frequencies `[n, Q]`."""
-    stride, total = groups[0].stride, max(group.schedule.steps for group in groups)
+    stride, total = groups[0].stride, max(group.order.steps for group in groups)
     for first in range(0, total, stride):
-        block = [group.schedule.span(first, first + stride) for group in groups]
+        block = [group.order.span(first, first + stride) for group in groups]
         rows = []
         for group, span in zip(groups, block, strict=True):
             group.network.write(span, group.stream[span])
             rows.append(frequencies(group.network.logits(span)))
         for step in range(first, min(first + stride, total)):
             for index, group in enumerate(groups):
-                span = group.schedule.span(step, step + 1)
+                span = group.order.span(step, step + 1)
                 if span.start < span.stop:
                     before = block[index].start
                     yield index, span, rows[index][span.start - before : span.stop - before]
 
 
 def _bits(symbols: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return BITS[rows[np.arange(len(symbols)), symbols]]
+    bits: np.ndarray = BITS[rows[np.arange(len(symbols)), symbols]]
+    return bits

@@ -1,6 +1,6 @@
 """A network in training: what the training loop asks of a learned codec."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class Trainable(nn.Module):
     def start(self, crops: Crops) -> None:
         """Fit to the images what is fitted before the first step."""
 
-    def parameter_groups(self) -> list[dict]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """Groups for Adam, each with `params` and its learning rate `lr`; the log shows the rate of the first."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from cvqn.codecs import container
 from cvqn.bitstream.errors import BitstreamError
 from cvqn.bitstream.rangecoder import CODERS
 from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
-from tests.codec.models import case
+from tests.bitstream.models import case
 
 MODEL_ID = b"test"
 GROUPS = [(1, 2), (2, 5), (1, 7)]

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from cvqn.bitstream.integer_model import IntegerModel
-from cvqn.bitstream.inference import Network
-from cvqn.bitstream.order import Schedule
-from tests.codec import reference
-from tests.codec.models import hashed_symbols, integer_model
+from cvqn.bitstream.inference import IntegerInference
+from cvqn.bitstream.order import CodingOrder
+from tests.bitstream import reference
+from tests.bitstream.models import hashed_symbols, integer_model
 
 
 def logits(model, symbols, stride, dtype=np.float32):
     """All logits `[C, h, w, Q]`, evaluated `stride` steps at a time."""
-    schedule = Schedule(symbols.shape)
-    network = Network(model, schedule, stride, dtype)
+    schedule = CodingOrder(symbols.shape)
+    network = IntegerInference(model, schedule, stride, dtype)
     stream, rows = schedule.to_stream(symbols), []
     for first in range(0, schedule.steps, stride):
         span = schedule.span(first, first + stride)
@@ -40,8 +40,8 @@ def test_logits_are_those_of_the_reference(shape, levels, width):
 def test_activations_use_their_range():
     """So that the other tests mean something."""
     model, symbols = integer_model(5, 24), hashed_symbols((4, 8, 8), 5)
-    schedule = Schedule(symbols.shape)
-    network = Network(model, schedule, schedule.steps)
+    schedule = CodingOrder(symbols.shape)
+    network = IntegerInference(model, schedule, schedule.steps)
     everything = slice(0, symbols.size)
     network.write(everything, schedule.to_stream(symbols))
     network.logits(everything)
@@ -76,7 +76,7 @@ def test_sums_up_to_the_bound_are_exact(width):
 def test_far_positions_leave_the_memory():
     """The arrays hold a few steps, not the volume."""
     model, shape = integer_model(2, 4), (2, 60, 60)
-    assert len(Network(model, Schedule(shape), 1)._x1) < np.prod(shape) / 8
+    assert len(IntegerInference(model, CodingOrder(shape), 1)._x1) < np.prod(shape) / 8
     symbols = hashed_symbols(shape, 2)
     for stride in (1, 20, 1000):
         np.testing.assert_array_equal(logits(model, symbols, stride), reference.logits(model, symbols))

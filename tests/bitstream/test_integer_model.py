@@ -5,7 +5,7 @@ import pytest
 
 from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.errors import CvqnError
-from tests.codec.models import integer_model
+from tests.bitstream.models import integer_model
 
 
 def changed(index, **arrays):

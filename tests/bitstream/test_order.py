@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvqn.bitstream.order import PADDING, TAPS, Schedule
+from cvqn.bitstream.order import PADDING, TAPS, CodingOrder
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6))
 
@@ -15,7 +15,7 @@ def in_order(shape):
 
 @given(SHAPES)
 def test_positions_are_ordered_by_step_then_raster(shape):
-    schedule = Schedule(shape)
+    schedule = CodingOrder(shape)
     volume = np.arange(np.prod(shape)).reshape(shape)
     expected = in_order(shape)
     assert schedule.to_stream(volume).tolist() == [volume[p] for p in expected]
@@ -26,7 +26,7 @@ def test_positions_are_ordered_by_step_then_raster(shape):
 
 @given(SHAPES)
 def test_taps_are_the_neighbours_before_and_at_a_position(shape):
-    schedule, expected = Schedule(shape), in_order(shape)
+    schedule, expected = CodingOrder(shape), in_order(shape)
     numbers = {position: number for number, position in enumerate(expected)}
     seen = schedule.seen(slice(0, len(expected)))
     for row, (c, h, w) in zip(seen.tolist(), expected, strict=True):
@@ -35,7 +35,7 @@ def test_taps_are_the_neighbours_before_and_at_a_position(shape):
 
 @given(SHAPES)
 def test_all_that_a_position_sees_lies_in_earlier_steps_within_reach(shape):
-    schedule = Schedule(shape)
+    schedule = CodingOrder(shape)
     for first, last in zip(schedule.edges, schedule.edges[1:], strict=False):
         seen = schedule.seen(slice(first, last))[:, :-1]
         assert (seen < first).all()
@@ -50,4 +50,4 @@ def test_taps_are_in_raster_order_and_the_centre_is_last():
 
 @pytest.mark.parametrize(("largest", "steps"), [(8, 138), (16, 170), (32, 234), (40, 266)])
 def test_steps_of_an_image_of_768_by_512(largest, steps):
-    assert Schedule((largest, 32, 48)).steps == steps
+    assert CodingOrder((largest, 32, 48)).steps == steps

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cvqn.bitstream.probabilities import EXPONENTIALS, frequencies
-from tests.codec import reference
+from tests.bitstream import reference
 
 LOGITS = hnp.arrays(
     np.int64, st.tuples(st.integers(1, 5), st.integers(2, 16)), elements=st.integers(-(1 << 24), 1 << 24)

@@ -120,7 +120,7 @@ def test_without_constriction_the_python_coder_reads_the_golden_files():
 import sys
 sys.modules["constriction"] = None
 from cvqn.bitstream import rangecoder
-from tests.codec.test_wavefront import MEDIUM, test_golden_files
+from tests.bitstream.test_wavefront import MEDIUM, test_golden_files
 assert rangecoder.DEFAULT is rangecoder.PYTHON and list(rangecoder.CODERS) == ["python"]
 test_golden_files("medium", MEDIUM)
 """

@@ -14,8 +14,8 @@ from cvqn.codecs import container
 from cvqn.bitstream.errors import CorruptError
 from cvqn.bitstream.rangecoder import CODERS, PYTHON
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols, symbol_bits
-from tests.codec import reference
-from tests.codec.models import SMALL, case, hashed_symbols, integer_model
+from tests.bitstream import reference
+from tests.bitstream.models import SMALL, case, hashed_symbols, integer_model
 
 GOLDEN = Path(__file__).parent / "golden"
 MEDIUM = ([(2, 3), (4, 5), (2, 7)], 8, 9)
@@ -84,8 +84,8 @@ def test_one_payload_with_the_kernels_of_other_processors(processor):
     program = """
 import hashlib
 from cvqn.bitstream.wavefront import encode_symbols
-from tests.codec.models import case
-from tests.codec.test_wavefront import LARGE
+from tests.bitstream.models import case
+from tests.bitstream.test_wavefront import LARGE
 print(hashlib.sha256(encode_symbols(*case(*LARGE, width=24))).hexdigest())
 """
     features = "X86_V3 X86_V4 AVX512_ICL" if processor == "Prescott" else ""

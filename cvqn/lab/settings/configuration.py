@@ -291,7 +291,7 @@ def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _validated(content: dict[str, Any], sources: dict[str, dict]) -> Configuration:
+def _validated(content: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Configuration:
     try:
         configuration = Configuration.model_validate_json(json.dumps(content))
     except (ValidationError, TypeError) as error:
@@ -353,13 +353,13 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
         )
 
 
-def _mapping(value: object, sources: dict[str, dict], key: list[str]) -> dict[str, Any]:
+def _mapping(value: object, sources: dict[str, dict[str, Any]], key: list[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CvqnError(_placed(key, "expected a mapping of keys to values", sources))
     return value
 
 
-def _placed(key: list[str], message: str, sources: dict[str, dict]) -> str:
+def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:
     """The message after the last file that sets the key, or the default which an experiment took over."""
     candidates = [key]
     if key[:1] == ["experiments"] and len(key) > 3:
@@ -372,7 +372,7 @@ def _placed(key: list[str], message: str, sources: dict[str, dict]) -> str:
     return f"{next(iter(sources))}: {'.'.join(key) or 'configuration'}: {message}"
 
 
-def _sets(source: dict, key: list[str]) -> bool:
+def _sets(source: dict[str, Any], key: list[str]) -> bool:
     value: object = source
     for part in key:
         if isinstance(value, list) and part.isdigit():

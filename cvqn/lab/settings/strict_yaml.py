@@ -12,7 +12,7 @@ from cvqn.errors import CvqnError
 class _Loader(yaml.SafeLoader):
     """Refuses what YAML allows and settings do not mean."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)

@@ -1,0 +1,46 @@
+"""The parser of the command line: every command, in groups by who needs them."""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+from cvqn import __version__
+
+GROUPS = {
+    "pictures": ("cvqn.cli.files",),
+    "experiments": ("cvqn.lab.cli.data", "cvqn.lab.cli.experiments", "cvqn.lab.cli.report"),
+    "checking results": ("cvqn.lab.cli.checking",),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser with every command."""
+    top = argparse.ArgumentParser(
+        prog="cvqn",
+        usage="cvqn COMMAND ...",
+        description="Channel-Level Variable Quantization Network: compress pictures, and benchmark codecs.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"cvqn {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    lines = []
+    for group, modules in GROUPS.items():
+        listed = _Listed(commands)
+        for module in modules:
+            register: Callable[[object], None] = import_module(module).register
+            register(listed)
+        lines += [f"{group}:", *(f"  {name:12}{text}" for name, text in listed.texts.items()), ""]
+    top.epilog = "\n".join([*lines, "cvqn COMMAND --help lists the options of a command."])
+    return top
+
+
+class _Listed:
+    """Adds commands to a parser and keeps their one-line texts, which argparse would list without groups."""
+
+    def __init__(self, commands: argparse._SubParsersAction):
+        self._commands = commands
+        self.texts: dict[str, str] = {}
+
+    def add_parser(self, name: str, *, help: str, **options: object) -> argparse.ArgumentParser:
+        self.texts[name] = help
+        return self._commands.add_parser(name, **options)
