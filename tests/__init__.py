@@ -1,0 +1,5 @@
+"""The tests, a folder per room of the project."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]

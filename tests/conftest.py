@@ -1,25 +1,35 @@
 """Fixtures that many rooms use."""
 
-import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from cvqn.lab.settings import configuration as config
+from cvqn.lab.settings.configuration import Configuration, merge, resolve
+from cvqn.model.settings import ModelSettings, Training
+from tests import ROOT
 
 pytest_plugins = ["tests.projects"]
 
 
 @pytest.fixture(scope="session")
-def tiny() -> dict:
-    """The resolved configuration of the scale tiny."""
-    return config.resolve([config.ROOT / "workflow" / "scales" / "tiny.yaml"])
+def tiny() -> Configuration:
+    """The configuration of the scale tiny."""
+    return resolve([ROOT / "workflow" / "scales" / "tiny.yaml"])
 
 
-@pytest.fixture
-def model_config(tiny) -> dict:
-    """The section `model` of a small three-group model, to change at will."""
-    return copy.deepcopy(tiny["experiments"]["c16"]["model"])
+@pytest.fixture(scope="session")
+def model_settings(tiny) -> Callable[..., ModelSettings]:
+    """A function that gives the settings of a small three-group model; keywords change them, mappings key by key."""
+    base = tiny.experiments["c16"].model.plain()
+    return lambda **changes: ModelSettings.parse(merge(base, changes))
+
+
+@pytest.fixture(scope="session")
+def training_settings(tiny) -> Callable[..., Training]:
+    """A function that gives the settings of a training of some steps; keywords change them, mappings key by key."""
+    base = tiny.experiments["c16"].training.plain()
+    return lambda **changes: Training.parse(merge(base, changes))
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cvqn.lab.settings.configuration import ROOT
+from tests import ROOT
 
 PARTS = (
     "Snakefile",

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as in the released code, there trained, here constant
-STRIDE = 16  # pixels a latent position: four stages of 2
+STRIDE = 16  # pixels per latent position: four stages of 2
+PEDESTAL, SMALLEST_BETA = 2.0**-36, 1e-6  # of GDN
 
 
 def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
@@ -55,16 +56,41 @@ class GDN(nn.Module):
     """Generalized divisive normalization (Ballé et al. 2017): x_i / sqrt(beta_i + sum_j gamma_ij x_j^2).
 
     The paper does not mention it; the released code has one after every unshuffle and, not inverted, in the decoder.
+    Trained are roots of beta and gamma on a pedestal of 2^-36, as there: the square of a gamma of 0 has a gradient.
     """
 
     def __init__(self, channels: int):
         super().__init__()
-        self.beta_root = nn.Parameter(torch.ones(channels))
-        self.gamma_root = nn.Parameter((0.1 * torch.eye(channels)).sqrt())
+        self.beta_root = nn.Parameter((torch.ones(channels) + PEDESTAL).sqrt())
+        self.gamma_root = nn.Parameter((0.1 * torch.eye(channels) + PEDESTAL).sqrt())
+
+    @property
+    def beta(self) -> Tensor:
+        """`[C]`, at least 1e-6."""
+        return _LowerBound.apply(self.beta_root, (SMALLEST_BETA + PEDESTAL) ** 0.5) ** 2 - PEDESTAL
+
+    @property
+    def gamma(self) -> Tensor:
+        """`[C, C]`, at least 0."""
+        return _LowerBound.apply(self.gamma_root, PEDESTAL**0.5) ** 2 - PEDESTAL
 
     def forward(self, x: Tensor) -> Tensor:
-        gamma = (self.gamma_root**2)[:, :, None, None]
-        return x * torch.rsqrt(F.conv2d(x**2, gamma, self.beta_root**2 + 1e-6))
+        return x * torch.rsqrt(F.conv2d(x**2, self.gamma[:, :, None, None], self.beta))
+
+
+class _LowerBound(torch.autograd.Function):
+    """max(x, bound), through which a gradient passes where x is not below it or would rise."""
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, x: Tensor, bound: float) -> Tensor:
+        context.save_for_backward(x)
+        context.bound = bound
+        return x.clamp(min=bound)
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = context.saved_tensors
+        return gradient * ((x >= context.bound) | (gradient < 0)), None
 
 
 class Encoder(nn.Module):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cvqn.errors import CvqnError
 from cvqn.model.context import ContextModel
-from cvqn.model.controller import Controller, group_sizes
+from cvqn.model.controller import Controller
 from cvqn.model.quantizer import GMMQuantizer
 
 
@@ -49,10 +49,12 @@ def test_every_channel_gets_the_levels_of_its_group():
     assert distinct == [7, 7, 5, 5, 5, 5, 3, 3]
 
 
-def test_group_sizes():
-    assert group_sizes(32, [0.25, 0.5, 0.25]) == [8, 16, 8]
-    assert group_sizes(10, [0.1, 0.2, 0.7]) == [1, 2, 7]
+def test_group_sizes(model_settings):
+    assert model_settings(channels=32).group_sizes == (8, 16, 8)
+    assert model_settings(channels=10, ratios=[0.1, 0.2, 0.7]).group_sizes == (1, 2, 7)
     with pytest.raises(CvqnError, match="whole number"):
-        group_sizes(30, [0.25, 0.5, 0.25])
+        model_settings(channels=30)
     with pytest.raises(CvqnError, match="add up"):
-        group_sizes(32, [0.25, 0.5])
+        model_settings(ratios=[0.25, 0.5, 0.5])
+    with pytest.raises(CvqnError, match="3 levels for 2 ratios"):
+        model_settings(ratios=[0.5, 0.5])

@@ -8,8 +8,8 @@ from cvqn.model.importance import SqueezeExcitation, reconstruction_errors
 from cvqn.model.ms_ssim import ms_ssim
 
 
-def test_loss_is_equation_8(model_config):
-    model = CVQN(model_config)
+def test_loss_is_equation_8(model_settings):
+    model = CVQN(model_settings())
     images = torch.rand(2, 3, 64, 64)
     forward = model(images)
     terms = loss(forward, images, alpha=128, beta=0.001, clamp=False)
@@ -21,10 +21,10 @@ def test_loss_is_equation_8(model_config):
     torch.testing.assert_close(forward.bpp()[1], bits / 64**2)
 
 
-def test_every_parameter_is_trained(model_config):
+def test_every_parameter_is_trained(model_settings):
     images = torch.rand(2, 3, 64, 64)
     for kind in ("predefined", "se"):
-        model = CVQN(model_config | {"importance": {"kind": kind, "scale_latent": True}})
+        model = CVQN(model_settings(importance={"kind": kind}))
         with torch.no_grad():
             model.encoder.tail.weight *= 100  # or every symbol is the middle one, of value 0
         loss(model(images), images, alpha=128, beta=0.001, clamp=False).total.backward()
@@ -33,7 +33,7 @@ def test_every_parameter_is_trained(model_config):
 
 
 def test_squeeze_excitation_scales_by_the_batch_mean_and_keeps_a_running_one():
-    module = SqueezeExcitation(4, scale_latent=True)
+    module = SqueezeExcitation(4, 2, scale_latent=True)
     latent = torch.randn(3, 4, 2, 2)
     pooled = latent.mean(dim=(2, 3))
     weights = torch.sigmoid(module.excite(torch.relu(module.squeeze(pooled)))).mean(dim=0)
@@ -41,11 +41,11 @@ def test_squeeze_excitation_scales_by_the_batch_mean_and_keeps_a_running_one():
     torch.testing.assert_close(module.importance, 0.5 * 0.9 + 0.1 * weights.detach())
     module.eval()
     torch.testing.assert_close(module(latent), latent * module.importance[:, None, None])
-    assert torch.equal(SqueezeExcitation(4, scale_latent=False)(latent), latent)
+    assert torch.equal(SqueezeExcitation(4, 2, scale_latent=False)(latent), latent)
 
 
-def test_reconstruction_errors_are_equation_6(model_config):
-    model = CVQN(model_config).eval()
+def test_reconstruction_errors_are_equation_6(model_settings):
+    model = CVQN(model_settings()).eval()
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         latent = model.analyse(images)

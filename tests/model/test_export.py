@@ -7,9 +7,9 @@ import torch
 from cvqn.bitstream.integer_model import EXACT, INPUT_SIZES, LARGEST_SHIFT, LARGEST_WEIGHT, IntegerModel, largest_sum
 from cvqn.bitstream.wavefront import symbol_bits
 from cvqn.errors import CvqnError
-from cvqn.model.export import export_context
 from cvqn.model.context import ContextModel
-from tests.codec import reference
+from cvqn.model.export import export_context
+from tests.bitstream import reference
 
 MEANS = torch.tensor([0.4, -1.3, 2.2, 0.9, -0.2])  # sorted or not, a symbol stands for its mean
 

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cvqn.model.cvqn import CVQN
 from cvqn.model.initialization import preserve_variance
@@ -36,8 +37,8 @@ def test_paper_network_has_the_parameters_of_a_count_by_hand():
 
 @pytest.mark.parametrize("downsampling", ["shuffle", "strided"])
 @pytest.mark.parametrize("gdn", [False, True])
-def test_shapes(model_config, downsampling, gdn):
-    model = CVQN(model_config | {"downsampling": downsampling, "gdn": gdn})
+def test_shapes(model_settings, downsampling, gdn):
+    model = CVQN(model_settings(downsampling=downsampling, gdn=gdn))
     images = torch.rand(2, 3, 32, 48)
     forward = model(images)
     assert forward.latent.shape == (2, 16, 32 // STRIDE, 48 // STRIDE)
@@ -53,12 +54,39 @@ def test_gdn_is_its_formula():
     x = torch.randn(1, 3, 2, 2)
     y = gdn(x)
     for i, h, w in itertools.product(range(3), range(2), range(2)):
-        norm = gdn.beta_root[i] ** 2 + 1e-6 + sum(gdn.gamma_root[i, j] ** 2 * x[0, j, h, w] ** 2 for j in range(3))
+        norm = gdn.beta_root[i] ** 2 + sum(gdn.gamma_root[i, j] ** 2 * x[0, j, h, w] ** 2 for j in range(3))
         assert y[0, i, h, w].item() == pytest.approx((x[0, i, h, w] / norm.sqrt()).item(), abs=1e-6)
 
 
-def test_variance_preserving_start_neither_shrinks_nor_explodes(model_config):
-    model = CVQN(model_config)
+def test_gdn_starts_with_gamma_a_tenth_on_the_diagonal_and_beta_one():
+    x = 3 * torch.randn(2, 5, 4, 4)
+    torch.testing.assert_close(GDN(5)(x), x / (1 + 0.1 * x**2).sqrt(), atol=1e-5, rtol=0)
+    assert (GDN(5).gamma >= 0).all()
+
+
+def test_gdn_learns_across_channels_and_stays_positive():
+    """Channels of which one hides the other's scale: what divides the first must come from the second."""
+    gdn = GDN(2)
+    loud = torch.rand(4, 1, 8, 8) * 5
+    x = torch.cat([torch.randn(4, 1, 8, 8), loud], dim=1)
+    target = x[:, :1] / (1 + 0.5 * loud**2).sqrt()
+    optimizer = torch.optim.Adam(gdn.parameters(), 0.02)
+    for _ in range(400):
+        optimizer.zero_grad()
+        F.mse_loss(gdn(x)[:, :1], target).backward()
+        optimizer.step()
+    assert gdn.gamma[0, 1].item() == pytest.approx(0.5, rel=0.2)
+    with torch.no_grad():
+        gdn.gamma_root.fill_(-1)
+        gdn.beta_root.fill_(-1)
+    assert torch.isfinite(gdn(x)).all()
+    gdn.zero_grad()
+    (-(gdn(x)[:, :1] ** 2)).sum().backward()  # asks for less: nothing below the bound sinks further
+    assert (gdn.gamma_root.grad <= 0).all()
+
+
+def test_variance_preserving_start_neither_shrinks_nor_explodes(model_settings):
+    model = CVQN(model_settings())
     images = torch.randn(4, 3, 64, 64).cumsum(dim=-1) / 8 + 0.5
     plain = model.encoder(images).var()
     preserve_variance(model.encoder)

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from cvqn.model import tiling
 from cvqn.cli import main
-from cvqn.compression import compress, compress_batch, decompress, read_symbols
-from cvqn.images import write_png
-from cvqn.model.cvqn import CVQN
+from cvqn.codecs import container
 from cvqn.codecs.store import load_model
-from tests.test_compression import make_model, photograph
+from cvqn.compression import compress, compress_batch, decompress
+from cvqn.images import write_png
+from cvqn.model import tiling
+from cvqn.model.cvqn import CVQN
+from tests import ROOT
+from tests.trained import make_model, photograph
 
 
 @pytest.fixture
@@ -32,9 +34,9 @@ def perturbed(config):
 @pytest.mark.parametrize("blocks", [1, 2])
 @pytest.mark.parametrize("downsampling", ["shuffle", "strided"])
 def test_tiles_with_their_overlap_are_the_whole_with_the_same_attention(
-    model_config, small_tiles, blocks, downsampling
+    model_settings, small_tiles, blocks, downsampling
 ):
-    model = perturbed(model_config | {"blocks": blocks, "downsampling": downsampling})
+    model = perturbed(model_settings(blocks=blocks, downsampling=downsampling))
     rows, columns = 7, 2 * tiling.reach(blocks) + 5
     pictures, latents = torch.rand(1, 3, 16 * rows, 16 * columns), torch.randn(1, 16, rows, columns)
     for network, source, units in [(model.encoder, pictures, (16, 1)), (model.decoder, latents, (1, 16))]:
@@ -51,8 +53,8 @@ def test_tiles_with_their_overlap_are_the_whole_with_the_same_attention(
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_reach_is_as_far_as_a_pixel_is_felt(model_config, blocks):
-    model = perturbed(model_config | {"blocks": blocks, "downsampling": "strided"})
+def test_reach_is_as_far_as_a_pixel_is_felt(model_settings, blocks):
+    model = perturbed(model_settings(blocks=blocks, downsampling="strided"))
     reach = tiling.reach(blocks)
     side = 2 * reach + 3
     with tiling.constant_attention(model.encoder):
@@ -75,22 +77,23 @@ def test_windows_cover_both_ends_and_fit():
         assert min(min(window) for window in found) == 0
 
 
-def test_a_large_picture_survives_its_file(tmp_path, model_config, small_tiles):
-    stored = load_model(make_model(tmp_path / "model", model_config))
+def test_a_large_picture_survives_its_file(tmp_path, model_settings, small_tiles):
+    stored = load_model(make_model(tmp_path / "model", model_settings()))
     picture = photograph(150, 203)
     data = compress(stored, picture)
     decoded = decompress(stored, data)
     assert decoded.shape == picture.shape
     np.testing.assert_array_equal(decoded, decompress(stored, data))
-    _, symbols = read_symbols(stored, data)
-    values = stored.model.controller.values([torch.from_numpy(group.astype(np.int64))[None] for group in symbols])
-    expected = tiling.evaluate(stored.model.decoder, stored.model.decoder, values, unit_in=1, unit_out=16, overlap=99)
+    _, payload = container.unpack(data, stored.model_id)
+    symbols, network = stored.model.read_symbols(payload, 150, 203), stored.model.network
+    values = network.controller.values([torch.from_numpy(group)[None] for group in symbols])
+    expected = tiling.evaluate(network.decoder, network.decoder, values, unit_in=1, unit_out=16, overlap=99)
     expected = (expected.clamp(0, 1) * 255)[0].permute(1, 2, 0).numpy()[:150, :203]
     assert np.abs(decoded - expected).max() <= 1
 
 
-def test_a_batch_gives_the_files_of_its_pictures(tmp_path, model_config):
-    stored = load_model(make_model(tmp_path / "model", model_config))
+def test_a_batch_gives_the_files_of_its_pictures(tmp_path, model_settings):
+    stored = load_model(make_model(tmp_path / "model", model_settings()))
     pictures = [photograph(33, 50, seed) for seed in range(3)]
     for data, picture in zip(compress_batch(stored, pictures), pictures, strict=True):
         error = decompress(stored, data).astype(int) - decompress(stored, compress(stored, picture))
@@ -99,9 +102,9 @@ def test_a_batch_gives_the_files_of_its_pictures(tmp_path, model_config):
 
 MEASURE = """
 import re, sys, torch
-from cvqn.lab.settings import configuration as config
+from cvqn.lab.settings.configuration import resolve
 from cvqn.model.cvqn import CVQN
-model = CVQN(config.resolve([config.ROOT / "workflow" / "scales" / "mini.yaml"])["experiments"]["c32"]["model"]).eval()
+model = CVQN(resolve(["workflow/scales/mini.yaml"]).experiments["c32"].model).eval()
 rows = int(sys.argv[1])
 def peak():  # of this process; getrusage would count what the parent had before the start
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
@@ -120,31 +123,14 @@ print((peak() - before) / (rows * 1024))
 )
 def test_memory_is_what_is_stated(part, source):
     script = MEASURE.format(part=part, source=source)
-    done = subprocess.run([sys.executable, "-c", script, "3072"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script, "3072"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1.25 * 640 / 8
 
 
-def test_half_precision_leaves_the_file_exact(tmp_path, model_config):
-    stored = load_model(make_model(tmp_path / "model", model_config))
-    picture = photograph(64, 96)
-    data = compress(stored, picture, half=True)
-    with torch.no_grad(), torch.autocast("cpu", torch.float16):
-        latent = stored.model.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255)
-    assert not torch.equal(latent, stored.model.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255))
-    _, symbols = read_symbols(stored, data)
-    for group, expected in zip(symbols, stored.model.controller.symbols(latent), strict=True):
-        assert group.max() > 0
-        assert np.array_equal(group, expected[0].numpy())
-    error = decompress(stored, data, half=True).astype(int) - decompress(stored, data)
-    assert np.abs(error).max() <= 2
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="what is refused without a GPU")
-def test_what_needs_a_gpu_is_refused_without_one(tmp_path, model_config, capsys):
-    folder = make_model(tmp_path / "model", model_config)
+def test_what_needs_a_gpu_is_refused_without_one(tmp_path, model_settings, capsys):
+    folder = make_model(tmp_path / "model", model_settings())
     write_png(tmp_path / "a.png", photograph(16, 16))
     arguments = ["compress", str(tmp_path / "a.png"), str(tmp_path / "a.cvqn"), "--model", str(folder)]
-    assert main([*arguments, "--half"]) == 2
-    assert "--half is for --device cuda" in capsys.readouterr().err
     assert main([*arguments, "--device", "cuda"]) == 2
     assert "torch sees no GPU" in capsys.readouterr().err
