@@ -128,6 +128,9 @@ class HasChannels(Protocol):
             BitstreamError: the payload does not decode.
         """
 
+    def write_symbols(self, symbols: Sequence[np.ndarray]) -> bytes:
+        """The payload of symbols, the same on every machine."""
+
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The place 0..levels-1 of each symbol's value among the values of its group, `[C_g, h, w]`."""
 

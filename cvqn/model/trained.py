@@ -40,7 +40,7 @@ class TrainedCVQN:
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
         """The payload of each of some pictures of one size, which go through the network together."""
         groups = [group.cpu().numpy() for group in self.network.controller.symbols(self._latents(pictures))]
-        return [encode_symbols(self.integer_models, list(symbols)) for symbols in zip(*groups, strict=True)]
+        return [self.write_symbols(symbols) for symbols in zip(*groups, strict=True)]
 
     def decode(self, payload: bytes, height: int, width: int) -> Picture:
         """The picture `[height, width, 3]` in a payload.
@@ -73,6 +73,10 @@ class TrainedCVQN:
         """
         rows, columns = -(-height // STRIDE), -(-width // STRIDE)
         return decode_symbols(self.integer_models, [(size, rows, columns) for size in self.layout.sizes], payload)
+
+    def write_symbols(self, symbols: Sequence[np.ndarray]) -> bytes:
+        """The payload of symbols, the same on every machine."""
+        return encode_symbols(self.integer_models, list(symbols))
 
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The place 0..Q-1 of each symbol's mean among the means of its group."""

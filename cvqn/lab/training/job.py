@@ -8,7 +8,7 @@ from cvqn.files import atomic_write
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
-from cvqn.lab.provenance.fingerprint import code_of, digest
+from cvqn.lab.provenance.fingerprint import Code, code_of, digest
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.configuration import Experiment
 from cvqn.lab.settings.runs import Run
@@ -40,11 +40,13 @@ def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_mi
     entry.publish(Path(plan.results.training(run.training)))
 
 
-def training_key(experiment: Experiment, run: Run, pack: Pack, evaluation: list[Image]) -> str:
-    """A hash of all that a training is a function of."""
+def training_key(
+    experiment: Experiment, run: Run, pack: Pack, evaluation: list[Image], code: Code | None = None
+) -> str:
+    """A hash of all that a training is a function of; `code` where it is not the code that is there now."""
     monitored = [image.pixels_sha256 for image in evaluation] if experiment.training.monitor_every else []
-    code = digest(code_of("train", experiment.codec))
-    return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, code)
+    code = code_of("train", experiment.codec) if code is None else code
+    return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, digest(code))
 
 
 def usable_minutes(job_minutes: float) -> float:

@@ -157,7 +157,8 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             if must_stop and done < steps:
                 why = "the time limit" if time_is_up else "a request"
                 raise Paused(
-                    f"{entry.folder}: stopped at step {done} of {steps} by {why}; run the same command to go on"
+                    f"{entry.folder}: stopped at step {done} of {steps} by {why}; run the same command to go on",
+                    time_is_up,
                 )
 
     last = current_weights(network, average)

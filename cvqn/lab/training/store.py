@@ -41,6 +41,10 @@ class Paused(CvqnError):
 
     exit_code = 75
 
+    def __init__(self, message: str, time_was_up: bool = False):
+        super().__init__(message)
+        self.time_was_up = time_was_up
+
 
 class Diverged(CvqnError):
     """The loss is not finite or the latent exploded; running again would do the same."""
@@ -53,6 +57,8 @@ class Ended(Settings):
 
     how: Literal["paused", "diverged", "failed"]
     reason: str
+    time_was_up: bool = False
+    """Of a pause: nobody asked for it, the job's time limit did."""
 
 
 def key_of(*parts: object) -> str:
@@ -176,13 +182,14 @@ class Entry:
                 print(f"{self.folder}: {file.read()} trains this; waiting for it", file=sys.stderr, flush=True)
                 told = True
             if time_limit is not None and time.monotonic() - began > time_limit:
-                raise Paused(f"{self.folder}: another process still trains this at the end of the time limit")
+                raise Paused(f"{self.folder}: another process still trains this at the end of the time limit", True)
             time.sleep(WAIT_SECONDS)
 
     def _leave_word(self, how: Literal["paused", "diverged", "failed"], error: BaseException) -> None:
         reason = str(error) if isinstance(error, CvqnError) else f"{type(error).__name__}: {error}"
         with atomic_write(self._ended_path, "w") as file:
-            json.dump(Ended(how=how, reason=reason).plain(), file)
+            time_was_up = getattr(error, "time_was_up", False)
+            json.dump(Ended(how=how, reason=reason, time_was_up=time_was_up).plain(), file)
 
 
 def _lock(file: IO[str]) -> bool:
