@@ -1,4 +1,4 @@
-"""Subcommands on files: compress, decompress, info, ship."""
+"""Commands on files: compress, decompress, info."""
 
 import argparse
 import math
@@ -12,15 +12,16 @@ from cvqn.errors import CvqnError
 from cvqn.codecs.shipped import DEFAULT_QUALITY
 
 if TYPE_CHECKING:
+    from cvqn.codecs.interface import HasChannels
     from cvqn.codecs.store import Stored
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    """Add this room's subcommands."""
+    """Add these commands."""
     compress = commands.add_parser(
         "compress",
         help="compress a picture, or every picture of a folder",
-        description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF or WebP, 8 bits a "
+        description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF or WebP, 8 bits per "
         "sample.",
     )
     compress.add_argument("input", metavar="IMAGE", help="a picture, or a folder of pictures")
@@ -37,7 +38,6 @@ def register(commands: argparse._SubParsersAction) -> None:
     compress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
-    compress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     compress.set_defaults(handler=_compress)
 
     decompress = commands.add_parser(
@@ -57,7 +57,6 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
     decompress.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default 2^27)")
-    decompress.add_argument("--half", action="store_true", help="compute in float16, on cuda only")
     decompress.set_defaults(handler=_decompress)
 
     info = commands.add_parser(
@@ -70,15 +69,6 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--model", metavar="DIR", help="folder of the model that made it: also the bits of every group and channel"
     )
     info.set_defaults(handler=_info)
-
-    ship = commands.add_parser(
-        "ship",
-        help="copy the models of a scale's rate curve into the program, for compress --quality",
-        description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, with the data "
-        "sets they were trained on and their licences.",
-    )
-    ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
-    ship.set_defaults(handler=_ship)
 
 
 def _compress(arguments: argparse.Namespace) -> None:
@@ -93,7 +83,7 @@ def _compress(arguments: argparse.Namespace) -> None:
     def one(source: Path, target: Path) -> str:
         picture = read_picture(source)
         with naming(source):
-            data = compress(stored, picture, half=arguments.half)
+            data = compress(stored, picture)
         with atomic_write(target) as file:
             file.write(data)
         return f"{target}: {len(data)} bytes, {8 * len(data) / (picture.shape[0] * picture.shape[1]):.4f} bpp"
@@ -117,7 +107,7 @@ def _decompress(arguments: argparse.Namespace) -> None:
         data = _read(source)
         with naming(source):
             stored = load(arguments.model or folder_of_model(container.inspect(data).model_id))
-            picture = decompress(stored, data, half=arguments.half, **limits)
+            picture = decompress(stored, data, **limits)
         write_picture(target, picture)
         return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
 
@@ -136,22 +126,25 @@ def _info(arguments: argparse.Namespace) -> None:
     print(f"model id  {header.model_id.hex()}")
     if arguments.model is None:
         return
-    from cvqn.bitstream.wavefront import code_lengths
-    from cvqn.compression import read_symbols
+    from cvqn.codecs.interface import HasChannels
     from cvqn.codecs.store import load_model
 
     stored = load_model(arguments.model)
+    print(f"codec     {stored.codec}")
     with naming(arguments.input):
-        _, symbols = read_symbols(stored, data)
-    controller = stored.model.controller
-    order = iter(controller.order.tolist())
-    for group, (bits, levels) in enumerate(
-        zip(code_lengths(stored.integer_models, symbols), controller.levels, strict=True)
-    ):
+        _, payload = container.unpack(data, stored.model_id)
+        if isinstance(stored.model, HasChannels):
+            _print_channels(stored.model, stored.model.read_symbols(payload, header.height, header.width))
+
+
+def _print_channels(model: "HasChannels", symbols: list) -> None:
+    """Where the bits of a file are spent, by group and channel."""
+    order = iter(model.layout.order)
+    for group, (bits, levels) in enumerate(zip(model.code_lengths(symbols), model.layout.levels, strict=True)):
         rate = bits.sum() / symbols[group].size
         print(
             f"group {group}   {levels} levels, {len(bits)} channels, {bits.sum() / 8:.0f} bytes, "
-            f"{rate:.3f} bits a symbol, {math.log2(levels):.3f} at fixed length"
+            f"{rate:.3f} bits per symbol, {math.log2(levels):.3f} at fixed length"
         )
         print("  channel " + "  ".join(f"{next(order)}: {channel / 8:.0f} B" for channel in bits))
 
@@ -165,20 +158,11 @@ def naming(path: str | Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _ship(arguments: argparse.Namespace) -> None:
-    from cvqn.codecs.shipped import ship
-
-    for folder in ship(Path(arguments.results)):
-        print(folder)
-
-
 def _load(arguments: argparse.Namespace, folder: str | Path) -> "Stored":
     import torch
 
     from cvqn.codecs.store import load_model
 
-    if arguments.half and arguments.device == "cpu":
-        raise CvqnError("--half is for --device cuda; leave it out on a CPU, where float16 gains nothing")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise CvqnError("--device cuda, but torch sees no GPU; leave it out to compute on the CPU")
     return load_model(folder, arguments.device)

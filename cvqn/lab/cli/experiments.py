@@ -112,6 +112,15 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
     identities.set_defaults(handler=_identities)
 
+    ship = commands.add_parser(
+        "ship",
+        help="copy the models of a scale's rate curve into the program, for compress --quality",
+        description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, with the data "
+        "sets they were trained on and their licences.",
+    )
+    ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
+    ship.set_defaults(handler=_ship)
+
 
 def _add_codec(command: argparse.ArgumentParser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
@@ -227,3 +236,10 @@ def _identities(arguments: argparse.Namespace) -> None:
     with atomic_write(arguments.output, "w") as file:
         json.dump({"soft_quantizer": soft_quantizer()}, file, indent=1)
         file.write("\n")
+
+
+def _ship(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.record.ship import ship
+
+    for folder in ship(Path(arguments.results)):
+        print(folder)

@@ -1,0 +1,51 @@
+"""Trained models into the program, for `cvqn compress --quality`."""
+
+import json
+import shutil
+from pathlib import Path
+
+from cvqn.codecs import shipped
+from cvqn.codecs.store import describe
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.data.manifest import read_manifest
+from cvqn.lab.settings.configuration import read
+from cvqn.lab.settings.paths import Results
+from cvqn.lab.settings.runs import Run
+from cvqn.settings import read_json
+
+PROVENANCE = "provenance.json"
+
+
+def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
+    """Make the rate curve of a scale's results the only shipped models, and say in each what it was trained on.
+
+    Raises:
+        CvqnError: a model is missing; nothing has been replaced then.
+    """
+    paths = Results(str(results))
+    configuration = read(paths.config)
+    runs = [Run(name, configuration.seeds[0]) for name in configuration.report.rate_curve]
+    needed = [[*paths.model_files(run.training, "last"), f"{paths.training(run.training)}/{PROVENANCE}"] for run in runs]
+    missing = [path for files in needed for path in files if not Path(path).is_file()]
+    if missing:
+        raise CvqnError(f"{missing[0]}: missing; train the whole rate curve first")
+    folders = []
+    for quality, run in enumerate(runs, 1):
+        source, folder = Path(paths.model(run.training, "last")), shipped.FOLDER / f"quality-{quality}"
+        description = describe(source).plain()
+        images = read_json(Path(paths.training(run.training)) / PROVENANCE)["training_images"]
+        for part in images["sets"]:
+            part["licence"] = read_manifest(part["name"], manifests).licence
+        description["about"]["training_images"] = images
+        with (
+            open(source / "model.safetensors", "rb") as tensors,
+            atomic_write(folder / "model.safetensors") as file,
+        ):
+            shutil.copyfileobj(tensors, file)
+        with atomic_write(folder / "model.json", "w") as file:
+            json.dump(description, file, indent=1)
+        folders.append(folder)
+    for folder in set(shipped.FOLDER.glob("quality-*")) - set(folders):
+        shutil.rmtree(folder)
+    return folders
