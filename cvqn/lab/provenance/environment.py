@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from cvqn.lab.data.index import manifest_sha256, set_name
 from cvqn.files import sha256_file
+from cvqn.lab.data.index import manifest_sha256, set_name
 from cvqn.lab.provenance.machine import processor
 
 LIBRARIES = (
@@ -27,8 +27,13 @@ LIBRARIES = (
     "av",
     "snakemake",
 )
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
-LOCK = ROOT / "constraints.txt"
+PINS = "constraints.txt"
+
+
+def source_tree() -> Path | None:
+    """The clone that this code runs from, None where it is an installed wheel."""
+    folder = Path(__file__).resolve().parents[3]
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def now() -> str:
@@ -44,11 +49,7 @@ def environment() -> dict[str, object]:
         "libraries": {name: _version(name) for name in LIBRARIES},
         "lock": lock(),
         "python": platform.python_version(),
-        "machine": {
-            "platform": platform.platform(),
-            "processor": processor(),
-            "cpus": os.cpu_count(),
-        },
+        "machine": {"platform": platform.platform(), "processor": processor(), "cpus": os.cpu_count()},
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
     }
 
@@ -60,12 +61,13 @@ def peak_memory_bytes() -> int:
 
 def lock() -> dict[str, object] | None:
     """The pinned versions by their file's checksum, and what is installed in another version; None without the file."""
-    if not LOCK.is_file():
+    root = source_tree()
+    if root is None or not (root / PINS).is_file():
         return None
-    pins = dict(line.split("==") for line in LOCK.read_text(encoding="utf-8").split() if "==" in line)
+    pins = dict(line.split("==") for line in (root / PINS).read_text(encoding="utf-8").split() if "==" in line)
     found = {name: _version(name) for name in pins}
     differing = {name: there for name, there in found.items() if there and there.partition("+")[0] != pins[name]}
-    return {"file": LOCK.name, "sha256": sha256_file(LOCK), "differing": differing}
+    return {"file": PINS, "sha256": sha256_file(root / PINS), "differing": differing}
 
 
 def data_set(index: str | Path) -> dict[str, object]:
@@ -102,7 +104,7 @@ def gpu() -> dict[str, object] | None:
 
 
 def code_version() -> dict[str, object]:
-    """Git commit of the source tree and whether tracked files differ from it; None where there is no git."""
+    """Git commit of the source tree and whether tracked files differ from it; None without git or a clone."""
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if status is None else bool(status)}
@@ -116,8 +118,11 @@ def _version(name: str) -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
+    root = source_tree()
+    if root is None:
+        return None
     try:
-        run = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True, timeout=30)
+        run = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
     return run.stdout.strip()

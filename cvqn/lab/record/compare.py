@@ -8,11 +8,12 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
+
+import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.lab.record.commands import git
-from cvqn.lab.report.output import markdown_table
+from cvqn.lab.record.recorded import RESULTS
 
 SAME, BETTER, WORSE, CHANGED, NEW, GONE = "same", "better", "worse", "changed", "new", "gone"
 LOWER, HIGHER, EQUAL, ANY = "lower is better", "higher is better", "must not change", "for information"
@@ -69,7 +70,7 @@ def read_metrics(scale: str, revision: str | None) -> dict[str, float]:
     Raises:
         CvqnError: there is none, or it is not a flat mapping to finite numbers.
     """
-    path = Path("results") / scale / "metrics.json"
+    path = RESULTS / scale / "metrics.json"
     name = f"{path} at {revision}" if revision else str(path)
     try:
         text = git("show", f"{revision}:./{path.as_posix()}") if revision else path.read_text(encoding="utf-8")
@@ -90,7 +91,7 @@ def compare(before: dict[str, float], after: dict[str, float]) -> list[Change]:
 
 
 def table(changes: list[Change], markdown: bool) -> str:
-    """The changes as an aligned table or as Markdown, one row a metric."""
+    """The changes as an aligned table or as Markdown, one row per metric."""
     rows = [
         {
             "metric": change.metric,
@@ -102,12 +103,9 @@ def table(changes: list[Change], markdown: bool) -> str:
         }
         for change in changes
     ]
-    if markdown:
-        return markdown_table(rows, right=("before", "after", "difference"))
-    widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in rows[0]}
-    lines = [{column: column for column in widths}, *rows]
-    return "\n".join(
-        "  ".join(line[column].ljust(width) for column, width in widths.items()).rstrip() for line in lines
+    sides = ("left", "right", "right", "right", "left", "left")
+    return pd.DataFrame(rows).to_markdown(
+        index=False, tablefmt="pipe" if markdown else "plain", disable_numparse=True, colalign=sides
     )
 
 

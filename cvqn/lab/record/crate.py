@@ -5,6 +5,7 @@ its data sets to every file of the record. Snakemake's own records are attached 
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from cvqn.files import atomic_write
+from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded, record_folder
 
 PATH = Path("ro-crate-metadata.json")
 PROFILES = {"process": "Process Run Crate", "workflow": "Workflow Run Crate"}
@@ -24,12 +26,12 @@ TYPES = {
 }  # fmt: skip
 
 
-def write(results: Path) -> None:
-    """Describe every scale under `results` that has a record in `ro-crate-metadata.json`, in the current folder."""
-    records = [_read(path) for path in sorted(results.glob("*/record/record.json"))]
+def write() -> None:
+    """Describe every scale that has a record in `ro-crate-metadata.json`, in the current folder."""
+    records = [read_recorded(path.parent.parent.name) for path in sorted(RESULTS.glob("*/record/record.json"))]
     crate = _crate(records)
     for recorded in records:
-        _add_run(crate, recorded, results / recorded["scale"] / "record" / "jobs.json")
+        _add_run(crate, recorded)
     content = crate.metadata.generate()
     content["@graph"].sort(key=lambda entity: entity["@id"])
     with atomic_write(PATH, "w") as file:
@@ -37,16 +39,16 @@ def write(results: Path) -> None:
         file.write("\n")
 
 
-def _crate(records: list[dict]) -> ROCrate:
+def _crate(records: Sequence[Recorded]) -> ROCrate:
     crate = ROCrate()
     crate.metadata.extra_contexts.append(TERMS)
     crate.name = "CVQN benchmark: the workflow and its recorded runs"
     crate.description = (
         "Regenerates the results of Channel-Level Variable Quantization Network for Deep Image Compression "
-        f"(IJCAI 2020); recorded at scale {', '.join(one['scale'] for one in records)}"
+        f"(IJCAI 2020); recorded at scale {', '.join(one.scale for one in records)}"
     )
     crate.license = crate.add_file("LICENSE", "LICENSE", properties={"name": "BSD 3-Clause License"})
-    crate.datePublished = datetime.fromisoformat(max(one["recorded"] for one in records))
+    crate.datePublished = datetime.fromisoformat(max(one.recorded for one in records))
     workflow = crate.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake")
     workflow["name"] = "CVQN benchmark"
     workflow["hasPart"] = [_add_file(crate, path.as_posix()) for path in sorted(Path("workflow/rules").glob("*.smk"))]
@@ -57,21 +59,21 @@ def _crate(records: list[dict]) -> ROCrate:
     return crate
 
 
-def _add_run(crate: ROCrate, recorded: dict, trace: Path) -> None:
-    scale = recorded["scale"]
-    jobs = _read(trace).values()
-    inputs = [_add_file(crate, path) for path in ("params.yaml", *recorded["overlays"])]
-    inputs += [_add_file(crate, one["manifest"], one["sha256"]) for one in recorded["data"].values()]
+def _add_run(crate: ROCrate, recorded: Recorded) -> None:
+    jobs = recorded.jobs().values()
+    inputs = [_add_file(crate, path) for path in ("params.yaml", *recorded.overlays)]
+    inputs += [_add_file(crate, one.manifest, one.sha256) for one in recorded.data.values()]
     properties = {
-        "name": f"Run of the workflow at scale {scale}",
-        "description": f"Code at git commit {recorded['commit']}; Snakemake {recorded['versions']['snakemake']}",
-        "startTime": _iso(min(job["starttime"] for job in jobs)),
-        "endTime": _iso(max(job["endtime"] for job in jobs)),
+        "name": f"Run of the workflow at scale {recorded.scale}",
+        "description": f"Code at git commit {recorded.commit}; Snakemake {recorded.versions['snakemake']}",
+        "startTime": _iso(min(job.began for job in jobs)),
+        "endTime": _iso(max(job.ended for job in jobs)),
         "actionStatus": "http://schema.org/CompletedActionStatus",
     }
-    outputs = [_add_file(crate, path, sha256) for path, sha256 in recorded["files"].items()]
-    action = crate.add_action(crate.mainEntity, f"#run-{scale}", inputs, outputs, properties)
+    outputs = [_add_file(crate, path, sha256) for path, sha256 in recorded.files.items()]
+    action = crate.add_action(crate.mainEntity, f"#run-{recorded.scale}", inputs, outputs, properties)
     crate.root_dataset.append_to("mentions", action)
+    trace = record_folder(recorded.scale) / "jobs.json"
     _add_file(crate, trace.as_posix())["about"] = action
 
 
@@ -87,7 +89,3 @@ def _add_file(crate: ROCrate, path: str, sha256: str | None = None) -> Entity:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,16 +1,16 @@
 """What must hold before results are certified: DVC itself would certify anything."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from cvqn.lab.settings import configuration as config
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
+from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work
 from cvqn.lab.record.commands import git, snakemake
-from cvqn.lab.record.differences import leaves
-from cvqn.lab.record.jobs import checksums, running
-from cvqn.lab.record.stage import Stage
+from cvqn.lab.record.dvc_stage import Stage
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results
 
 RECORDS = (":!results", ":!dvc.lock", ":!ro-crate-metadata.json")
 
@@ -30,79 +30,63 @@ def require_clean_tree(stage: Stage) -> None:
             raise CvqnError(f"{path}: ignored by git, which is to keep it; delete the scale's line from .gitignore")
 
 
-def require_configuration(scale: str, overlays: Sequence[str]) -> None:
-    """The workflow must have run with the configuration that the stage's command names.
-
-    Asked before any Snakemake is started, which would write the stage's configuration in place of the one that ran.
+def require_finished(stage: Stage, scale: str, configuration: Configuration) -> None:
+    """The workflow must have nothing left to do with the configuration of the stage, and nothing may be at work.
 
     Raises:
-        CvqnError: it ran with another one, or not at all, or the overlays are of another scale.
+        CvqnError: a Snakemake is running, jobs are left, or the stage's overlays are of another scale.
     """
-    path = Path("results") / scale / "config.yaml"
-    wanted = config.resolve(overlays)
-    named = f"params.yaml {' '.join(overlays)}"
-    if wanted["scale"] != scale:
+    named = f"params.yaml {' '.join(stage.overlays)}"
+    if configuration.scale != scale:
         raise CvqnError(
-            f"{named}: of scale {wanted['scale']}, not {scale}; correct the command of the stage in dvc.yaml"
+            f"{named}: of scale {configuration.scale}, not {scale}; correct the command of the stage in dvc.yaml"
         )
-    if not path.is_file():
-        raise CvqnError(f"{path}: not there; run the workflow, then record")
-    ran, wanted = dict(leaves(config.read(path))), dict(leaves(wanted))
-    for key in dict.fromkeys([*wanted, *ran]):
-        if ran.get(key) != wanted.get(key):
-            raise CvqnError(
-                f"{path}: {key} is {ran.get(key)}, but {wanted.get(key)} by {named}; run the workflow with these, "
-                "or name in dvc.yaml those that it ran with"
-            )
-
-
-def require_finished(scale: str, overlays: Sequence[str]) -> None:
-    """The workflow must have nothing left to do, and nothing may be at work.
-
-    Raises:
-        CvqnError: a Snakemake is running, or jobs are left.
-    """
     require_idle()
-    files = ("--profile", "workflow/profiles/local", "--configfile", *overlays)
-    targets = ["all", "extras"] if Path(f"results/{scale}/tables/extras.csv").exists() else ["all"]
-    plan = snakemake(*targets, *files, "--cores", "1", "--dry-run", "--quiet", "rules")
+    files = ("--profile", "workflow/profiles/local", "--configfile", *stage.overlays)
+    plan = snakemake(*_targets(configuration), *files, "--cores", "1", "--dry-run", "--quiet", "rules")
     if "Nothing to be done" in plan:
         return
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))
-    left = ", ".join(f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "total"))
-    raise CvqnError(f"{scale}: the workflow is not finished, left to run: {left}; run it, then record")
+    left = ", ".join(f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "extras", "total"))
+    raise CvqnError(f"{scale}: with {named} the workflow is not finished, left to run: {left}; run it, then record")
 
 
 def require_idle() -> None:
     """Raises CvqnError when a Snakemake is at work in this folder."""
-    for lock in running():
-        raise CvqnError(f"{lock}: a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
+    if is_at_work():
+        raise CvqnError("a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
 
 
-def require_made_by_jobs(files: list[str], jobs: dict[str, dict], before: dict[str, str]) -> None:
-    """Every file must be as the job left it that made it; the configuration is written whenever the workflow is read.
+def require_made_by_jobs(files: list[str], jobs: Jobs, before: Mapping[str, str]) -> None:
+    """Every file must be as the job left it that made it.
 
     A file's time says so, or else its checksum, which later jobs saw or an earlier record has.
 
     Args:
         files: paths relative to the project.
-        jobs: records of jobs by output, file or folder.
+        jobs: jobs by output, file or folder.
         before: SHA-256 of files in the record so far.
 
     Raises:
         CvqnError: no job made a file, or it was changed since.
     """
-    seen = checksums(jobs)
+    seen = {(path, checksum) for job in jobs.values() for path, checksum in job.seen.items()} | set(before.items())
     for path in files:
-        if Path(path).name == "config.yaml":
-            continue
-        record = jobs.get(path) or next((jobs[str(up)] for up in Path(path).parents if str(up) in jobs), None)
-        if record is None:
+        folders = [folder.as_posix() for folder in Path(path).parents]
+        job = next((jobs[made] for made in (path, *folders) if made in jobs), None)
+        if job is None:
             raise CvqnError(f"{path}: no job of the workflow made this file; delete it, then run the workflow")
-        if abs(Path(path).stat().st_mtime - record["endtime"]) < 0.01 or path not in jobs:
-            continue
-        if sha256_file(path) not in seen.get(path, set()) | {before.get(path)}:
+        untouched = path not in jobs or abs(Path(path).stat().st_mtime - job.ended) < 0.01
+        if not untouched and (path, sha256_file(path)) not in seen:
             raise CvqnError(f"{path}: changed after the job that made it; delete it and run the workflow")
+
+
+def _targets(configuration: Configuration) -> list[str]:
+    """What must be finished: of the experiments beyond the paper, if any of them has been trained."""
+    results = Results(configuration.results.as_posix())
+    own = configuration.runs()
+    extras = [run for run in configuration.runs(configuration.extras) if run not in own]
+    return ["all", "extras"] if any(Path(results.training(run.training)).exists() for run in extras) else ["all"]
 
 
 def _ignored(path: str) -> bool:

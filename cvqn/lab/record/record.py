@@ -1,36 +1,30 @@
-"""The record of a scale: what a commit needs so that anybody can get its results back, check and trace them.
+"""Certify the results of a scale in DVC, and get them back in another clone.
 
-`dvc.lock` names every file of the scale's stage by its checksum; the folder `results/<scale>/record` holds
-
-- `record.json`: the commit of the code, versions, data sets by the checksums of their manifests, SHA-256 of every file;
-- `jobs.json`: Snakemake's record of the job that made each file;
-- `runs/<run>.json`: the provenance of each training;
-
-and `ro-crate-metadata.json` describes all recorded scales as a Workflow Run RO-Crate.
+`dvc.lock` names every file of the scale's stage by its checksum, `results/<scale>/record` says what made it
+(cvqn.lab.record.recorded), and `ro-crate-metadata.json` describes all recorded scales as a Workflow Run RO-Crate.
 """
 
 import contextlib
 import fcntl
-import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from cvqn.lab.settings import configuration as config
-from cvqn.lab.data.manifest import read_manifest
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, sha256_file
+from cvqn.files import sha256_file
+from cvqn.lab.data.manifest import read_manifest
+from cvqn.lab.provenance.environment import PINS, now
+from cvqn.lab.provenance.snakemake_records import read_jobs, write_jobs
 from cvqn.lab.record import crate, guards
 from cvqn.lab.record.commands import dvc, git
-from cvqn.lab.record.jobs import read_jobs, write_jobs
-from cvqn.lab.provenance.environment import now
-from cvqn.lab.record.stage import LOCK, Stage, read_stage
+from cvqn.lab.record.dvc_stage import LOCK, Stage, read_stage
+from cvqn.lab.record.recorded import RESULTS, DataSet, Recorded, read_recorded, record_folder
+from cvqn.lab.settings import configuration as configurations
+from cvqn.lab.settings.configuration import Configuration
 
-FORMAT = 1
-RESULTS = Path("results")
 MANIFESTS = Path("data/manifests")
 
 
@@ -45,22 +39,22 @@ def record(scale: str) -> list[str]:
     with _alone():
         guards.require_clean_tree(stage)
         stage.require_remote()
-        guards.require_configuration(scale, stage.overlays)
-        guards.require_finished(scale, stage.overlays)
+        configuration = configurations.resolve(stage.overlays)
+        guards.require_finished(stage, scale, configuration)
         files = stage.files()
-        folder = RESULTS / scale / "record"
-        before = read_record(scale) if (folder / "record.json").exists() else None
+        folder = record_folder(scale)
+        before = read_recorded(scale) if (folder / "record.json").exists() else None
         jobs = read_jobs(_with_folders(files))
-        guards.require_made_by_jobs(files, jobs, before["files"] if before else {})
+        guards.require_made_by_jobs(files, jobs, before.files if before else {})
         stamps = _stamps(files)
         with _undone_on_error([LOCK, folder, crate.PATH]):
             dvc("commit", "--force", stage.name)
             stage.require_sound_cache()
             dvc("push", stage.name)
-            made = _describe(scale, stage, files)
-            if before is None or (_facts(made), jobs) != (_facts(before), read_recorded_jobs(scale)):
-                _write(folder, made, jobs)
-            crate.write(RESULTS)
+            made = _describe(stage, configuration, files)
+            if before is None or (made.facts(), jobs) != (before.facts(), before.jobs()):
+                made.write(jobs)
+            crate.write()
             guards.require_idle()
             if _stamps(files) != stamps:
                 raise CvqnError(f"{scale}: results changed while they were recorded; record again")
@@ -73,105 +67,49 @@ def restore(scale: str) -> tuple[int, str]:
     Raises:
         CvqnError: there is no record, the remote lacks a file, or a file is not the recorded one.
     """
-    recorded, jobs = read_record(scale), read_recorded_jobs(scale)
-    stage = read_stage(scale)
+    recorded, stage = read_recorded(scale), read_stage(scale)
     with _alone():
         guards.require_idle()
         stage.require_remote()
         _require_nothing_else(stage, recorded)
         dvc("pull", stage.name)
         stage.require_sound_cache()
-        require_recorded(recorded)
-        write_jobs(jobs, set(_with_folders(recorded["files"])))
-    return len(recorded["files"]), stage.command
+        recorded.require_files()
+        write_jobs(recorded.jobs(), set(_with_folders(recorded.files)))
+    return len(recorded.files), stage.command
 
 
-def read_record(scale: str) -> dict:
-    """`record.json` of a scale.
-
-    Raises:
-        CvqnError: the scale was not recorded in the commit that is checked out.
-    """
-    path = RESULTS / scale / "record" / "record.json"
-    try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        if recorded["format"] != FORMAT:
-            raise CvqnError(f"{path}: format {recorded['format']}, this version reads {FORMAT}")
-    except OSError as error:
-        raise CvqnError(f"{path}: no record of {scale} here; check out a commit that has one") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CvqnError(f"{path}: not a record ({error!r}); get it again with git checkout") from error
-    return recorded
-
-
-def read_recorded_jobs(scale: str) -> dict[str, dict]:
-    """`jobs.json` of a scale that has a record."""
-    return json.loads((RESULTS / scale / "record" / "jobs.json").read_text(encoding="utf-8"))
-
-
-def require_recorded(recorded: dict) -> None:
-    """Raises CvqnError when a file is missing or is not the recorded one."""
-    for path, expected in recorded["files"].items():
-        if not Path(path).is_file():
-            raise CvqnError(f"{path}: missing; get it with: cvqn restore {recorded['scale']}")
-        if sha256_file(path) != expected:
-            raise CvqnError(
-                f"{path}: not the recorded file, its SHA-256 differs; get that with git checkout or cvqn restore"
-            )
-
-
-def _require_nothing_else(stage: Stage, recorded: dict) -> None:
+def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
     """Raises CvqnError where DVC would have to overwrite or delete a file that is not of the record."""
     for output in (Path(path) for path, cached in stage.outputs if cached):
         for path in (path.as_posix() for path in sorted(output.rglob("*")) if path.is_file()):
-            if path not in recorded["files"] or sha256_file(path) != recorded["files"][path]:
+            if path not in recorded.files or sha256_file(path) != recorded.files[path]:
                 raise CvqnError(f"{path}: not of the record; move it out of {output}, then restore")
 
 
-def _describe(scale: str, stage: Stage, files: Sequence[str]) -> dict:
-    data = config.read(RESULTS / scale / "config.yaml")["data"]
-    return {
-        "format": FORMAT,
-        "scale": scale,
-        "commit": git("rev-parse", "HEAD").strip(),
-        "recorded": now(),
-        "stage": stage.name,
-        "overlays": stage.overlays,
-        "versions": {"python": platform.python_version()}
+def _describe(stage: Stage, configuration: Configuration, files: Sequence[str]) -> Recorded:
+    data = configuration.data
+    return Recorded(
+        scale=configuration.scale,
+        commit=git("rev-parse", "HEAD").strip(),
+        recorded=now(),
+        stage=stage.name,
+        overlays=stage.overlays,
+        versions={"python": platform.python_version()}
         | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "rocrate")},
-        "constraints_sha256": sha256_file("constraints.txt"),
-        "data": {name: _data_set(name) for name in sorted({*data["train"], data["evaluation"]})},
-        "files": {path: sha256_file(path) for path in files},
-    }
+        constraints_sha256=sha256_file(PINS),
+        data={name: _data_set(name) for name in sorted({*data.train, data.evaluation})},
+        files={path: sha256_file(path) for path in files},
+    )
 
 
-def _data_set(name: str) -> dict[str, str]:
-    """A manifest by its file, and by the checksum of what it says, which an index of the set repeats."""
+def _data_set(name: str) -> DataSet:
     path = MANIFESTS / f"{name}.yaml"
     described = read_manifest(name, MANIFESTS).sha256
-    return {"manifest": path.as_posix(), "sha256": sha256_file(path), "manifest_sha256": described}
+    return DataSet(manifest=path.as_posix(), sha256=sha256_file(path), manifest_sha256=described)
 
 
-def _facts(recorded: dict) -> dict:
-    """What makes a new record worth writing."""
-    return {key: value for key, value in recorded.items() if key not in ("commit", "recorded")}
-
-
-def _write(folder: Path, recorded: dict, jobs: dict[str, dict]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    runs = [Path(path) for path in recorded["files"] if path.endswith("/provenance.json")]
-    for run in runs:
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run, folder / "runs" / f"{run.parent.name}.json")
-    with atomic_write(folder / "jobs.json", "w") as file:
-        rows = (f"{json.dumps(path)}: {json.dumps(job, sort_keys=True)}" for path, job in sorted(jobs.items()))
-        file.write("{\n" + ",\n".join(rows) + "\n}\n")
-    with atomic_write(folder / "record.json", "w") as file:
-        json.dump(recorded, file, indent=1)
-        file.write("\n")
-
-
-def _with_folders(files: Sequence[str]) -> list[str]:
+def _with_folders(files: Iterable[str]) -> list[str]:
     folders = {parent.as_posix() for path in files for parent in Path(path).parents}
     return sorted({*files, *folders - {"."}})
 

@@ -1,4 +1,7 @@
-"""What DVC knows of a scale: the stage in dvc.yaml, the files under its outputs, their copies in cache and remote."""
+"""What DVC knows of a scale: the stage in dvc.yaml, the files under its outputs, their copies in cache and remote.
+
+The only module that uses DVC's private interface.
+"""
 
 import argparse
 import hashlib

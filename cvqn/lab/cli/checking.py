@@ -1,20 +1,18 @@
-"""Subcommands of the room record that certify results and let others check them."""
+"""Commands that certify results and let others check them: record, restore, verify, trace, compare."""
 
 import argparse
 import shlex
-from pathlib import Path
 
 SCALE = {"metavar": "SCALE", "nargs": "?", "default": "small", "help": "a scale of dvc.yaml (default: %(default)s)"}
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    """Add these subcommands."""
+    """Add these commands."""
     _register_record(commands)
     _register_restore(commands)
-    _register_curves(commands)
-    _register_compare(commands)
     _register_verify(commands)
     _register_trace(commands)
+    _register_compare(commands)
 
 
 def _register_record(commands: argparse._SubParsersAction) -> None:
@@ -38,35 +36,6 @@ def _register_restore(commands: argparse._SubParsersAction) -> None:
     )
     restore.add_argument("scale", **SCALE)
     restore.set_defaults(handler=_restore)
-
-
-def _register_curves(commands: argparse._SubParsersAction) -> None:
-    curves = commands.add_parser(
-        "curves",
-        help="one CSV a measured rate-distortion curve, for dvc plots diff",
-        description="Write one CSV a measured rate-distortion curve, for dvc plots diff.",
-    )
-    curves.add_argument("--config", required=True, metavar="FILE", help="resolved configuration (cvqn config)")
-    curves.add_argument("--measurements", required=True, nargs="+", metavar="CSV", help="tables of cvqn measure")
-    curves.add_argument("--output", required=True, metavar="DIR", help="folder to write")
-    curves.set_defaults(handler=_curves)
-
-
-def _register_compare(commands: argparse._SubParsersAction) -> None:
-    compare = commands.add_parser(
-        "compare",
-        help="what changed in the metrics between two commits, with tolerances and verdicts",
-        description="Compare metrics.json of a commit with that of another, or with the one on the disk. Exit code 1 "
-        "if a metric got worse by more than its tolerance, is gone, or changed where none may.",
-    )
-    compare.add_argument("before", metavar="REV", help="git revision to compare with")
-    compare.add_argument(
-        "after", metavar="REV", nargs="?", help="git revision to judge (default: what lies on the disk)"
-    )
-    compare.add_argument("--scale", default="small", help="the scale whose metrics to compare (default: %(default)s)")
-    compare.add_argument("--markdown", action="store_true", help="print a Markdown table, as for a pull request")
-    compare.add_argument("--all", action="store_true", help="list metrics that are the same as well")
-    compare.set_defaults(handler=_compare)
 
 
 def _register_verify(commands: argparse._SubParsersAction) -> None:
@@ -97,6 +66,23 @@ def _register_trace(commands: argparse._SubParsersAction) -> None:
     trace.set_defaults(handler=_trace)
 
 
+def _register_compare(commands: argparse._SubParsersAction) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="what changed in the metrics between two commits, with tolerances and verdicts",
+        description="Compare metrics.json of a commit with that of another, or with the one on the disk. Exit code 1 "
+        "if a metric got worse by more than its tolerance, is gone, or changed where none may.",
+    )
+    compare.add_argument("before", metavar="REV", help="git revision to compare with")
+    compare.add_argument(
+        "after", metavar="REV", nargs="?", help="git revision to judge (default: what lies on the disk)"
+    )
+    compare.add_argument("--scale", default="small", help="the scale whose metrics to compare (default: %(default)s)")
+    compare.add_argument("--markdown", action="store_true", help="print a Markdown table, as for a pull request")
+    compare.add_argument("--all", action="store_true", help="list metrics that are the same as well")
+    compare.set_defaults(handler=_compare)
+
+
 def _record(arguments: argparse.Namespace) -> None:
     from cvqn.lab.record.record import record
 
@@ -109,39 +95,6 @@ def _restore(arguments: argparse.Namespace) -> None:
 
     count, command = restore(arguments.scale)
     print(f"{arguments.scale}: {count} files, all as recorded; to see that nothing is left to do: {command} --dry-run")
-
-
-def _trace(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.provenance.trace import trace
-
-    print("\n".join(trace(arguments.file)))
-
-
-def _curves(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.settings import configuration as config
-    from cvqn.lab.report.curves import curves_table
-    from cvqn.lab.report.output import write_table
-    from cvqn.lab.report.sources import read_measurements
-
-    settings = config.read(arguments.config)
-    points = curves_table(read_measurements(arguments.measurements), settings["report"]["rate_curve"], groups=[])
-    for name, rows in points.groupby("curve"):
-        write_table(rows.drop(columns=["curve", "kind"]), Path(arguments.output) / f"{name}.csv")
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from cvqn.lab.record.compare import SAME, compare, read_metrics, table
-
-    before, after = (read_metrics(arguments.scale, revision) for revision in (arguments.before, arguments.after))
-    changes = compare(before, after)
-    shown = changes if arguments.all else [change for change in changes if change.verdict != SAME]
-    if shown:
-        print(table(shown, arguments.markdown) + "\n")
-    regressions = sum(change.regression for change in changes)
-    print(
-        f"{arguments.scale}: {len(changes)} metrics, {len(changes) - len(shown)} not listed, {regressions} regressions"
-    )
-    return int(regressions > 0)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -159,3 +112,24 @@ def _verify(arguments: argparse.Namespace) -> int:
         tqdm.write(f"{verdict:12} {finding.what}{f' ({reason})' if reason else ''}")
     print(f"{arguments.scale}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     return int(counts["DIFFERS"] > 0)
+
+
+def _trace(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.provenance.trace import trace
+
+    print("\n".join(trace(arguments.file)))
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from cvqn.lab.record.compare import SAME, compare, read_metrics, table
+
+    before, after = (read_metrics(arguments.scale, revision) for revision in (arguments.before, arguments.after))
+    changes = compare(before, after)
+    shown = changes if arguments.all else [change for change in changes if change.verdict != SAME]
+    if shown:
+        print(table(shown, arguments.markdown) + "\n")
+    regressions = sum(change.regression for change in changes)
+    print(
+        f"{arguments.scale}: {len(changes)} metrics, {len(changes) - len(shown)} not listed, {regressions} regressions"
+    )
+    return int(regressions > 0)

@@ -1,0 +1,114 @@
+"""What Snakemake remembers of jobs in `.snakemake`: which made a file, from what, and which are at work.
+
+The only module that uses Snakemake's private interface. Its records lie in no clone; the record of a scale carries
+them, because without them a clone has only file times to go by, and one touched file would train everything again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cvqn.files import atomic_write
+from cvqn.settings import read_json
+
+FOLDER = Path(".snakemake")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The job that made a file; times are seconds since 1970."""
+
+    rule: str
+    command: str
+    inputs: tuple[str, ...]
+    seen: Mapping[str, str]
+    """SHA-256 of inputs as the job saw them, where Snakemake looked at their content."""
+    began: float
+    ended: float
+    whole: dict[str, Any]
+    """Everything that Snakemake keeps of it, in plain values."""
+
+    @classmethod
+    def of(cls, whole: dict[str, Any]) -> Self:
+        """A job from what Snakemake keeps of it."""
+        checksums = whole["input_checksums"] or {}
+        return cls(
+            rule=whole["rule"],
+            command=" ".join((whole["shellcmd"] or "").split()).partition(" >> ")[0],
+            inputs=tuple(whole["input"] or ()),
+            seen={path: checksum.removeprefix("sha256:") for path, checksum in checksums.items()},
+            began=whole["starttime"],
+            ended=whole["endtime"],
+            whole=whole,
+        )
+
+
+Jobs = dict[str, Job]
+"""Jobs by the path of what they made, relative to the project."""
+
+
+def read_jobs(outputs: Iterable[str]) -> Jobs:
+    """The jobs that made these files, and what these were made from; a file that no job made has none."""
+    if not FOLDER.is_dir():
+        return {}
+    kept = _kept()
+    found: Jobs = {}
+    waiting = list(outputs)
+    while waiting:
+        path = waiting.pop()
+        record = None if path in found else kept._read_record(path)
+        if record is not None and record.rule is not None:
+            found[path] = Job.of(record.model_dump())
+            waiting += found[path].inputs
+    return found
+
+
+def write_jobs(jobs: Jobs, outputs: set[str]) -> None:
+    """Put records back.
+
+    Each of `outputs`, which must be as recorded, gets the time at which its job ended, so that times are in order too.
+    Of what these were made from, data sets and packs, which may be missing, only an unknown file gets a record.
+    """
+    from snakemake.persistence import MetadataRecord
+
+    kept = _kept()
+    for path, job in jobs.items():
+        if path in outputs:
+            os.utime(path, (job.ended, job.ended))
+        if path in outputs or kept._read_record(path) is None:
+            kept._write_record(path, MetadataRecord.model_validate(job.whole))
+
+
+def is_at_work() -> bool:
+    """Whether a Snakemake is at work in this folder, or was killed and left its locks."""
+    return any(FOLDER.glob("locks/*"))
+
+
+def begun(outputs: Iterable[str]) -> set[str]:
+    """Those of these files whose job has begun and not ended."""
+    return _kept()._filter_incomplete_keys(list(outputs)) if FOLDER.is_dir() else set()
+
+
+def load_jobs(path: Path) -> Jobs:
+    """Jobs as `save_jobs` wrote them.
+
+    Raises:
+        CvqnError: the file cannot be read.
+    """
+    return {output: Job.of(whole) for output, whole in read_json(path).items()}
+
+
+def save_jobs(jobs: Jobs, path: Path) -> None:
+    """Write jobs as JSON, a line each."""
+    rows = (f"{json.dumps(output)}: {json.dumps(job.whole, sort_keys=True)}" for output, job in sorted(jobs.items()))
+    with atomic_write(path, "w") as file:
+        file.write("{\n" + ",\n".join(rows) + "\n}\n")
+
+
+def _kept():
+    from snakemake.persistence.file import FilePersistence
+
+    return FilePersistence(path=FOLDER.resolve())
