@@ -6,38 +6,16 @@ import torch
 
 from cvqn.cli import main
 from cvqn.codecs import container
-from cvqn.compression import CvqnCodec, compress, decompress, read_symbols
+from cvqn.compression import StoredCodec, compress, decompress
 from cvqn.errors import CvqnError
-from cvqn.model.export import export_model
 from cvqn.images import read_picture, write_png
-from cvqn.model.cvqn import CVQN
-from cvqn.codecs.store import load_model, save_model
-
-
-def make_model(folder, config, seed=0, change=lambda model: None):
-    """A model as initialised, its latent spread over all levels, in a folder."""
-    torch.manual_seed(seed)
-    model = CVQN(config).eval()
-    with torch.no_grad():
-        model.encoder.tail.weight *= 50
-        model.controller.order.copy_(torch.randperm(config["channels"]))
-        integer = export_model(model, torch.rand(2, 3, 64, 64))
-        change(model)
-    save_model(folder, model, integer, {"run": "test"})
-    return folder
+from cvqn.codecs.store import load_model
+from tests.trained import make_model, photograph
 
 
 @pytest.fixture
-def folder(tmp_path, model_config):
-    return make_model(tmp_path / "model", model_config)
-
-
-def photograph(height, width, seed=0):
-    """A picture with structure at several scales."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    waves = sum(np.sin(x / s + rng.uniform(0, 6)) * np.cos(y / s + rng.uniform(0, 6)) for s in (3, 11, 40))
-    return np.clip(128 + 40 * waves[..., None] + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
+def folder(tmp_path, model_settings):
+    return make_model(tmp_path / "model", model_settings())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (16, 16), (17, 16), (33, 50), (70, 31)])
@@ -47,7 +25,7 @@ def test_a_decompressed_picture_is_what_the_network_makes_of_it(folder, size):
     decoded = decompress(stored, compress(stored, picture))
     padded = np.pad(picture, ((0, -size[0] % 16), (0, -size[1] % 16), (0, 0)), mode="edge")
     with torch.no_grad():
-        image = stored.model(torch.tensor(padded).permute(2, 0, 1)[None] / 255).reconstruction[0]
+        image = stored.model.network(torch.tensor(padded).permute(2, 0, 1)[None] / 255).reconstruction[0]
     expected = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()[: size[0], : size[1]]
     assert decoded.shape == picture.shape
     assert np.abs(decoded.astype(int) - expected).max() <= 1
@@ -57,16 +35,17 @@ def test_symbols_survive_the_file(folder):
     stored = load_model(folder)
     picture = photograph(48, 80)
     with torch.no_grad():
-        latent = stored.model.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255)
-        expected = [group[0].numpy() for group in stored.model.controller.symbols(latent)]
-    header, symbols = read_symbols(stored, compress(stored, picture))
+        latent = stored.model.network.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255)
+        expected = [group[0].numpy() for group in stored.model.network.controller.symbols(latent)]
+    header, payload = container.unpack(compress(stored, picture), stored.model_id)
+    symbols = stored.model.read_symbols(payload, header.height, header.width)
     assert (header.height, header.width) == (48, 80)
     for ours, theirs in zip(symbols, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("part", ["decoder", "means", "order", "context"])
-def test_a_file_of_another_model_is_refused(folder, tmp_path, model_config, part):
+def test_a_file_of_another_model_is_refused(folder, tmp_path, model_settings, part):
     def change(model):
         if part == "decoder":
             model.decoder.tail.bias += 1e-3
@@ -77,14 +56,14 @@ def test_a_file_of_another_model_is_refused(folder, tmp_path, model_config, part
         else:
             model.controller.contexts[0].last.bias += 1e-3
 
-    other = load_model(make_model(tmp_path / "other", model_config, change=change))
+    other = load_model(make_model(tmp_path / "other", model_settings(), change=change))
     data = compress(load_model(folder), photograph(32, 32))
     with pytest.raises(CvqnError, match=other.model_id.hex()):
         decompress(other, data)
 
 
 def test_rates_bracket_the_file(folder):
-    codec = CvqnCodec(folder)
+    codec = StoredCodec(folder)
     picture = photograph(128, 128)
     data = codec.encode(picture)
     rates = codec.rates(picture, data)

@@ -12,7 +12,9 @@ from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.metrics import ms_ssim
 from cvqn.images import read_picture, write_png
 from cvqn.codecs.store import load_model
-from tests.test_compression import make_model, photograph
+from cvqn.lab.record.ship import ship
+from tests import ROOT
+from tests.trained import make_model, photograph
 
 
 @pytest.fixture
@@ -67,11 +69,11 @@ def test_default_quality_is_the_middle_one(tmp_path):
     assert shipped.folder_of_model(model_id) == shipped.folder_of_quality(3)
 
 
-def test_unknown_qualities_and_models_are_refused(tmp_path, model_config, capsys):
+def test_unknown_qualities_and_models_are_refused(tmp_path, model_settings, capsys):
     write_png(tmp_path / "photo.png", photograph(20, 20))
     assert main(["compress", str(tmp_path / "photo.png"), str(tmp_path / "photo.cvqn"), "--quality", "9"]) == 2
     assert "1, 2, 3, 4, 5" in capsys.readouterr().err
-    folder = make_model(tmp_path / "model", model_config)
+    folder = make_model(tmp_path / "model", model_settings())
     data = compress(load_model(folder), photograph(20, 20))
     (tmp_path / "own.cvqn").write_bytes(data)
     assert main(["decompress", str(tmp_path / "own.cvqn"), str(tmp_path / "own.png")]) == 2
@@ -80,27 +82,39 @@ def test_unknown_qualities_and_models_are_refused(tmp_path, model_config, capsys
     assert main(["decompress", str(tmp_path / "own.cvqn"), str(tmp_path / "own.png"), "--model", str(folder)]) == 0
 
 
-def test_shipping_takes_the_rate_curve_or_nothing(tmp_path, model_config, monkeypatch):
+@pytest.fixture
+def curve(tmp_path, model_settings, monkeypatch):
+    """A function that writes the configuration of some results whose rate curve is of these experiments."""
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "models")
     results = tmp_path / "results"
     for name in ("c16", "c32"):
-        run = results / "runs" / f"{name}-seed1"
-        make_model(run / "model", model_config, seed=len(name))
-        (run / "provenance.json").write_text(
-            json.dumps({"training_images": {"count": 7, "sets": [{"name": "photos"}]}})
-        )
-    config = resolve([])
-    config["report"]["rate_curve"] = ["c16", "c32", "c48"]
-    write(config, results / "config.yaml")
+        training = results / "runs" / f"{name}-seed1"
+        make_model(training / "last", model_settings(), seed=int(name[1:]))
+        make_model(training / "best", model_settings(), seed=100)
+        content = {"training_images": {"count": 7, "sets": [{"name": "photos"}]}}
+        (training / "provenance.json").write_text(json.dumps(content))
+
+    def write_results(*experiments):
+        (tmp_path / "overlay.yaml").write_text(f"report: {{rate_curve: [{', '.join(experiments)}]}}")
+        write(resolve([tmp_path / "overlay.yaml"]), results / "config.yaml")
+        return results
+
+    return write_results
+
+
+def test_shipping_takes_the_rate_curve_or_nothing(curve, tmp_path):
     with pytest.raises(CvqnError, match="c48-seed1"):
-        shipped.ship(results)
+        ship(curve("c16", "c32", "c48"), ROOT / "data" / "manifests")
     assert shipped.qualities() == []
-    config["report"]["rate_curve"].pop()
-    write(config, results / "config.yaml")
     stale = shipped.FOLDER / "quality-7"
     stale.mkdir(parents=True)
     (stale / "model.json").write_text("{}")
-    assert [folder.name for folder in shipped.ship(results)] == ["quality-1", "quality-2"]
+    folders = ship(curve("c32", "c16"), ROOT / "data" / "manifests")
+    assert [folder.name for folder in folders] == ["quality-1", "quality-2"]
     assert not stale.exists()
-    assert load_model(shipped.folder_of_quality(2)).about["training_images"]["count"] == 7
-    assert "CC0" in load_model(shipped.folder_of_quality(1)).about["training_images"]["sets"][0]["licence"]
+    for quality, name in ((1, "c32"), (2, "c16")):
+        stored = load_model(shipped.folder_of_quality(quality))
+        assert stored.model_id == load_model(tmp_path / "results" / "runs" / f"{name}-seed1" / "last").model_id
+        assert stored.about["training_images"]["count"] == 7
+        assert "CC0" in stored.about["training_images"]["sets"][0]["licence"]
+        assert shipped.folder_of_model(stored.model_id) == folders[quality - 1]
