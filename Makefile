@@ -28,9 +28,11 @@ mini-test: mini  ## what the results of make mini must show
 record-test: setup  ## recording, restoring and verifying results in scratch repositories
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m record
 
-lint: setup  ## style of the Python code and of the workflow
+lint: setup  ## style, types and layers of the Python code, and style of the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/workflow/test_lint.py
 
 slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)

@@ -42,10 +42,9 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of each rule that a dry run would start."""
-        output = self.snakemake(*arguments, "--dry-run", "--quiet", "rules")
+        output = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in output:
             return {}
-        output = self.snakemake("--dry-run", *arguments)
         table = output.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
         counts = {line.split()[0]: int(line.split()[1]) for line in table if len(line.split()) == 2}
         counts.pop("total")

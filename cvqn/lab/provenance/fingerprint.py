@@ -56,9 +56,11 @@ def code_of(job: str, codec: str | None = None, *modules: str) -> Code:
         learned = registry.learned(codec)
         names += learned.modules if job == "train" else learned.coding_modules
         libraries += learned.libraries
-    elif codec is not None:
-        names.append(registry.module_of(codec))
     versions = {name: _version(name) for name in libraries}
+    if codec is not None and not registry.is_learned(codec):
+        module = registry.module_of(codec)
+        names += _closure(module, f"{module.partition('.')[0]}.")
+        versions |= registry.conventional(codec).versions()
     return {name: _module(name) for name in sorted(set(names))} | versions
 
 
@@ -69,14 +71,7 @@ def digest(code: Code) -> str:
 
 def with_imports(*modules: str) -> tuple[str, ...]:
     """These modules of the project and all of `cvqn.lab.report` and its arithmetic that they import, however deep."""
-    seen: list[str] = []
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen.append(module)
-            waiting += [name for name in _imports(module) if name.startswith("cvqn.lab.report.") or name in _REPORT]
-    return tuple(sorted(seen))
+    return tuple(sorted({name for module in modules for name in _closure(module, "cvqn.lab.report.", _REPORT)}))
 
 
 def changes(planned: Code, now: Code) -> list[str]:
@@ -97,14 +92,27 @@ def _module(name: str) -> str:
 
 
 @functools.cache
+def _closure(module: str, prefix: str, others: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A module and all that it imports, however deep, of those whose name begins with `prefix` or is in `others`."""
+    seen: list[str] = []
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.append(name)
+            waiting += [one for one in _imports(name) if one.startswith(prefix) or one in others]
+    return tuple(seen)
+
+
+@functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    found = []
+    found, top = [], module.partition(".")[0]
     for node in ast.walk(ast.parse(_path(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in dict.fromkeys(found) if name.startswith("cvqn.") and _exists(name))
+    return tuple(name for name in dict.fromkeys(found) if "." in name and name.split(".")[0] == top and _exists(name))
 
 
 class _Essence(ast.NodeTransformer):
