@@ -18,6 +18,7 @@ class PublishedCurve:
     codec: str
     group: str
     source: str
+    file: Path
     bpp: np.ndarray
     ms_ssim: np.ndarray
     ms_ssim_db: np.ndarray
@@ -31,8 +32,14 @@ def curves(group: str | None = None) -> dict[str, PublishedCurve]:
     return {entry["curve"]: _read(entry) for entry in entries}
 
 
+def files() -> list[Path]:
+    """The index and every curve."""
+    return sorted(FOLDER.glob("*.csv"))
+
+
 def _read(entry: dict[str, str]) -> PublishedCurve:
-    with open(FOLDER / f"{entry['curve']}.csv", newline="", encoding="utf-8") as file:
+    path = FOLDER / f"{entry['curve']}.csv"
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     columns = {key: np.array([float(row[key] or "nan") for row in rows]) for key in rows[0]}
-    return PublishedCurve(entry["curve"], entry["codec"], entry["group"], entry["source"], **columns)
+    return PublishedCurve(entry["curve"], entry["codec"], entry["group"], entry["source"], path, **columns)

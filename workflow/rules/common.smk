@@ -55,6 +55,11 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def run_but(names):
+    """A constraint of a wildcard to runs, in a path, but for some names."""
+    return f"(?!({one_of(names)})(?![a-z0-9-])){PATTERN}"
+
+
 wildcard_constraints:
     training=PATTERN,
     run=PATTERN + "(-best)?",

@@ -34,7 +34,7 @@ rule evaluate:
     benchmark:
         f"{RESULTS.root}/benchmarks/evaluate/{{learned}}-{{run}}.tsv"
     wildcard_constraints:
-        run=f"(?!({one_of(WITH_CHANNELS)})$){PATTERN}(-best)?",
+        run=run_but(WITH_CHANNELS) + "(-best)?",
     threads: CONFIG.evaluation.threads
     params:
         code=lambda wildcards: code("evaluate", wildcards.learned),
@@ -49,7 +49,7 @@ use rule evaluate as evaluate_channels with:
     message:
         "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}, and look into its channels"
     output:
-        RESULTS.analysis_files("{run}"),
+        RESULTS.analysis_files("{learned}", "{run}"),
         **EVALUATED,
     wildcard_constraints:
         run=one_of(WITH_CHANNELS),

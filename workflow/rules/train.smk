@@ -19,8 +19,10 @@ rule train:
     benchmark:
         f"{RESULTS.root}/benchmarks/train/{{training}}.tsv"
     wildcard_constraints:
-        training=f"(?!({one_of(MONITORED)})$){PATTERN}",
+        training=run_but(MONITORED),
     threads: lambda wildcards: experiment_of(wildcards).training.threads
+    resources:
+        runtime=240,  # minutes of a cluster's job, unless the profile says otherwise
     params:
         settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
         code=lambda wildcards: code("train", codec_of(wildcards)),

@@ -1,215 +1,149 @@
-"""Subcommands that make tables, figures and metrics from files."""
+"""Commands that make tables, figures, curves, metrics and the audit from the files of a scale."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvqn.errors import CvqnError
+from cvqn.lab.cli.options import add_plan, read_planned
 
-FIGURE1, MAPS, CURVES, BITS, CROPS = "influence", "maps", "rate-distortion", "bits", "crops"
+if TYPE_CHECKING:
+    from cvqn.lab.provenance.plan import Plan
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    """Add this room's subcommands."""
-    _register_tables(commands)
-    _register_figures(commands)
+    """Add these commands."""
+    table = _add(commands, "table", "CSV", "write a table as CSV and Markdown", _table)
+    figure = _add(commands, "figure", "SVG", "draw a figure as SVG and PNG, its numbers as CSV", _figure)
+    for command in (table, figure):
+        command.add_argument("name", metavar="NAME", help="an unknown one lists those that there are")
+    _add(commands, "curves", "DIR", "write each measured rate-distortion curve into a file of its own", _curves)
+    _add(commands, "metrics", "JSON", "write every headline number as flat JSON", _metrics)
+    _register_audit(commands)
 
-    metrics = commands.add_parser(
-        "metrics",
-        help="write every headline number as flat JSON",
-        description="Write every headline number as flat JSON, for dvc metrics diff and cvqn compare.",
+
+def _add(commands: argparse._SubParsersAction, name: str, output: str, text: str, handler) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}, from a scale's results.")
+    add_plan(command)
+    command.add_argument("--output", required=True, metavar=output, help="what to write")
+    command.set_defaults(handler=handler)
+    return command
+
+
+def _register_audit(commands: argparse._SubParsersAction) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="a verdict for every claim of the paper",
+        description="Judge every claim of the paper from a scale's results and write JSON, Markdown and HTML; or, "
+        "with --check, only look at an audit that is there. Exit code 1 if --fail-on or --against finds something.",
     )
-    _add_config(metrics)
-    _add_measurements(metrics)
-    metrics.add_argument("--bd-rate", metavar="CSV", help="table of cvqn table bd-rate")
-    metrics.add_argument("--analysis", nargs="*", default=[], metavar="DIR", help="folders of cvqn analyse")
-    metrics.add_argument("--output", required=True, metavar="JSON", help="file to write")
-    metrics.set_defaults(handler=_metrics)
-
-
-def _register_tables(commands: argparse._SubParsersAction) -> None:
-    tables = commands.add_parser(
-        "table", help="a table as CSV and Markdown", description="Write a table as CSV and Markdown."
-    ).add_subparsers(title="tables", metavar="NAME", required=True)
-    helps = {
-        "table1": "table 1: channel importance",
-        "table2": "table 2: combinations of levels",
-        "runs": "every run, with the files and lines it comes from",
-        "extras": "the ablations beyond the paper",
-        "rate-distortion": "every codec at every setting",
-        "bd-rate": "CVQN against every other curve",
-    }
-    for name, text in helps.items():
-        table = tables.add_parser(name, help=text, description=_sentence(text))
-        _add_config(table)
-        _add_measurements(table)
-        table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
-        table.set_defaults(handler=_table, name=name)
-    helps = {
-        "equation7": "equation (7): bound, measured bits and diversity of values",
-        "importance": "how well each order of the channels agrees with their influence",
-    }
-    for name, text in helps.items():
-        table = tables.add_parser(name, help=text, description=_sentence(text))
-        _add_config(table)
-        table.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
-        table.add_argument("--output", required=True, metavar="CSV", help="file to write; the Markdown goes beside it")
-        table.set_defaults(handler=_table, name=name)
-
-
-def _register_figures(commands: argparse._SubParsersAction) -> None:
-    figures = commands.add_parser(
-        "figure", help="a figure as SVG, PNG and CSV", description="Draw a figure as SVG and PNG, its data as CSV."
-    ).add_subparsers(title="figures", metavar="NAME", required=True)
-    influence = _figure_parser(figures, FIGURE1, "figure 1: the toy model's channels and their influence")
-    influence.add_argument("--analysis", required=True, metavar="DIR", help="folder of cvqn analyse of the toy model")
-    influence.add_argument("--images", required=True, metavar="INDEX", help="index.json of the evaluation set")
-    maps = _figure_parser(figures, MAPS, "figure 3, left: quantized maps by group")
-    maps.add_argument("--analysis", required=True, metavar="DIR", help="folder of cvqn analyse")
-    curves = _figure_parser(figures, CURVES, "figure 3, right: rate-distortion curves")
-    _add_measurements(curves)
-    curves.add_argument(
-        "--published",
-        nargs="*",
-        default=["figure-3"],
-        metavar="GROUP",
-        help="published curves: figure-3 (default), conventional, learned",
+    given = audit.add_mutually_exclusive_group(required=True)
+    given.add_argument("--plan", metavar="FILE", help="settings and the code they were planned with: judge its results")
+    given.add_argument(
+        "--check", metavar="JSON", help="an audit.json: apply --fail-on and --against to it, judge nothing"
     )
-    bits = _figure_parser(figures, BITS, "beyond the paper: bits spent on each channel beside its influence")
-    bits.add_argument("--analysis", required=True, nargs="+", metavar="DIR", help="folders of cvqn analyse")
-    crops = _figure_parser(figures, CROPS, "figure 4: crops of the original and of each codec")
-    crops.add_argument("--crops", required=True, metavar="DIR", help="folder of cvqn crops")
-    for name, figure in ((FIGURE1, influence), (MAPS, maps), (CURVES, curves), (BITS, bits), (CROPS, crops)):
-        _add_config(figure)
-        figure.add_argument("--output", required=True, metavar="SVG", help="file to write; .png and .csv go beside it")
-        figure.set_defaults(handler=_figure, name=name)
-
-
-def _figure_parser(figures: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
-    return figures.add_parser(name, help=text, description=_sentence(text))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--config", required=True, metavar="FILE", help="resolved configuration (cvqn config)")
-
-
-def _add_measurements(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--measurements", required=True, nargs="+", metavar="CSV", help="tables of cvqn measure")
+    audit.add_argument("--extras", action="store_true", help="with the runs of the experiments beyond the paper")
+    audit.add_argument("--output", metavar="JSON", help="file to write; .md and .html go beside it; with --plan")
+    audit.add_argument(
+        "--fail-on",
+        nargs="+",
+        default=[],
+        metavar="VERDICT",
+        help='fail if a claim has this verdict, such as "not reproduced"',
+    )
+    audit.add_argument(
+        "--against", metavar="REV", help="compare with the audit.json of a git revision; fail if a verdict got worse"
+    )
+    audit.set_defaults(handler=_audit)
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.settings import configuration as config
     from cvqn.files import atomic_write
-    from cvqn.lab.report import entropy, importance, readable, tables
+    from cvqn.lab.report import registry
     from cvqn.lab.report.output import write_table
-    from cvqn.lab.report.runs import Runs
-    from cvqn.lab.report.sources import read_groups, read_measurements
+    from cvqn.lab.report.sources import Sources
 
     output = _ending(arguments.output, ".csv")
-    settings = config.read(arguments.config)
-    scale = settings["scale"]
-    if arguments.name == "equation7":
-        table = entropy.equation7(read_groups(arguments.analysis), settings)
-        page = readable.equation7_page(table, scale)
-    elif arguments.name == "importance":
-        table = importance.importance_table(arguments.analysis, settings)
-        page = readable.importance_page(table, scale)
-    else:
-        measurements = read_measurements(arguments.measurements)
-        if arguments.name == "rate-distortion":
-            table = tables.rate_distortion(measurements, settings)
-            page = readable.rate_distortion_page(table, scale)
-        elif arguments.name == "bd-rate":
-            table = tables.bd_rates(measurements, settings)
-            page = readable.bd_rate_page(table, scale)
-        elif arguments.name == "runs":
-            table = tables.every_run(Runs(measurements))
-            page = readable.runs_page(table, scale)
-        elif arguments.name == "extras":
-            table = tables.extras(Runs(measurements), settings)
-            page = readable.extras_page(table, scale)
-        else:
-            runs = Runs(measurements)
-            table = tables.variants(runs, settings, arguments.name)
-            names = settings["report"][arguments.name]
-            monitored = all(settings["experiments"][name]["training"]["monitor_every"] for name in names)
-            page = readable.variants_page(arguments.name, table, tables.every_run(runs), scale, monitored)
+    entry = registry.entry(arguments.name, registry.TABLES)
+    plan = _planned(arguments, f"table {entry.name}")
+    sources = Sources(plan.configuration, plan.results, entry.extra)
+    module = import_module(entry.module)
+    table = module.table(sources, **entry.options)
     with atomic_write(output.with_suffix(".md"), "w") as file:
-        file.write(page)
+        file.write(module.page(table, sources, **entry.options))
     write_table(table, output)
 
 
 def _figure(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.settings import configuration as config
+    from cvqn.lab.report import registry
+    from cvqn.lab.report.sources import Sources
 
     output = _ending(arguments.output, ".svg")
-    settings = config.read(arguments.config)
-    scale = settings["scale"]
-    if arguments.name == CROPS:
-        from cvqn.lab.report.figures.crops import draw_crops
-
-        draw_crops(arguments.crops, output, scale)
-    elif arguments.name == BITS:
-        from cvqn.lab.report.figures.bits import draw_bits
-        from cvqn.lab.report.sources import read_channels
-
-        draw_bits(read_channels(arguments.analysis), output, scale)
-    elif arguments.name == CURVES:
-        from cvqn.lab.report.curves import curves_table
-        from cvqn.lab.report.figures.curves import draw_curves
-        from cvqn.lab.report.sources import read_measurements
-
-        measurements = read_measurements(arguments.measurements)
-        table = curves_table(measurements, settings["report"]["rate_curve"], arguments.published)
-        draw_curves(
-            table, output, scale=scale, images=measurements["image"].nunique(), data_set=settings["data"]["evaluation"]
-        )
-    else:
-        from cvqn.lab.report.figures.maps import draw_maps, read_maps
-
-        maps = read_maps(Path(arguments.analysis) / "maps.npz")
-        if arguments.name == MAPS:
-            draw_maps(maps, output, scale)
-        else:
-            _figure1(arguments, maps, output, scale)
+    entry = registry.entry(arguments.name, registry.FIGURES)
+    plan = _planned(arguments, f"figure {entry.name}")
+    sources = Sources(plan.configuration, plan.results, entry.extra)
+    import_module(entry.module).draw(sources, output, **entry.options)
 
 
-def _figure1(arguments: argparse.Namespace, maps, output: Path, scale: str) -> None:
-    from cvqn.lab.data.index import read_index
-    from cvqn.lab.report.figures.influence import draw_influence
-    from cvqn.lab.report.sources import read_channels
+def _curves(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.report.curves import write_curves
+    from cvqn.lab.report.sources import Sources
 
-    image = next((one for one in read_index(arguments.images) if one.name == maps.image), None)
-    if image is None:
-        raise CvqnError(f"{arguments.images}: has no image {maps.image}, of which {arguments.analysis} keeps the maps")
-    draw_influence(image.read(), maps, read_channels([arguments.analysis]), output, scale)
+    plan = _planned(arguments, "curves")
+    write_curves(Sources(plan.configuration, plan.results), arguments.output)
 
 
 def _metrics(arguments: argparse.Namespace) -> None:
-    import json
+    from cvqn.lab.report.metrics import write_metrics
+    from cvqn.lab.report.sources import Sources
 
-    import pandas as pd
+    plan = _planned(arguments, "metrics")
+    write_metrics(Sources(plan.configuration, plan.results), arguments.output)
 
-    from cvqn.lab.settings import configuration as config
-    from cvqn.files import atomic_write
-    from cvqn.lab.report.channels import channel_metrics
-    from cvqn.lab.report.metrics import metrics
-    from cvqn.lab.report.runs import Runs
-    from cvqn.lab.report.sources import read_channels, read_groups, read_json, read_measurements
-    from cvqn.lab.report.tables import rate_distortion
 
-    settings = config.read(arguments.config)
-    measurements = read_measurements(arguments.measurements)
-    codecs = rate_distortion(measurements[measurements["codec"] != "cvqn"], settings)
-    bd_rates = None if arguments.bd_rate is None else pd.read_csv(arguments.bd_rate)
-    importance = [read_json(Path(folder) / "importance.json") for folder in arguments.analysis]
-    channels = channel_metrics(read_channels(arguments.analysis), read_groups(arguments.analysis), importance)
-    with atomic_write(arguments.output, "w") as file:
-        json.dump(metrics(Runs(measurements), codecs, bd_rates, channels, settings), file, indent=1)
-        file.write("\n")
+def _audit(arguments: argparse.Namespace) -> int:
+    from cvqn.lab.report.audit.changes import audit_at, changes
+    from cvqn.lab.report.audit.verdicts import VERDICTS
+
+    for verdict in arguments.fail_on:
+        if verdict not in VERDICTS:
+            raise CvqnError(f"--fail-on {verdict!r}: no such verdict; there are {', '.join(VERDICTS)}")
+    if (arguments.output is None) != (arguments.plan is None):
+        raise CvqnError("--plan needs --output, the file to write the audit to; --check takes none")
+    path = _ending(arguments.output or arguments.check, ".json")
+    before = audit_at(arguments.against, path) if arguments.against else None
+    result = _judged(arguments, path)
+    print(f"scale {result['scale']}: " + ", ".join(f"{count} {verdict}" for verdict, count in result["counts"].items()))
+    failed = [claim for claim in result["claims"] if claim["verdict"] in arguments.fail_on]
+    for claim in failed:
+        print(f"{claim['id']}: {claim['verdict']}")
+    found = [] if before is None else changes(before, result)
+    for name, was, now, worse in found:
+        print(f"{name}: {was or 'no such claim'} -> {now or 'no such claim'}{' (worse)' if worse else ''}")
+    if before is not None and not found:
+        print(f"no verdict differs from {arguments.against}")
+    return int(bool(failed) or any(worse for *_, worse in found))
+
+
+def _judged(arguments: argparse.Namespace, path: Path) -> dict:
+    """The audit that the command line asks for: written anew, or as it stands in a file."""
+    from cvqn.lab.report.audit.audit import audit, write_audit
+    from cvqn.lab.report.audit.changes import read_audit
+    from cvqn.lab.report.audit.evidence import Evidence
+
+    if arguments.check:
+        return read_audit(path)
+    plan = _planned(arguments, "audit")
+    result = audit(Evidence(plan.configuration, plan.results, arguments.extras))
+    write_audit(result, path)
+    return result
+
+
+def _planned(arguments: argparse.Namespace, job: str) -> "Plan":
+    from cvqn.lab.report import registry
+
+    return read_planned(arguments, job, None, *registry.modules(job))
 
 
 def _ending(path: str, ending: str) -> Path:

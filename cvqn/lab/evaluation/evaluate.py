@@ -29,7 +29,7 @@ def evaluate_run(plan: Plan, run: Run, index: str, device: str) -> None:
             run.name,
             codec.stored.model,
             index,
-            results.analysis(run.name),
+            results.analysis(codec.name, run.name),
             maps_of=report.shown_image(run.experiment),
             influence=report.shows_influence(run.experiment),
         )

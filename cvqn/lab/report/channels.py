@@ -24,7 +24,7 @@ def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
 
 
 def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: list[dict]) -> dict[str, float]:
-    """Flat scalars by run: coded bits a symbol of each group, values used, rank correlations of influence."""
+    """Flat scalars by run: coded bits per symbol of each group, values used, rank correlations of influence."""
     found: dict[str, float] = {}
     for run in sorted(groups["run"].unique()):
         for group, own in groups[groups["run"] == run].groupby("group"):

@@ -1,44 +1,69 @@
 """metrics.json: every headline number of a scale as flat, finite scalars, for comparison between commits."""
 
+import json
 import math
+from pathlib import Path
 
 import pandas as pd
 
-from cvqn.lab.report.runs import Runs
+from cvqn.files import atomic_write
+from cvqn.lab.report.channels import channel_metrics
+from cvqn.lab.report.sources import Sources, read_table
+from cvqn.lab.report.tables import rate_distortion
 
 POINT = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db", "cross_entropy_bpp")
 
 
-def metrics(
-    runs: Runs, codecs: pd.DataFrame, bd_rates: pd.DataFrame | None, channels: dict[str, float], config: dict
-) -> dict[str, float]:
+def write_metrics(sources: Sources, path: str | Path) -> None:
+    """Write the metrics of a scale as JSON, with those of the table bd-rate that is there.
+
+    Raises:
+        CvqnError: a file is missing or damaged.
+    """
+    bd_rates = read_table(sources.results.table("bd-rate"), ("anchor", "kind", "bd_rate_percent", "bd_ms_ssim_db"))
+    with atomic_write(path, "w") as file:
+        json.dump(metrics(sources, bd_rates), file, indent=1)
+        file.write("\n")
+
+
+def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float]:
     """Keys in order:
 
     `<experiment>.<metric>`: the mean over seeds of the last checkpoint, and `.<metric>_std` where there are several;
     `<experiment>.best.<metric>`: the same of the best checkpoint; `<experiment>.bpp_change_percent` against the first
-    experiment of the tables; `codec.<codec>.<setting>.<metric>`; `bd_rate.<curve>` and `bd_ms_ssim.<curve>`, a
-    published curve as `published.<curve>`; and `channels` as given. What was not measured has no key.
+    experiment of the tables; `codec.<codec>.<setting>.<metric>` of conventional codecs; `bd_rate.<curve>` and
+    `bd_ms_ssim.<curve>`, a published curve as `published.<curve>`; and those of channels. What was not measured has no
+    key.
     """
+    found = _experiments(sources)
+    table = rate_distortion.table(sources)
+    for row in table[table["experiment"] == ""].to_dict("records"):
+        for metric in ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db"):
+            found[f"codec.{row['codec']}.{row['setting']}.{metric}"] = row[metric]
+    for row in bd_rates.to_dict("records"):
+        anchor = row["anchor"] if row["kind"] == "measured" else f"published.{row['anchor']}"
+        found[f"bd_rate.{anchor}"] = row["bd_rate_percent"]
+        found[f"bd_ms_ssim.{anchor}"] = row["bd_ms_ssim_db"]
+    importance = [sources.importance(run)[1] for run in sources.analysed]
+    if importance:
+        found |= channel_metrics(sources.channels, sources.groups, importance)
+    return {key: float(f"{value:.10g}") for key, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def _experiments(sources: Sources) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name in config["experiments"]:
+    for name in sources.configuration.experiments:
         for checkpoint, prefix in (("last", name), ("best", f"{name}.best")):
-            one = runs.get(name, checkpoint)
+            one = sources.measured.get(name, checkpoint)
             for metric in POINT if one is not None else ():
                 if metric in one.values or metric == "ms_ssim_db":
                     means = one.means(metric)
                     found[f"{prefix}.{metric}"] = means.mean()
                     if len(means) > 1:
                         found[f"{prefix}.{metric}_std"] = means.std(ddof=1)
-    baseline = config["report"]["table1"][0]
-    for name in dict.fromkeys([*config["report"]["table1"][1:], *config["report"]["table2"][1:]]):
-        if f"{name}.bpp" in found and f"{baseline}.bpp" in found:
-            found[f"{name}.bpp_change_percent"] = 100 * (found[f"{name}.bpp"] / found[f"{baseline}.bpp"] - 1)
-    for row in codecs.to_dict("records"):
-        for metric in ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db"):
-            found[f"codec.{row['codec']}.{row['setting']}.{metric}"] = row[metric]
-    for row in [] if bd_rates is None else bd_rates.to_dict("records"):
-        anchor = row["anchor"] if row["kind"] == "measured" else f"published.{row['anchor']}"
-        found[f"bd_rate.{anchor}"] = row["bd_rate_percent"]
-        found[f"bd_ms_ssim.{anchor}"] = row["bd_ms_ssim_db"]
-    found |= channels
-    return {key: float(f"{value:.10g}") for key, value in found.items() if value is not None and math.isfinite(value)}
+    report = sources.configuration.report
+    base = f"{report.table1[0]}.bpp"
+    for name in dict.fromkeys([*report.table1[1:], *report.table2[1:]]):
+        if f"{name}.bpp" in found and base in found:
+            found[f"{name}.bpp_change_percent"] = 100 * (found[f"{name}.bpp"] / found[base] - 1)
+    return found

@@ -43,14 +43,14 @@ class Experiment:
 
 
 class Runs:
-    """Every measured run of CVQN, grouped into experiments.
+    """Every measured run of a learned codec, grouped into experiments.
 
     Raises:
         CvqnError: a run was measured twice, or two runs of an experiment on different images.
     """
 
     def __init__(self, measurements: pd.DataFrame):
-        own = measurements[measurements.codec == "cvqn"]
+        own = measurements[measurements["experiment"] != ""]
         groups = own.groupby(["experiment", "checkpoint"]) if len(own) else []
         self._experiments = {
             (name, checkpoint): _experiment(name, checkpoint, rows) for (name, checkpoint), rows in groups

@@ -57,13 +57,40 @@ class Results:
             f"{self.root}/measurements/{codec}/{setting}.csv"
         )
 
-    def analysis(self, run: str) -> str:
+    def analysis(self, codec: str, run: str) -> str:
         """The folder of a run's analysis by channel."""
-        return f"{self.root}/analysis/{run}"
+        return f"{self.root}/analysis/{codec}/{run}"
 
-    def analysis_files(self, run: str) -> list[str]:
+    def analysis_files(self, codec: str, run: str) -> list[str]:
         """The files in it."""
-        return [f"{self.analysis(run)}/{name}" for name in ANALYSIS_FILES]
+        return [f"{self.analysis(codec, run)}/{name}" for name in ANALYSIS_FILES]
+
+    @property
+    def identities(self) -> str:
+        """Statements that hold by definition, checked."""
+        return f"{self.root}/analysis/identities.json"
+
+    @property
+    def crops(self) -> str:
+        """The folder of figure 4's crops."""
+        return f"{self.root}/crops"
+
+    @property
+    def metrics(self) -> str:
+        """Every headline number."""
+        return f"{self.root}/metrics.json"
+
+    def table(self, name: str) -> str:
+        """A table; its page lies beside it."""
+        return f"{self.root}/tables/{name}.csv"
+
+    def figure(self, name: str) -> str:
+        """A figure; .png and .csv lie beside it."""
+        return f"{self.root}/figures/{name}.svg"
+
+    def curve(self, name: str) -> str:
+        """A measured rate-distortion curve."""
+        return f"{self.root}/curves/{name}.csv"
 
 
 def sidecar(table: str) -> str:

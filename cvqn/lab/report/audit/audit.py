@@ -11,7 +11,7 @@ from cvqn.lab.report.audit.claims import Claim, paper
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.measures import measure
 from cvqn.lab.report.audit.page import render
-from cvqn.lab.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Comparison, NotMeasured, combine, judge
+from cvqn.lab.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Measured, NotMeasured, combine, judge
 from cvqn.lab.report.output import markdown_table
 
 FORMAT = 1
@@ -67,12 +67,12 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
     except NotMeasured as missing:
         return entry | {"reason": str(missing)}
     judged = claim.any_scale or evidence.scale == PAPER_SCALE
-    accepted = [tolerance.accepted(_number(one.expected, claim.expected)) for one in found.comparisons]
+    accepted = [tolerance.range(_number(one.expected, claim.expected)) for one in found.values]
     verdicts = [
-        judge(one.interval, ends) if judged else None for one, ends in zip(found.comparisons, accepted, strict=True)
+        judge(one.interval, ends) if judged else None for one, ends in zip(found.values, accepted, strict=True)
     ]
     entry |= {
-        "measured": [_measured(*three) for three in zip(found.comparisons, accepted, verdicts, strict=True)],
+        "measured": [_measured(*three) for three in zip(found.values, accepted, verdicts, strict=True)],
         "note": found.note,
         "evidence": list(found.files),
     }
@@ -83,7 +83,7 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
     return entry | {"verdict": combine(verdicts)}
 
 
-def _measured(one: Comparison, accepted: tuple[float, float], verdict: str | None) -> dict:
+def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None) -> dict:
     interval = one.interval
     known = interval.low == interval.high or math.isfinite(interval.resolution)
     return {

@@ -3,15 +3,14 @@
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import yaml
 
-PAPER = Path(__file__).resolve().parent.parent / "paper.yaml"
+from cvqn.lab.report.inputs import CLAIMS
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class Accepted:
     """How far a measured value may lie from what the paper says, and why.
 
     One of: `margin` (absolute) or `relative` (of the expected value) around a number; `above` or `at_least` a bound.
@@ -25,7 +24,7 @@ class Tolerance:
     above: float | None = None
     at_least: float | None = None
 
-    def accepted(self, expected: float | None) -> tuple[float, float]:
+    def range(self, expected: float | None) -> tuple[float, float]:
         """The closed range of values that count as reproduced."""
         if self.above is not None:
             return math.nextafter(self.above, math.inf), math.inf
@@ -56,7 +55,7 @@ class Claim:
     place: str
     text: str
     expected: object
-    tolerance: Tolerance | None = None
+    tolerance: Accepted | None = None
     measure: str | None = None
     arguments: dict = field(default_factory=dict)
     any_scale: bool = False
@@ -66,9 +65,9 @@ class Claim:
 @cache
 def paper() -> tuple[Claim, ...]:
     """Every claim, in the order of the paper's data file."""
-    content = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
+    content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     tolerances = {
-        name: Tolerance(name, values["class"], **{key: value for key, value in values.items() if key != "class"})
+        name: Accepted(name, values["class"], **{key: value for key, value in values.items() if key != "class"})
         for name, values in content["tolerances"].items()
     }
     return tuple(_claim(entry, tolerances) for entry in content["claims"])
@@ -80,7 +79,7 @@ def expected_number(claim_id: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
-def _claim(entry: dict, tolerances: dict[str, Tolerance]) -> Claim:
+def _claim(entry: dict, tolerances: dict[str, Accepted]) -> Claim:
     return Claim(
         id=entry["id"],
         place=entry["place"],

@@ -8,9 +8,8 @@ from scipy.stats import spearmanr
 
 from cvqn.lab.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
+from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
 from cvqn.lab.report.channels import by_image, symbol_shares
-from cvqn.lab.report.sources import run_name
 
 EXTREMES = 3  # channels that the paper calls significant, and as many negligible
 LOWER_SHARE = 0.1  # of the images may agree less with the others
@@ -18,28 +17,28 @@ FLOOR_DB = 1e-3  # a smaller loss counts as this much
 LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
 
 
-def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Measured:
+def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Finding:
     """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
-    run = evidence.analysed(experiment)[0]
-    comparisons = []
+    run = evidence.analysed_runs(experiment)[0]
+    values = []
     for column, name in LOSSES.items():
         losses = _losses(evidence, run, column)
         ranked = np.sort(image_weights(losses.shape[1], evidence.resamplings) @ losses.T, axis=1)
         least = np.maximum(ranked[:, :EXTREMES].mean(axis=1), FLOOR_DB)
         most = np.maximum(ranked[:, -EXTREMES:].mean(axis=1), FLOOR_DB)
-        comparisons.append(
-            Comparison(
+        values.append(
+            Measured(
                 f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)
             )
         )
     note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
-    return Measured(tuple(comparisons), _files(evidence, run), note)
+    return Finding(tuple(values), _files(evidence, run), note)
 
 
-def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Measured:
+def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Finding:
     """Rank correlation of the channels' losses on each image with the mean of the others, its tenth percentile."""
-    run = evidence.analysed(experiment)[0]
-    comparisons, lowest = [], []
+    run = evidence.analysed_runs(experiment)[0]
+    values, lowest = [], []
     for column, name in LOSSES.items():
         losses = _losses(evidence, run, column)
         correlations = agreement(losses)
@@ -47,11 +46,11 @@ def influence_agreement(evidence: Evidence, expected: object, experiment: str) -
         weights = image_weights(len(ranked), evidence.resamplings)[:, np.argsort(correlations)]
         tenth = ranked[(np.cumsum(weights, axis=1) >= LOWER_SHARE).argmax(axis=1)]
         what = f"rank correlation by {name} loss that nine tenths of the images exceed"
-        comparisons.append(Comparison(what, bootstrap_interval(tenth)))
+        values.append(Measured(what, bootstrap_interval(tenth)))
         image = by_image(evidence.channels, run, column).columns[int(correlations.argmin())]
         lowest.append(f"{correlations.min():.2f} on {image} by {name}")
     note = f"one trained model; {losses.shape[1]} images; the lowest is {', '.join(lowest)}"
-    return Measured(tuple(comparisons), _files(evidence, run), note)
+    return Finding(tuple(values), _files(evidence, run), note)
 
 
 def agreement(losses: np.ndarray) -> np.ndarray:
@@ -61,15 +60,15 @@ def agreement(losses: np.ndarray) -> np.ndarray:
     return np.array([spearmanr(own, other).statistic for own, other in zip(losses.T, others.T, strict=True)])
 
 
-def group_content(evidence: Evidence, expected: object, experiment: str) -> Measured:
+def group_content(evidence: Evidence, expected: object, experiment: str) -> Finding:
     """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
-    runs = evidence.analysed(experiment)
-    comparisons = []
+    runs = evidence.analysed_runs(experiment)
+    values = []
     for column, what, unit in (
         ("ms_ssim_loss_db", "influence", "dB"),
         ("luminance_correlation", "correlation with luminance", ""),
     ):
-        steps = {name: _group_steps(evidence, evidence.analysed(name), column) for name in _grouped(evidence, column)}
+        steps = {name: _group_steps(evidence, evidence.analysed_runs(name), column) for name in _grouped(evidence, column)}
         if experiment not in steps:
             raise NotMeasured(f"the influence of the channels of {experiment} was not measured")
         spreads = _spread_of_steps(steps)
@@ -77,11 +76,11 @@ def group_content(evidence: Evidence, expected: object, experiment: str) -> Meas
         resampled = image_weights(own.shape[2], evidence.resamplings) @ own.mean(axis=0).T
         for step in range(own.shape[1]):
             interval = widen(bootstrap_interval(resampled[:, step]), spreads.margin(len(runs)))
-            comparisons.append(Comparison(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
-    return Measured(tuple(comparisons), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
+            values.append(Measured(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
+    return Finding(tuple(values), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
 
 
-def entropy_below_bound(evidence: Evidence, expected: object) -> Measured:
+def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
     """The smallest distance, over all groups of all runs, from the entropy of a group's symbols to log2 q."""
     if evidence.groups.empty:
         raise NotMeasured("no run was analysed")
@@ -93,18 +92,17 @@ def entropy_below_bound(evidence: Evidence, expected: object) -> Measured:
     (run, group), smallest = min(slack.items(), key=lambda item: item[1])
     what = f"smallest bound minus entropy, over {len(slack)} groups of {len(runs)} runs"
     note = f"reached by group {group} of {run}; entropy of single symbols; coded bits: table of equation (7)"
-    return Measured((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
+    return Finding((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
 
 
-def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
+def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Finding:
     """How many more distinct values the groups of each experiment use than the one group of the baseline."""
-    measured = [
-        name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])
-    ]
+    analysed = {run.experiment for run in evidence.analysed}
+    measured = [name for name in experiments if name in analysed]
     if not measured:
         raise NotMeasured("no run with groups was analysed")
-    used = {name: [_values_used(evidence, run) for run in evidence.analysed(name)] for name in [baseline, *measured]}
-    comparisons = tuple(
+    used = {name: [_values_used(evidence, run) for run in evidence.analysed_runs(name)] for name in [baseline, *measured]}
+    values = tuple(
         exactly(
             f"values used by {name} above those of {baseline} (fewest against most)",
             min(used[name]) - max(used[baseline]),
@@ -112,9 +110,9 @@ def diversity(evidence: Evidence, expected: object, baseline: str, experiments: 
         for name in measured
     )
     note = ", ".join(f"{name}: {'/'.join(map(str, counts))}" for name, counts in used.items())
-    return Measured(
-        comparisons,
-        _files(evidence, *(run for name in used for run in evidence.analysed(name))),
+    return Finding(
+        values,
+        _files(evidence, *(run for name in used for run in evidence.analysed_runs(name))),
         f"values used: {note}",
     )
 
@@ -130,13 +128,12 @@ def _losses(evidence: Evidence, run: str, column: str) -> np.ndarray:
 
 def _grouped(evidence: Evidence, column: str) -> list[str]:
     """Experiments with several groups, all of whose analysed runs have `column`."""
-    names = [name for name, own in evidence.config["experiments"].items() if len(own["model"]["levels"]) > 1]
-    analysed = set(evidence.groups["run"])
+    groups = evidence.groups.groupby("run")["group"].nunique()
+    names = dict.fromkeys(run.experiment for run in evidence.analysed if groups[run.name] > 1)
     return [
         name
         for name in names
-        if any(run_name(name, seed) in analysed for seed in evidence.config["seeds"])
-        and all(by_image(evidence.channels, run, column) is not None for run in evidence.analysed(name))
+        if all(by_image(evidence.channels, run, column) is not None for run in evidence.analysed_runs(name))
     ]
 
 

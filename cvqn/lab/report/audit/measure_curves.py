@@ -5,19 +5,19 @@ import math
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from baselines import published
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.evaluation.rate_distortion import Curve, Points, curve, points
 from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
+from cvqn.lab.report import published
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.measure_runs import matched_rate_margin
-from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured
+from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 
 RATES = np.arange(10, 61) / 100
 FIGURE4_IMAGES = ("kodim01", "kodim21")
 
 
-def above_codec(evidence: Evidence, expected: object, codec: str) -> Measured:
+def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
     """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec, images resampled alike."""
     own = _own_points(evidence)
     rows = evidence.measurements[evidence.measurements.codec == codec]
@@ -38,33 +38,33 @@ def above_codec(evidence: Evidence, expected: object, codec: str) -> Measured:
     return _share_above(evidence, gains, rates, own_curve, codec, tuple(rows["file"].unique()))
 
 
-def above_published(evidence: Evidence, expected: object, curve: str) -> Measured:
+def above_published(evidence: Evidence, expected: object, curve: str) -> Finding:
     """The same for a published curve: a mean over the same images, so only our seeds make the difference uncertain."""
     own = _own_points(evidence)
-    if evidence.config["data"]["evaluation"] != "kodak":
+    if evidence.configuration.data.evaluation != published.SET:
         raise NotMeasured("the published curve is on Kodak, our measurements are on other images")
     theirs = published.curves()[curve]
     own_curve = _mean_curve(own)
     rates = _common(own_curve.bpp[0], theirs.bpp)
     gains = _at(own_curve.bpp[0], own_curve.ms_ssim_db[0], rates) - _at(theirs.bpp, theirs.ms_ssim_db, rates)
     return _share_above(
-        evidence, gains[None], rates, own_curve, theirs.codec, (str(published.FOLDER / f"{curve}.csv"),)
+        evidence, gains[None], rates, own_curve, theirs.codec, (published.path(theirs),)
     )
 
 
-def crops_order(evidence: Evidence, expected: object) -> Measured:
+def crops_order(evidence: Evidence, expected: object) -> Finding:
     """On kodim01 and kodim21: MS-SSIM (dB) of CVQN's file above each codec's, read at CVQN's rate for that image."""
-    settings = evidence.config["report"]["figure4"]
-    runs = evidence.experiment(settings["experiment"])
+    figure = evidence.configuration.report.figure4
+    runs = evidence.experiment(figure.experiment)
     missing = [image for image in FIGURE4_IMAGES if image not in runs.images]
     if missing:
         raise NotMeasured(f"{runs.name} was not measured on {' and '.join(missing)}")
-    comparisons, files = [], list(runs.files)
+    values, files = [], list(runs.files)
     for image in FIGURE4_IMAGES:
         column = runs.images.index(image)
         rate = float(runs.values["bpp"][:, column].mean())
         quality = float(ms_ssim_db(runs.values["ms_ssim"][:, column]).mean())
-        for codec in settings["codecs"]:
+        for codec in figure.codecs:
             rows = evidence.measurements[
                 (evidence.measurements.codec == codec) & (evidence.measurements.image == image)
             ]
@@ -77,18 +77,18 @@ def crops_order(evidence: Evidence, expected: object) -> Measured:
             slope = _slope(bpp, decibel, rate)
             margin = matched_rate_margin(evidence, slope, runs.checkpoint, len(runs.seeds))
             gain = quality - float(_at(bpp, decibel, np.array([rate]))[0])
-            comparisons.append(
-                Comparison(
+            values.append(
+                Measured(
                     f"{image}: CVQN above {codec} at {rate:.3f} bpp", Interval(gain, gain - margin, gain + margin), "dB"
                 )
             )
     note = f"{runs.name}, runs: {len(runs.seeds)}; one image at a time, so only seeds make it uncertain"
-    return Measured(tuple(comparisons), tuple(dict.fromkeys(files)), note)
+    return Finding(tuple(values), tuple(dict.fromkeys(files)), note)
 
 
 def _own_points(evidence: Evidence) -> Points:
     """CVQN's rate points, the mean over the seeds of each."""
-    runs = [evidence.experiment(name) for name in evidence.config["report"]["rate_curve"]]
+    runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
     if len(runs) < 2:
         raise NotMeasured("the rate curve has fewer than two points")
     rows = evidence.measurements[evidence.measurements.file.isin([file for one in runs for file in one.files])]
@@ -129,9 +129,9 @@ def _interpolator(bpp: np.ndarray, decibel: np.ndarray) -> PchipInterpolator:
 
 def _share_above(
     evidence: Evidence, gains: np.ndarray, rates: np.ndarray, own: Curve, name: str, files: tuple[str, ...]
-) -> Measured:
+) -> Finding:
     """From gains `[1 + resamplings or 1, rates]` in dB: the share above 0, from surely above to not surely below."""
-    runs = [evidence.experiment(experiment) for experiment in evidence.config["report"]["rate_curve"]]
+    runs = [evidence.experiment(experiment) for experiment in evidence.configuration.report.rate_curve]
     surely_above, surely_below, parts = 0, 0, []
     for column, rate in zip(gains.T, rates, strict=True):
         estimate = float(column[0])
@@ -145,10 +145,10 @@ def _share_above(
         if round(100 * rate) % 10 == 0:
             parts.append(f"{estimate:+.2f} at {rate:.1f}")
     share = Interval(float(np.mean(gains[0] > 0)), surely_above / len(rates), 1 - surely_below / len(rates))
-    comparison = Comparison(f"share of {len(rates)} rates at which CVQN is above {name}", share)
+    value = Measured(f"share of {len(rates)} rates at which CVQN is above {name}", share)
     own_files = tuple(dict.fromkeys(file for one in runs for file in one.files))
-    return Measured(
-        (comparison,),
+    return Finding(
+        (value,),
         own_files + files,
         f"MS-SSIM gain in dB by bpp: {', '.join(parts)}; both curves have {rates[0]:.2f} to {rates[-1]:.2f} bpp",
     )

@@ -8,14 +8,14 @@ import numpy as np
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured
+from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 from cvqn.lab.report.runs import Experiment, difference, percent, same_images, stable
 
 UNITS = {"bpp": "bpp", "ms_ssim": "", "ms_ssim_db": "dB", "psnr_db": "dB"}
 NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db": "PSNR"}
 
 
-def mean(evidence: Evidence, expected: object, experiment: str, metric: str, paper_runs: int) -> Measured:
+def mean(evidence: Evidence, expected: object, experiment: str, metric: str, paper_runs: int) -> Finding:
     """A mean over images and seeds against the paper's, which is over the same images and `paper_runs` seeds.
 
     Only seeds make the difference uncertain: ours and, taken to vary alike, the paper's.
@@ -25,14 +25,14 @@ def mean(evidence: Evidence, expected: object, experiment: str, metric: str, pap
     measured = "ms_ssim" if metric == "ms_ssim_db" else metric
     margin = evidence.measured.spread(measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
     interval = _around(estimate, margin, metric)
-    return Measured(
-        (Comparison(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),),
+    return Finding(
+        (Measured(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),),
         runs.files,
         _remark(evidence, runs, metric),
     )
 
 
-def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: str, paper_runs: int) -> Measured:
+def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: str, paper_runs: int) -> Finding:
     """The change in BPP against the baseline, percent; uncertain by the seeds of both sides, ours and the paper's."""
     runs, base = evidence.experiment(experiment), evidence.experiment(baseline)
     same_images(runs, base)
@@ -41,12 +41,12 @@ def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: 
     margin = spread.margin(len(runs.seeds), len(base.seeds), paper_runs, paper_runs)
     interval = percent(Interval(change, change - margin, change + margin))
     what = f"BPP of {experiment} against {baseline}"
-    return Measured((Comparison(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
+    return Finding((Measured(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
 
 
-def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Measured:
+def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Finding:
     """For each pair the first's advantage over the second: more quality, or fewer bits (percent saved)."""
-    comparisons, files, checkpoints = [], [], set()
+    values, files, checkpoints = [], [], set()
     for first, second in pairs:
         better, worse = evidence.experiment(first), evidence.experiment(second)
         files += [*better.files, *worse.files]
@@ -60,11 +60,11 @@ def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: 
                 what = f"BPP that {first} saves against {second}"
             else:
                 what, unit = f"{NAMES[metric]} of {first} above {second}", "dB"
-            comparisons.append(Comparison(what, interval, unit))
-    return Measured(tuple(comparisons), tuple(dict.fromkeys(files)), f"checkpoint: {', '.join(sorted(checkpoints))}")
+            values.append(Measured(what, interval, unit))
+    return Finding(tuple(values), tuple(dict.fromkeys(files)), f"checkpoint: {', '.join(sorted(checkpoints))}")
 
 
-def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Measured:
+def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Finding:
     """MS-SSIM (dB) of one odd number of levels above the line, over log bpp, through its even neighbours."""
     runs = [evidence.experiment(name) for name in (odd, *even)]
     weights = image_weights(len(same_images(*runs)), evidence.resamplings)
@@ -77,23 +77,22 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
         raise NotMeasured(f"the rate of {odd} does not lie between those of {even[0]} and {even[1]}")
     counts = (len(runs[0].seeds), 4 * len(runs[1].seeds), 4 * len(runs[2].seeds))
     margin = matched_rate_margin(evidence, float(slope[0]), runs[0].checkpoint, *counts)
-    comparison = Comparison(
+    value = Measured(
         f"MS-SSIM of {odd} above the line through {' and '.join(even)}", widen(bootstrap_interval(above), margin), "dB"
     )
-    return Measured((comparison,), tuple(file for one in runs for file in one.files))
+    return Finding((value,), tuple(file for one in runs for file in one.files))
 
 
-def best_measured(evidence: Evidence, expected: object) -> Measured:
+def best_measured(evidence: Evidence, expected: object) -> Finding:
     """Whether every run of the tables was measured at its best checkpoint too: 1 or 0."""
-    report = evidence.config["report"]
-    names = dict.fromkeys([*report["table1"], *report["table2"]])
-    if not all(evidence.config["experiments"][name]["training"]["monitor_every"] for name in names):
+    names = evidence.table_experiments
+    if not all("best" in evidence.configuration.experiments[name].checkpoints for name in names):
         raise NotMeasured("no checkpoint was chosen on the test set: training.monitor_every is 0")
     runs = [evidence.experiment(name) for name in names]
     all_best = all(one.checkpoint == "best" for one in runs)
     what = "every run of the tables was measured at its best checkpoint (1: yes)"
-    return Measured(
-        (Comparison(what, Interval(*(float(all_best),) * 3)),),
+    return Finding(
+        (Measured(what, Interval(*(float(all_best),) * 3)),),
         tuple(file for one in runs for file in one.files),
         "the best checkpoint is a choice on the test set; the headline of every table is the last one",
     )

@@ -1,27 +1,25 @@
 """Measures of claims about trainings: memory and stability."""
 
 import csv
-import math
-from pathlib import Path
 
 import numpy as np
 
 from cvqn.lab.evaluation.statistics import bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
+from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
 
 
-def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Measured:
+def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
     """By how much the peak memory of the training device is higher with `other`, percent."""
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
     if None in peaks:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
     what = f"peak memory of {other} above {experiment}"
-    return Measured((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
+    return Finding((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
 
 
-def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Measured:
+def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
     """By how much the loss of `other` jumps more from one logged step to the next, percent of its level."""
     paths = [evidence.log(name) for name in (experiment, other)]
     jumps = [loss_jumps(path) for path in paths]
@@ -31,30 +29,21 @@ def training_stability(evidence: Evidence, expected: object, experiment: str, ot
         resampled.append(np.log(weights @ values))
     log_ratio = bootstrap_interval(resampled[1] - resampled[0])
     spread = pooled_spread(
-        [np.array([math.log(loss_jumps(path).mean()) for path in logs]) for logs in _seed_logs(evidence).values()]
+        [np.log([loss_jumps(path).mean() for path in logs]) for logs in evidence.logs().values() if len(logs) > 1]
     )
     interval = widen(log_ratio, spread.margin(1, 1))
     what = f"log ratio of the mean jump of the loss, {other} over {experiment}"
-    return Measured(
-        (Comparison(what, interval),),
-        tuple(map(str, paths)),
+    return Finding(
+        (Measured(what, interval),),
+        tuple(paths),
         "jump: change of the logarithm of the loss between logged steps",
     )
 
 
-def loss_jumps(path: Path) -> np.ndarray:
+def loss_jumps(path: str) -> np.ndarray:
     """|log loss - log previous loss| between the logged steps of a training."""
     with open(path, newline="", encoding="utf-8") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     if len(losses) < 3:
         raise NotMeasured(f"{path} has too few steps")
     return np.abs(np.diff(np.log(losses)))
-
-
-def _seed_logs(evidence: Evidence) -> dict[str, list[Path]]:
-    """The logs of every experiment with several runs."""
-    logs: dict[str, list[Path]] = {}
-    for run, folder in evidence.run_folders.items():
-        if (folder / "log.csv").is_file():
-            logs.setdefault(run.rpartition("-seed")[0], []).append(folder / "log.csv")
-    return {name: paths for name, paths in logs.items() if len(paths) > 1}

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from cvqn.lab.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
 from cvqn.lab.report.audit.claims import Claim
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Measured
+from cvqn.lab.report.audit.verdicts import Finding
 
-MEASURES: dict[str, Callable[..., Measured]] = {
+MEASURES: dict[str, Callable[..., Finding]] = {
     measure.__name__: measure
     for measure in (
         measure_runs.mean,
@@ -38,7 +38,7 @@ MEASURES: dict[str, Callable[..., Measured]] = {
 }
 
 
-def measure(claim: Claim, evidence: Evidence) -> Measured:
+def measure(claim: Claim, evidence: Evidence) -> Finding:
     """What the claim's measure finds in the evidence.
 
     Raises:

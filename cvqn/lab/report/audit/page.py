@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import jinja2
 
-TEMPLATE = Path(__file__).resolve().parent / "audit.html.j2"
+from cvqn.lab.report.inputs import TEMPLATE
+
 WIDTH, HEIGHT, EDGE = 220, 16, 6  # of a strip, pixels
 
 

@@ -18,7 +18,7 @@ class NotMeasured(Exception):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Measured:
     """One measured value of a claim, with the interval in which it is known to lie, in `unit`.
 
     `expected` is the number it is held against, where the claim has several.
@@ -36,17 +36,17 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a measure found: comparisons, which must all hold; the evidence, as paths; a remark for the reader."""
+class Finding:
+    """What a measure found: values, which must all hold; the evidence, as paths; a remark for the reader."""
 
-    comparisons: tuple[Comparison, ...]
+    values: tuple[Measured, ...]
     files: tuple[str, ...]
     note: str = ""
 
 
-def exactly(what: str, value: float, unit: str = "", expected: float | None = None) -> Comparison:
-    """A comparison without noise."""
-    return Comparison(what, Interval(float(value), float(value), float(value)), unit, expected)
+def exactly(what: str, value: float, unit: str = "", expected: float | None = None) -> Measured:
+    """A value without noise."""
+    return Measured(what, Interval(float(value), float(value), float(value)), unit, expected)
 
 
 def judge(interval: Interval, accepted: tuple[float, float]) -> str:

@@ -1,1 +1,1 @@
-"""One module a figure: from files to svg, png and the data drawn as csv."""
+"""One module per figure: `draw(sources, output)` writes it as SVG and PNG, with its numbers as CSV."""

@@ -5,29 +5,38 @@ from pathlib import Path
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.output import write_table
-from cvqn.lab.report.style import COLUMN, GROUPS, PAGE, new_figure, note_scale, save
+from cvqn.lab.report.looks import GROUPS
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.style import COLUMN, PAGE, new_figure, save
 
 MARKERS = ("o", "s", "^")
 PANELS = 4  # in a row
 
 
 def bits_table(channels: pd.DataFrame) -> pd.DataFrame:
-    """A row a run and channel: group, levels, mean bits an image, and mean losses in PSNR and MS-SSIM, dB.
+    """A row per run and channel: group, levels, mean bits per image, and mean losses in PSNR and MS-SSIM, dB.
 
     Raises:
         CvqnError: no run's influence was measured.
     """
     if "ms_ssim_loss_db" not in channels or channels["ms_ssim_loss_db"].isna().all():
-        raise CvqnError("no run's influence was measured; run cvqn analyse without --no-influence")
+        raise CvqnError("no run's influence was measured; it is for the runs of figure 1 and Table 1")
     measured = channels.dropna(subset=["ms_ssim_loss_db"])
     by_channel = measured.groupby(["run", "channel", "group", "levels"], sort=False)
     return by_channel[["bits", "psnr_loss_db", "ms_ssim_loss_db"]].mean().reset_index()
 
 
-def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
-    """Write the figure as svg, png and csv: a panel a run, a mark a channel."""
-    table = bits_table(channels)
+def draw(sources: Sources, output: str | Path) -> None:
+    """Write the figure as svg, png and csv: one mark per channel, of the run that figure 3 shows.
+
+    Raises:
+        CvqnError: its influence was not measured.
+    """
+    draw_bits(bits_table(sources.channels_of(sources.shown)), output, sources.scale)
+
+
+def draw_bits(table: pd.DataFrame, output: str | Path, scale: str) -> None:
+    """The same from the table: one panel per run."""
     runs = list(table["run"].unique())
     columns = min(PANELS, len(runs))
     rows = -(-len(runs) // columns)
@@ -52,8 +61,6 @@ def draw_bits(channels: pd.DataFrame, output: str | Path, scale: str) -> None:
         axes.tick_params(labelbottom=position + columns >= len(runs))
         axes.legend(loc="upper left", borderpad=0.1, handletextpad=0.1, labelspacing=0.2)
         axes.grid()
-    figure.supxlabel("bits an image (ρ: rank correlation of bits and loss)", fontsize=7.5, y=0.17 / height)
+    figure.supxlabel("bits per image (ρ: rank correlation of bits and loss)", fontsize=7.5, y=0.17 / height)
     figure.supylabel("MS-SSIM loss, dB", fontsize=7.5, x=0.03 / width)
-    note_scale(figure, scale)
-    save(figure, output)
-    write_table(table, Path(output).with_suffix(".csv"))
+    save(figure, table, output, scale)

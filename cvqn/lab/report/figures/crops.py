@@ -1,4 +1,4 @@
-"""Figure 4: the same crop of the original and of each codec's picture, at about CVQN's rate."""
+"""Figure 4: the same crop of the original and of each codec's picture, at about one rate."""
 
 from pathlib import Path
 
@@ -6,14 +6,24 @@ import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
-from cvqn.lab.report.output import write_table
-from cvqn.lab.report.style import PAGE, codec_style, new_figure, note_scale, save, scale_note
+from cvqn.lab.report.looks import name_of
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.style import PAGE, new_figure, save, scale_note
 
 TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points: at half size, a column's, still 5.5 points
 
 
+def draw(sources: Sources, output: str | Path) -> None:
+    """Write figure 4 as svg, png and csv from the crops that `cvqn crops` cut.
+
+    Raises:
+        CvqnError: as `draw_crops`.
+    """
+    draw_crops(sources.results.crops, output, sources.scale)
+
+
 def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
-    """Write figure 4 as svg, png and csv from the folder that `cvqn crops` made: a row an image, a column a codec.
+    """The same from the folder with crops.csv: a row per image, a column per codec.
 
     Raises:
         CvqnError: the folder lacks its table or one of its pictures.
@@ -43,11 +53,9 @@ def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if row == 0:
-                axes.set_title("original" if codec == "original" else codec_style(codec)[0], pad=3, fontsize=TEXT)
+                axes.set_title("original" if codec == "original" else name_of(codec), pad=3, fontsize=TEXT)
             axes.set_xlabel(_caption(entry, codec, image), labelpad=2.5, fontsize=TEXT)
-    note_scale(figure, scale)
-    save(figure, output)
-    write_table(table, Path(output).with_suffix(".csv"))
+    save(figure, table, output, scale)
 
 
 def _caption(entry: pd.Series, codec: str, image: str) -> str:

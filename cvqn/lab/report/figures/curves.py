@@ -1,4 +1,4 @@
-"""Figure 3, right: rate-distortion curves of CVQN, of the codecs measured here, and of published ones."""
+"""Figure 3, right: rate-distortion curves of the paper's method, of other codecs measured here, and published ones."""
 
 from pathlib import Path
 
@@ -6,39 +6,57 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from baselines import published
-from cvqn.lab.report.output import write_table
-from cvqn.lab.report.style import COLUMN, codec_style, lighter, new_figure, note_scale, save
+from cvqn.lab.report import published
+from cvqn.lab.report.curves import curves_table
+from cvqn.lab.report.looks import KNOWN, lighter, looks
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.style import COLUMN, new_figure, save
 
 RATES = (0.05, 0.7)
 AXES, LABELS, ENTRY, TITLE, FOOT = 2.4, 0.41, 0.118, 0.27, 0.15  # heights in inches, from the top
 DASHES = ((0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)))
 GREYS = ("#6a6a6a", "#9c9c9c")
+FIRST = {"linewidth": 1.8, "markersize": 4, "zorder": 4}
 WITH_MARKERS = {"linewidth": 1.0, "markersize": 3, "zorder": 3}
-HOLLOW = ("jpeg2000-5-3", "jpeg-444")  # variants that share a colour with another
-MEASURED_TOO = {  # published curve: the codec whose colour it borrows, lightened
-    "figure3-cvqn": "cvqn",
-    "figure3-jpeg2000": "jpeg2000",
-    "figure3-webp": "webp",
-    "figure3-bpg-444": "bpg-444",
-}
+
+
+def draw(sources: Sources, output: str | Path) -> None:
+    """Write figure 3, right, as svg, png and csv, with the curves that the paper's own figure has.
+
+    Raises:
+        CvqnError: as `curves_table`.
+    """
+    draw_curves(
+        curves_table(sources, "figure-3"),
+        output,
+        scale=sources.scale,
+        images=sources.measurements["image"].nunique(),
+        data_set=sources.configuration.data.evaluation,
+    )
 
 
 def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: int, data_set: str) -> None:
-    """Write figure 3, right, as svg, png and csv. Measured: solid, with markers. Published: thin, pale, dashed."""
+    """The same from the table: measured curves solid, with markers, the first of them bold; published ones pale, dashed."""
     entries = table.groupby("kind")["curve"].nunique().max()
     height = 0.06 + AXES + LABELS + TITLE + entries * ENTRY + FOOT
     figure = new_figure(COLUMN, height)
     axes = figure.add_axes((0.118, 1 - (0.06 + AXES) / height, 0.725, AXES / height))
     measured, known = [], []
+    own = looks(table[table["kind"] == "measured"]["curve"].unique())
     for (kind, name), rows in table.groupby(["kind", "curve"], sort=False):
         rows = rows.sort_values("bpp")
         if kind == "measured":
-            label, colour, marker = codec_style(name)
-            own = {"linewidth": 1.8, "markersize": 4, "zorder": 4} if name == "cvqn" else WITH_MARKERS
-            hollow = {"markerfacecolor": "white"} if name in HOLLOW else {}
+            look = own[name]
+            lines = WITH_MARKERS if measured else FIRST
+            hollow = {"markerfacecolor": "white"} if look.hollow else {}
             measured += axes.plot(
-                rows["bpp"], rows["ms_ssim_db"], color=colour, marker=marker, label=label, **own, **hollow
+                rows["bpp"],
+                rows["ms_ssim_db"],
+                color=look.colour,
+                marker=look.marker,
+                label=look.name,
+                **lines,
+                **hollow,
             )
         else:
             colour, dashes, label = _published_style(name, len(known))
@@ -46,20 +64,18 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
                 rows["bpp"], rows["ms_ssim_db"], color=colour, linestyle=dashes, label=label, linewidth=0.8, zorder=2
             )
     _frame(axes, table)
-    others = "" if data_set == "kodak" else ":\nother images, not comparable"
+    others = "" if data_set == published.SET else ":\nother images, not comparable"
     top = 1 - (0.06 + AXES + LABELS) / height
     _legend(figure, measured, f"measured here on\n{images} images of {data_set}", (0.02, top))
     _legend(figure, known, f"published, on Kodak{others}", (0.5, top))
-    note_scale(figure, scale)
-    save(figure, output)
-    write_table(table, Path(output).with_suffix(".csv"))
+    save(figure, table, output, scale)
 
 
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
-    """Colour, dashes and label of the n-th published curve."""
-    codec = MEASURED_TOO.get(name)
-    colour = GREYS[number % len(GREYS)] if codec is None else lighter(codec_style(codec)[1])
-    label = published.curves()[name].codec if codec is None else codec_style(codec)[0].split(",")[0]
+    """Colour, dashes and label of the n-th published curve; a codec that has a look of its own lends it, paler."""
+    look = KNOWN.get(name.removeprefix("figure3-"))
+    colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
+    label = published.curves()[name].codec if look is None else look.name.split(",")[0]
     return colour, DASHES[number % len(DASHES)], f"{label} (published)"
 
 

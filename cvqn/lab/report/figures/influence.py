@@ -6,18 +6,34 @@ import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
+from cvqn.lab.data.index import read_index
 from cvqn.lab.report.channels import agreement_between_images, by_image
-from cvqn.lab.report.figures.maps import EDGE, GAP, NUMBER, Maps, draw_map, symbols_text
-from cvqn.lab.report.output import write_table
-from cvqn.lab.report.style import BLUE, COLUMN, VERMILLION, new_figure, note_scale, save
+from cvqn.lab.report.figures.maps import EDGE, GAP, NUMBER, Maps, draw_map, maps_of, symbols_text
+from cvqn.lab.report.looks import BLUE, VERMILLION
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.style import COLUMN, new_figure, save
 
 LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
 COLUMNS = 8
 TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.42  # inches
 
 
+def draw(sources: Sources, output: str | Path) -> None:
+    """Write figure 1 as svg, png and csv: the original, every channel's map, and both losses by channel.
+
+    Raises:
+        CvqnError: the maps' image is not in the set, its file is damaged, or as `influence_table`.
+    """
+    maps = maps_of(sources, sources.toy)
+    index = sources.image_files[0]
+    image = next((one for one in read_index(index) if one.name == maps.image), None)
+    if image is None:
+        raise CvqnError(f"{index}: has no image {maps.image}, of which the maps of {sources.toy.name} are")
+    draw_influence(image.read(), maps, sources.channels_of(sources.toy), output, sources.scale)
+
+
 def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
-    """A row a channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
+    """A row per channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
 
     Raises:
         CvqnError: the run's influence was not measured, or not on that image.
@@ -27,7 +43,7 @@ def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFram
         losses = by_image(channels, run, column)
         if losses is None or maps.image not in losses:
             raise CvqnError(
-                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn analyse on it"
+                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn evaluate on it"
             )
         values = losses.to_numpy()
         table[column] = losses[maps.image].to_numpy()
@@ -38,7 +54,7 @@ def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFram
 
 
 def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, output: str | Path, scale: str) -> None:
-    """Write figure 1 as svg, png and csv: the original, every channel's map, and both losses by channel.
+    """The same from the picture, its maps and the losses.
 
     Raises:
         CvqnError: `channels` are of several runs, or as `influence_table`.
@@ -87,9 +103,7 @@ def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, outp
         loc="lower right", bbox_to_anchor=(1 - EDGE / COLUMN, 1 - (TITLE + ORIGINAL) / height),
         handlelength=1.4, borderaxespad=0, borderpad=0,
     )  # fmt: skip
-    note_scale(figure, scale)
-    save(figure, output)
-    write_table(table, Path(output).with_suffix(".csv"))
+    save(figure, table, output, scale)
 
 
 def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> None:

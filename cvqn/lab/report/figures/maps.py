@@ -8,21 +8,41 @@ import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.output import write_table
-from cvqn.lab.report.style import COLUMN, GROUPS, new_figure, note_scale, save, scale_note
+from cvqn.lab.report.looks import GROUPS
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.style import COLUMN, new_figure, save, scale_note
+from cvqn.lab.settings.runs import Run
 
 COLUMNS = 8
 EDGE, GAP, NUMBER, HEADING, FOOT = 0.05, 0.03, 0.115, 0.16, 0.17  # inches
 
 
 class Maps(NamedTuple):
-    """The quantized maps of one picture, as `cvqn analyse` wrote them; arrays are by channel."""
+    """The quantized maps of one picture, as `cvqn evaluate` wrote them; arrays are by channel."""
 
     image: str
     maps: np.ndarray  # uint8 [C, h, w], the rank 0..Q-1 of each value among those of its group
     group: np.ndarray
     levels: np.ndarray
     position: np.ndarray
+
+
+def draw(sources: Sources, output: str | Path) -> None:
+    """Write figure 3, left, as svg, png and csv: the maps in the order of importance, a block of rows per group.
+
+    Raises:
+        CvqnError: as `read_maps`.
+    """
+    draw_maps(maps_of(sources, sources.shown), output, sources.scale)
+
+
+def maps_of(sources: Sources, run: Run) -> Maps:
+    """The maps of a run.
+
+    Raises:
+        CvqnError: as `read_maps`.
+    """
+    return read_maps(f"{sources.analysis(run)}/maps.npz")
 
 
 def read_maps(path: str | Path) -> Maps:
@@ -35,7 +55,7 @@ def read_maps(path: str | Path) -> Maps:
         with np.load(path, allow_pickle=False) as file:
             return Maps(str(file["image"]), file["maps"], file["group"], file["levels"], file["position"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CvqnError(f"{path}: not the maps of cvqn analyse ({error}); run it again") from error
+        raise CvqnError(f"{path}: not the maps of cvqn evaluate ({error}); run it again") from error
 
 
 def draw_map(axes, symbols: np.ndarray, levels: int) -> None:
@@ -49,12 +69,12 @@ def draw_map(axes, symbols: np.ndarray, levels: int) -> None:
 
 
 def symbols_text(symbols: np.ndarray) -> str:
-    """A map `[h, w]` as text: a hexadecimal digit a symbol, rows apart by a space."""
+    """A map `[h, w]` as text: a hexadecimal digit per symbol, rows apart by a space."""
     return " ".join("".join(f"{symbol:x}" for symbol in row) for row in symbols)
 
 
 def maps_table(maps: Maps) -> pd.DataFrame:
-    """A row a channel in the order of importance: group, levels, and the map as text."""
+    """A row per channel in the order of importance: group, levels, and the map as text."""
     order = np.argsort(maps.position)
     return pd.DataFrame(
         {
@@ -68,7 +88,7 @@ def maps_table(maps: Maps) -> pd.DataFrame:
 
 
 def draw_maps(maps: Maps, output: str | Path, scale: str) -> None:
-    """Write figure 3, left, as svg, png and csv: the maps in the order of importance, a block of rows a group."""
+    """The same from maps."""
     order = np.argsort(maps.position)
     blocks = [order[maps.group[order] == group] for group in sorted(set(maps.group.tolist()))]
     cell = (COLUMN - 2 * EDGE) / COLUMNS
@@ -92,6 +112,4 @@ def draw_maps(maps: Maps, output: str | Path, scale: str) -> None:
             for spine in axes.spines.values():
                 spine.set_color(GROUPS[number % len(GROUPS)])
                 spine.set_linewidth(1.1)
-    note_scale(figure, scale)
-    save(figure, output)
-    write_table(maps_table(maps), Path(output).with_suffix(".csv"))
+    save(figure, maps_table(maps), output, scale)

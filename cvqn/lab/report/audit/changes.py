@@ -23,15 +23,22 @@ def audit_at(revision: str, path: str | Path) -> dict:
     if run.returncode:
         reason = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else "git failed"
         raise CvqnError(f"{path} at {revision}: {reason}")
-    return parse(run.stdout, f"{path} at {revision}")
+    return _parse(run.stdout, f"{path} at {revision}")
 
 
-def parse(text: str, name: str) -> dict:
-    """An audit from JSON.
+def read_audit(path: str | Path) -> dict:
+    """An audit as it stands in a file.
 
     Raises:
-        CvqnError: `name` is not an audit.
+        CvqnError: the file cannot be read, or is not an audit.
     """
+    try:
+        return _parse(Path(path).read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror}); write it with cvqn audit --plan first") from error
+
+
+def _parse(text: str, name: str) -> dict:
     try:
         result = json.loads(text)
         verdicts(result)

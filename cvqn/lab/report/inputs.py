@@ -1,0 +1,122 @@
+"""The files that a report is made of. Imports nothing heavy, as every job of the workflow reads it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvqn.lab.report import published
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results
+from cvqn.lab.settings.runs import Run
+
+CLAIMS = Path(__file__).with_name("paper.yaml")
+TEMPLATE = Path(__file__).parent / "audit" / "audit.html.j2"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of a scale by what they hold; `extras`: with those of the experiments beyond the paper."""
+
+    configuration: Configuration
+    results: Results
+    extras: bool = False
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every training that is reported on."""
+        extras = self.configuration.runs(self.configuration.extras) if self.extras else []
+        return list(dict.fromkeys([*self.configuration.runs(), *extras]))
+
+    @property
+    def toy(self) -> Run:
+        """The run of figure 1."""
+        return Run(self.configuration.report.toy, self.configuration.seeds[0])
+
+    @property
+    def shown(self) -> Run:
+        """The run of figures 3, left, and 4."""
+        return Run(self.configuration.report.figure4.experiment, self.configuration.seeds[0])
+
+    @property
+    def method(self) -> str:
+        """The codec of the rate curve, to which the others are compared."""
+        return self.codec(self.configuration.report.rate_curve[0])
+
+    @property
+    def learned_curves(self) -> dict[str, list[str]]:
+        """The experiments behind the curve of each learned codec, that of the rate curve first."""
+        found = {self.method: list(self.configuration.report.rate_curve)}
+        for experiment in self.configuration.report.learned:
+            found.setdefault(self.codec(experiment), []).append(experiment)
+        return found
+
+    @property
+    def measurement_files(self) -> list[str]:
+        """Measurements of every checkpoint of every run, and of every conventional codec."""
+        learned = [
+            self.results.measurements(self.codec(run.experiment), run.at(checkpoint).name)
+            for run in self.runs
+            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
+        ]
+        return [*learned, *map(self.results.measurements, self.configuration.measured_codecs())]
+
+    @property
+    def analysis_files(self) -> list[str]:
+        """Analyses of every run of a codec that has channels."""
+        return [file for run in self.runs for file in self._analysis(run)]
+
+    @property
+    def toy_files(self) -> list[str]:
+        """The analysis of figure 1's run."""
+        return self._analysis(self.toy)
+
+    @property
+    def shown_files(self) -> list[str]:
+        """The analysis of figure 3's run."""
+        return self._analysis(self.shown)
+
+    @property
+    def crop_files(self) -> list[str]:
+        """Figure 4's crops, their table first."""
+        figure = self.configuration.report.figure4
+        codecs = ["original", *figure.codecs, self.codec(figure.experiment)]
+        pictures = [f"{image.name}-{codec}.png" for image in figure.images for codec in codecs]
+        return [f"{self.results.crops}/{name}" for name in ("crops.csv", *pictures)]
+
+    @property
+    def image_files(self) -> list[str]:
+        """The index of the evaluation set."""
+        return [f"data/sets/{self.configuration.data.evaluation}/index.json"]
+
+    @property
+    def training_files(self) -> list[str]:
+        """What every training leaves of its course."""
+        return [file for run in self.runs for file in self.results.training_files(run.training)]
+
+    @property
+    def published_files(self) -> list[str]:
+        """Published curves."""
+        return published.files()
+
+    @property
+    def claim_files(self) -> list[str]:
+        """What the paper claims."""
+        return [os.path.relpath(CLAIMS)]
+
+    @property
+    def audit_files(self) -> list[str]:
+        """Everything that the audit reads."""
+        measured = [*self.measurement_files, *self.analysis_files, *self.training_files, self.results.identities]
+        return [*self.claim_files, os.path.relpath(TEMPLATE), *self.published_files, *measured]
+
+    def analysis(self, run: Run) -> str:
+        """The folder of a run's analysis."""
+        return self.results.analysis(self.codec(run.experiment), run.name)
+
+    def codec(self, experiment: str) -> str:
+        """The codec of an experiment."""
+        return self.configuration.experiments[experiment].codec
+
+    def _analysis(self, run: Run) -> list[str]:
+        has_channels = self.configuration.experiments[run.experiment].learned_codec.has_channels
+        return self.results.analysis_files(self.codec(run.experiment), run.name) if has_channels else []

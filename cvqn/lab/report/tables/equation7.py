@@ -1,0 +1,95 @@
+"""The analysis of equation (7): bound, measured bits and diversity of values for each combination of levels."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from cvqn.errors import CvqnError
+from cvqn.lab.report.channels import symbol_shares
+from cvqn.lab.report.output import markdown_page, markdown_table, one_seed
+from cvqn.lab.report.sources import Sources
+
+BITS = {
+    "bound_bits_per_symbol": "bound, bit/symbol",
+    "entropy_bits_per_symbol": "entropy",
+    "coded_bits_per_symbol": "coded",
+}
+
+
+def table(sources: Sources) -> pd.DataFrame:
+    """One row for each run of the tables (`group` is "all"), followed by one for each of its groups.
+
+    `bound_bits_per_symbol` is log2 q_g, for a run r^T log2 q; `entropy_bits_per_symbol` is that of single symbols,
+    `coded_bits_per_symbol` what the context model spends; `values_used` counts the distinct values that occur, of
+    `values` that there are: q_g, for a run their sum.
+
+    Raises:
+        CvqnError: no run of the tables was analysed.
+    """
+    report = sources.configuration.report
+    rows = []
+    for experiment in dict.fromkeys([*report.table2, *report.table1]):
+        for run in (one.name for one in sources.analysed if one.experiment == experiment):
+            own = sources.groups[sources.groups["run"] == run]
+            levels = str([int(group["levels"].iloc[0]) for _, group in own.groupby("group")])
+            about = {"experiment": experiment, "levels": levels, "run": run}
+            rows += [about | part | {"file": own["file"].iloc[0]} for part in _parts(own, run)]
+    if not rows:
+        raise CvqnError("no run of the tables was analysed; run cvqn evaluate on them first")
+    return pd.DataFrame(rows)
+
+
+def page(table: pd.DataFrame, sources: Sources) -> str:
+    """Each combination, means over its runs."""
+    parts = table.groupby(["experiment", "levels", "group"], sort=False)
+    first = table.iloc[0]["experiment"]
+    base = table[(table["experiment"] == first) & (table["group"] == "all")][list(BITS)].mean()
+    rows = []
+    for (experiment, levels, group), own in parts:
+        cells = {"experiment": experiment, "q": levels, "group": group}
+        for column, label in BITS.items():
+            mean = own[column].mean()
+            compared = group == "all" and experiment != first
+            cells[label] = f"{mean:.4f}" + (f" ({100 * (mean / base[column] - 1):+.2f} %)" if compared else "")
+        used = "/".join(map(str, own["values_used"]))
+        rows.append(cells | {"values used": f"{used} of {own['values'].iloc[0]}"})
+    note = (
+        "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, "
+        f"without context; coded is what the context model spends. In brackets the change against {first}. "
+        f"Values used: one number per run. {one_seed(table)}Every run: `equation7.csv`."
+    )
+    return markdown_page("Equation (7): bound, bits and diversity", sources.scale, note, markdown_table(rows))
+
+
+def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
+    """The whole run, then its groups."""
+    shares = symbol_shares(rows, run)
+    groups = []
+    for group, own in rows.groupby("group"):
+        used = shares[int(group)][shares[int(group)] > 0]
+        symbols = int(own["symbols"].sum())
+        groups.append(
+            {
+                "group": str(int(group)),
+                "symbols": symbols,
+                "bound": symbols * math.log2(len(shares[int(group)])),
+                "entropy": -symbols * float(np.sum(used * np.log2(used))),
+                "coded": float(own["bits"].sum()),
+                "values_used": len(used),
+                "values": len(shares[int(group)]),
+            }
+        )
+    whole = {key: sum(one[key] for one in groups) for key in groups[0] if key != "group"}
+    return [_per_symbol(part) for part in ({"group": "all"} | whole, *groups)]
+
+
+def _per_symbol(part: dict[str, object]) -> dict[str, object]:
+    bits = {f"{key}_bits_per_symbol": part[key] / part["symbols"] for key in ("bound", "entropy", "coded")}
+    return {
+        "group": part["group"],
+        "symbols": part["symbols"],
+        **bits,
+        "values_used": part["values_used"],
+        "values": part["values"],
+    }

@@ -1,0 +1,32 @@
+"""The ablations beyond the paper beside the runs of Table 2."""
+
+import pandas as pd
+
+from cvqn.errors import CvqnError
+from cvqn.lab.report.output import markdown_page
+from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.tables.runs import every_run, runs_table
+
+
+def table(sources: Sources) -> pd.DataFrame:
+    """The first seed of each, at the end of training, Table 2 first.
+
+    Only first seeds, as the ablations have no other, so that no mean over three seeds stands beside a single run.
+
+    Raises:
+        CvqnError: no run of them was measured.
+    """
+    order = list(dict.fromkeys([*sources.configuration.report.table2, *sources.configuration.extras]))
+    rows = every_run(sources.measured)
+    if len(rows):
+        first = (rows["checkpoint"] == "last") & (rows["seed"] == sources.configuration.seeds[0])
+        rows = rows[first & rows["experiment"].isin(order)]
+    if rows.empty:
+        raise CvqnError("no run of extras was measured; run the target extras first")
+    return rows.sort_values("experiment", key=lambda names: names.map(order.index)).reset_index(drop=True)
+
+
+def page(table: pd.DataFrame, sources: Sources) -> str:
+    """Its numbers, rounded."""
+    note = "One seed each, at the end of training, beside the runs of Table 2 with it. Files and lines: `extras.csv`."
+    return markdown_page("Beyond the paper: ablations", sources.scale, note, runs_table(table))
