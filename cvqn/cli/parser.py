@@ -8,7 +8,7 @@ from cvqn import __version__
 
 GROUPS = {
     "pictures": ("cvqn.cli.files",),
-    "experiments": ("cvqn.lab.cli.data", "cvqn.lab.cli.experiments", "cvqn.lab.cli.report"),
+    "experiments": ("cvqn.lab.cli.data", "cvqn.lab.cli.experiments", "cvqn.lab.cli.progress", "cvqn.lab.cli.report"),
     "checking results": ("cvqn.lab.cli.checking",),
 }
 

@@ -1,11 +1,10 @@
-"""Expected wall time of a scale's trainings on a number of GPUs."""
+"""Expected wall time of trainings on a number of GPUs."""
 
 import csv
 import heapq
+import math
 from collections.abc import Iterable
 from pathlib import Path
-
-from cvqn.lab.settings import configuration
 
 
 def makespan(seconds: Iterable[float], gpus: int) -> float:
@@ -16,20 +15,19 @@ def makespan(seconds: Iterable[float], gpus: int) -> float:
     return max(free)
 
 
-def recorded_seconds(config: dict, results: Path) -> dict[str, float | None]:
-    """How long each training took by its log.csv, all pieces together; None for those that have not ended."""
-    return {
-        run: _seconds(results / "runs" / run / "log.csv", settings["training"]["batch"])
-        for run, settings in configuration.runs(config).items()
-    }
-
-
-def _seconds(log: Path, batch: int) -> float | None:
-    if not log.exists():
-        return None
+def logged_seconds(log: Path, batch: int) -> float:
+    """How long a finished training took by its log.csv, all pieces together."""
     seconds, last_step = 0.0, 0
     with open(log, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             seconds += (int(row["step"]) - last_step) * batch / float(row["images_per_s"])
             last_step = int(row["step"])
     return seconds
+
+
+def duration(seconds: float | None) -> str:
+    """Hours and minutes, `?` for None."""
+    if seconds is None:
+        return "?"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

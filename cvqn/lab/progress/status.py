@@ -1,146 +1,204 @@
-"""How far the trainings of a scale are, from the files they write and, where there is one, SLURM's queue."""
+"""How far the trainings and evaluations of a scale are, from the files they leave and SLURM's queue where there is one.
+
+What went wrong is what a training left word of in its entry of the store, never guessed from the wording of a log.
+"""
 
 import csv
-import json
 import math
 import re
-import shutil
-import subprocess
-import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvqn.lab.settings import configuration
+from tabulate import tabulate
 
-FRESH_SECONDS = 600  # without a queue to ask, a training whose log is older than this does not run
+from cvqn.lab.progress.makespan import duration
+from cvqn.lab.progress.queue import Queued, last_state, queue
+from cvqn.lab.progress.scale import Scale
+from cvqn.lab.provenance.snakemake_records import begun, is_at_work
+from cvqn.lab.settings.runs import Run
+from cvqn.lab.training.store import Entry
+from cvqn.settings import TrainingSettings
+
+RECORDED = "recorded, not restored"
 SPEED_ROWS = 20  # rows of the log over which speed is averaged
-PAUSED = "run the same command to go on"
-ERROR = re.compile(r"(cvqn: error: |[\w.]*(Error|Exception)\b)")
+GO_ON = "run the same snakemake command to go on"
 
 
 @dataclass(frozen=True)
-class Training:
-    """One run: `state` is done, running, waiting or failed; `steps` and `seconds_left` are None where nothing tells."""
+class Row:
+    """One training or evaluation; `steps` and `seconds_left` are None where nothing tells."""
 
-    run: str
+    name: str
     state: str
-    step: int
-    steps: int | None
-    seconds_left: float | None
     note: str = ""
+    step: int = 0
+    steps: int | None = None
+    seconds_left: float | None = None
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job in SLURM's queue: its id, its state and why it waits or where it runs."""
-
-    number: str
-    state: str
-    where: str
-
-
-def trainings(results: Path) -> list[Training]:
-    """The state of every training of the scale in folder `results`, which holds config.yaml.
-
-    Runs outside `rule all` are listed once they have begun.
+class Status:
+    """The state of everything in the scale whose results are in the folder `root`, as of now.
 
     Raises:
-        CvqnError: there is no valid config.yaml.
+        CvqnError: there is neither a plan nor a valid config.yaml.
     """
-    config = configuration.read(results / "config.yaml")
-    extras = configuration.runs(config, config["extras"])
-    wanted = configuration.runs(config) | {
-        run: extra for run, extra in extras.items() if _folder(results, run).exists()
-    }
-    images = _image_count(results, config)
-    jobs = queue()
-    return [_training(results, run, settings["training"], images, jobs) for run, settings in wanted.items()]
+
+    def __init__(self, root: Path):
+        self.scale = Scale(root)
+        self.configuration, self.results = self.scale.configuration, self.scale.results
+        self.queue = queue(root.parent.parent)
+        self.at_work = is_at_work()
+
+    def trainings(self) -> list[Row]:
+        """The trainings that the report needs, and those of extras that have begun."""
+        return [self._training(run) for run in self.scale.runs()]
+
+    def evaluations(self) -> list[Row]:
+        """A row per checkpoint, then one per conventional codec."""
+        checkpoints = [
+            run.at(checkpoint)
+            for run in self.scale.runs()
+            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
+        ]
+        rows = [self._evaluation(self.configuration.experiments[run.experiment].codec, run) for run in checkpoints]
+        return rows + [self._codec(codec) for codec in self.configuration.measured_codecs()]
+
+    def _training(self, run: Run) -> Row:
+        steps, entry = self._steps(run), self.scale.entry(run)
+        queued = self._queued(("train", "train_monitored"), {run.training})
+        if self._is_done(run):
+            return Row(run.training, "done", step=steps or 0, steps=steps, seconds_left=0)
+        if entry is not None and entry.finished:
+            state, note = "done", "in the store of trainings; the workflow puts its files in place"
+            return Row(run.training, state, note, step=steps or 0, steps=steps, seconds_left=0)
+        if queued is not None:
+            state, note = queued.state, queued.note
+        elif entry is not None:
+            state, note = self._of_entry(entry)
+        else:
+            files = self.scale.model_files(run)
+            state, note = self._of_job(files, Path(self.results.root, "logs", "train", f"{run.training}.log"))
+        step, speed = _progress(entry)
+        left = (steps - step) * self._settings(run).batch / speed if steps and speed else None
+        return Row(run.training, state, note, step, steps, left)
+
+    def _of_entry(self, entry: Entry) -> tuple[str, str]:
+        """State of a training that has begun, is not finished and not in the queue."""
+        claimant = _claimant(entry)
+        if claimant is not None:
+            return "running", claimant
+        ended = entry.ended
+        if ended is None:
+            return "failed", f"{_killed(entry)}; {GO_ON}"
+        if ended.how != "paused":
+            return "failed", ended.reason
+        if ended.time_was_up and not self.at_work:
+            return "failed", f"no attempt left: {ended.reason}"
+        return "paused", ended.reason
+
+    def _evaluation(self, codec: str, run: Run) -> Row:
+        files = [self.results.measurements(codec, run.name)]
+        queued = self._queued(("evaluate", "evaluate_channels"), {codec, run.name})
+        log = Path(self.results.root, "logs", "evaluate", f"{codec}-{run.name}.log")
+        return self._job(f"{codec} {run.name}", files, queued, log)
+
+    def _codec(self, codec: str) -> Row:
+        qualities = self.configuration.measured_codecs()[codec]
+        queued = self._queued(("encode", "measure"), {codec})
+        log = Path(self.results.root, "logs", "measure", f"{codec}.log")
+        row = self._job(codec, [self.results.measurements(codec)], queued, log)
+        encoded = len(qualities) if row.state in ("done", RECORDED) else len(self._encoded(codec))
+        return replace(row, step=encoded, steps=len(qualities))
+
+    def _encoded(self, codec: str) -> list[Path]:
+        folder = Path(self.results.archive(codec, "")).parent
+        return list(folder.glob("*.tar"))
+
+    def _job(self, name: str, files: Sequence[str], queued: Queued | None, log: Path) -> Row:
+        if not self.scale.missing(files):
+            return Row(name, "done")
+        state, note = (queued.state, queued.note) if queued is not None else self._of_job(files, log)
+        return Row(name, state, note)
+
+    def _of_job(self, files: Sequence[str], log: Path) -> tuple[str, str]:
+        """State of a job that has made none of its files and is not in the queue."""
+        if self.at_work and begun(files):
+            return "running", ""
+        said = _last_line(log)
+        if said:
+            return "failed", said
+        return (RECORDED, "") if self.scale.in_record(files) else ("waiting", "")
+
+    def _is_done(self, run: Run) -> bool:
+        """Whether the outputs are there, and are those that the newest plan wants."""
+        if self.scale.missing([*self.scale.model_files(run), *self.results.training_files(run.training)]):
+            return False
+        return self.scale.wanted(run) in (None, self.scale.origin(run))
+
+    def _queued(self, rules: Sequence[str], wildcards: set[str]) -> Queued | None:
+        """The job of one of these rules with these wildcards, a running one first."""
+        found = [job for job in self.queue if job.rule in rules and wildcards <= job.wildcards]
+        return min(found, key=lambda job: job.state != "running", default=None)
+
+    def _settings(self, run: Run) -> TrainingSettings:
+        return self.configuration.experiments[run.experiment].training
+
+    def _steps(self, run: Run) -> int | None:
+        settings = self._settings(run)
+        images = len(self.scale.pack) if self.scale.pack is not None else None
+        epoch_steps = settings.epoch_steps or (images and math.ceil(images / settings.batch))
+        return settings.epochs * epoch_steps if epoch_steps else None
 
 
-def queue() -> dict[str, Job] | None:
-    """The trainings of this user in SLURM's queue, by run; None where there is no SLURM or it does not answer."""
-    if shutil.which("squeue") is None:
+def text(root: Path) -> str:
+    """The state of a scale: every training, the evaluations about which there is something to say, and counts."""
+    status = Status(root)
+    trainings, evaluations = status.trainings(), status.evaluations()
+    silent = ("done", "waiting", RECORDED)
+    shown = [*trainings, *(row for row in evaluations if row.state not in silent)]
+    lines = [
+        (row.name, row.state, f"{row.step}/{row.steps or '?'}" if row.step or row.steps else "",
+         duration(row.seconds_left) if row.state in ("running", "paused") else "", row.note)
+        for row in shown
+    ]  # fmt: skip
+    table = tabulate(lines, ("", "state", "steps", "time left", ""), tablefmt="plain", disable_numparse=True)
+    return "\n".join([f"{root}:", table, _counts("trainings", trainings), _counts("evaluations", evaluations)])
+
+
+def _counts(kind: str, rows: Sequence[Row]) -> str:
+    counts = Counter(row.state for row in rows)
+    return f"{len(rows)} {kind}: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _claimant(entry: Entry) -> str | None:
+    try:
+        return entry.claimant
+    except OSError:  # a store that others may only read
         return None
-    command = ["squeue", "--me", "--noheader", "--format=%i|%T|%R|%Z|%k"]
-    answer = subprocess.run(command, capture_output=True, text=True)
-    if answer.returncode:
-        return None
-    jobs = {}
-    for line in answer.stdout.splitlines():
-        number, state, where, folder, comment = line.split("|", 4)
-        if comment.startswith("rule_train_wildcards_") and Path(folder) == Path.cwd():
-            jobs[comment.removeprefix("rule_train_wildcards_")] = Job(number, state, where)
-    return jobs
 
 
-def table(rows: list[Training]) -> str:
-    """The trainings as text, a line each, and a line that counts them."""
-    lines = [("training", "state", "steps", "time left", "")]
-    lines += [
-        (row.run, row.state, f"{row.step}/{row.steps or '?'}", duration(row.seconds_left), row.note) for row in rows
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    text = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]).rstrip()
-            for line in lines]  # fmt: skip
-    counts = [
-        f"{sum(row.state == state for row in rows)} {state}" for state in ("done", "running", "waiting", "failed")
-    ]
-    return "\n".join([*text, f"{len(rows)} trainings: {', '.join(counts)}"])
+def _killed(entry: Entry) -> str:
+    """What is known of a training that left no word: how SLURM says that its job ended."""
+    claim = entry.folder / "claim"
+    job = re.search(r"SLURM job (\d+)", claim.read_text(encoding="utf-8")) if claim.exists() else None
+    state = last_state(job[1]) if job else None
+    ended = f": SLURM job {job[1]} ended as {state}" if job and state else ", as one that is killed does"
+    return f"its process ended without a word{ended}"
 
 
-def duration(seconds: float | None) -> str:
-    """Hours and minutes, `?` for None."""
-    if seconds is None:
-        return "?"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _training(results: Path, run: str, training: dict, images: int | None, jobs: dict[str, Job] | None) -> Training:
-    folder = _folder(results, run)
-    steps_an_epoch = training["epoch_steps"] or (images and math.ceil(images / training["batch"]))
-    steps = steps_an_epoch and training["epochs"] * steps_an_epoch
-    if (folder / "provenance.json").exists() and (folder / "model" / "model.safetensors").exists():
-        steps = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["steps"]
-        return Training(run, "done", steps, steps, 0)
-    log = max(folder.glob("log-*.csv"), key=lambda path: path.stat().st_mtime, default=None)
-    step, speed = _progress(log)
-    left = (steps - step) * training["batch"] / speed if steps and speed else None
-    state, note = _state(results, run, log, (jobs or {}).get(run), asked_queue=jobs is not None)
-    return Training(run, state, step, steps, left, note)
-
-
-def _state(results: Path, run: str, log: Path | None, job: Job | None, asked_queue: bool) -> tuple[str, str]:
-    """State of an unfinished training and what there is to say about it."""
-    marker = _folder(results, run) / "diverged.json"
-    if job is not None:
-        where = f"job {job.number}: {job.state.lower()} {job.where}"
-        return ("running" if job.state in ("RUNNING", "COMPLETING") else "waiting"), where
-    if marker.exists():
-        return "failed", f"diverged: {json.loads(marker.read_text(encoding='utf-8'))['reason']}"
-    error = _last_error(results / "logs" / "train" / f"{run}.log")
-    if error:
-        return "failed", error
-    if log is None:
-        return "waiting", ""
-    if not asked_queue and time.time() - log.stat().st_mtime < FRESH_SECONDS:
-        return "running", ""
-    return "waiting", "begun, goes on from its last save"
-
-
-def _last_error(log: Path) -> str | None:
-    """The last line of a job's log if it tells of an error that is not a pause."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "")
-    return last.removeprefix("cvqn: error: ") if ERROR.match(last) and PAUSED not in last else None
-
-
-def _progress(log: Path | None) -> tuple[int, float | None]:
+def _progress(entry: Entry | None) -> tuple[int, float | None]:
     """Last logged step, and images per second over the last rows."""
-    if log is None:
+    if entry is None or not entry.log_path.exists():
         return 0, None
-    with open(log, encoding="utf-8", newline="") as file:
+    with open(entry.log_path, encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if None not in row.values()]
     if not rows:
         return 0, None
@@ -148,13 +206,3 @@ def _progress(log: Path | None) -> tuple[int, float | None]:
         speeds = [float(row["images_per_s"]) for row in rows[-SPEED_ROWS:]]
         return int(rows[-1]["step"]), len(speeds) / sum(1 / speed for speed in speeds)
     return int(rows[-1]["step"]), None
-
-
-def _image_count(results: Path, config: dict) -> int | None:
-    """Training images in the pack, None before there is one."""
-    index = results.parent.parent / "data" / "packs" / f"{'+'.join(config['data']['train'])}.json"
-    return len(json.loads(index.read_text(encoding="utf-8"))["images"]) if index.exists() else None
-
-
-def _folder(results: Path, run: str) -> Path:
-    return results / "runs" / run

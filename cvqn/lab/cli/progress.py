@@ -1,0 +1,126 @@
+"""Commands that say what is to be done and how far it is: plan, status, prune."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+
+RESULTS = Path("results")
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    """Add these commands."""
+    _register_plan(commands)
+    _register_status(commands)
+    _register_prune(commands)
+
+
+def _register_plan(commands: argparse._SubParsersAction) -> None:
+    plan = commands.add_parser(
+        "plan",
+        help="what would be trained and run, how long it takes, what it asks of the cluster and of the disk",
+        description="Print the trainings and jobs of a scale, what each job asks of the cluster, the expected wall "
+        "time and the disk space. Trainings that have finished count as long as they took.",
+    )
+    plan.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    plan.add_argument("--profile", type=Path, metavar="DIR", help="the profile that jobs are to run with: slurm")
+    plan.add_argument(
+        "--gpus", nargs="+", type=int, default=[1, 4, 16, 64], metavar="N", help="numbers of GPUs (default: 1 4 16 64)"
+    )
+    plan.add_argument("--write", metavar="FILE", help="also write settings and code as a plan for single commands")
+    plan.set_defaults(handler=_plan)
+
+
+def _register_status(commands: argparse._SubParsersAction) -> None:
+    status = commands.add_parser(
+        "status",
+        help="how far the trainings and evaluations are",
+        description="List the trainings done, running, pending, held, paused, failed and waiting, with their steps and "
+        "the time left, and the evaluations about which there is something to say.",
+    )
+    status.add_argument(
+        "results", nargs="*", type=Path, metavar="DIR", help="results of a scale, such as results/paper (default: all)"
+    )
+    status.add_argument(
+        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="again every so often (default 30)"
+    )
+    status.set_defaults(handler=_status)
+
+
+def _register_prune(commands: argparse._SubParsersAction) -> None:
+    prune = commands.add_parser(
+        "prune",
+        help="list the store of trainings, and remove from it what you name",
+        description="List the entries of a scale's store of trainings with age, size and what still uses them, ask "
+        "which to remove, and remove these. Nothing else removes anything from the store.",
+    )
+    prune.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
+    prune.add_argument("--yes", nargs="+", metavar="ENTRY", help="remove these without asking")
+    prune.set_defaults(handler=_prune)
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress import forecast
+    from cvqn.lab.provenance.plan import make_plan
+    from cvqn.lab.report import registry as report_registry
+    from cvqn.lab.settings import configuration
+
+    if min(arguments.gpus) < 1:
+        raise CvqnError(f"--gpus {min(arguments.gpus)}: at least 1")
+    files = arguments.files or (forecast.configfiles(arguments.profile) if arguments.profile else [])
+    plan = make_plan(configuration.resolve(files), report_registry.jobs())
+    print(forecast.text(plan, arguments.gpus, arguments.profile))
+    if arguments.write:
+        plan.write(arguments.write)
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress.status import text
+
+    while True:
+        folders = arguments.results or _scales()
+        texts = [_or_reason(text, folder) for folder in folders]
+        clear = "\033[2J\033[H" if arguments.watch and sys.stdout.isatty() else ""
+        print(clear + "\n\n".join(texts), flush=True)
+        if not arguments.watch:
+            return
+        time.sleep(arguments.watch)
+
+
+def _scales() -> list[Path]:
+    found = {path.parents[depth] for depth, part in ((0, "*/config.yaml"), (1, "*/plans/*.json"))
+             for path in RESULTS.glob(part)}  # fmt: skip
+    if not found:
+        raise CvqnError(f"{RESULTS}/*/config.yaml: none here; run cvqn status in the project's folder after snakemake")
+    return sorted(found)
+
+
+def _or_reason(text, folder: Path) -> str:
+    """The text of a scale, or why there is none, so that one damaged scale does not hide the others."""
+    try:
+        return text(folder)
+    except CvqnError as error:
+        return f"{folder}: {error}"
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress import prune
+
+    entries = prune.kept(arguments.results)
+    if not entries:
+        print(f"{arguments.results}: its store of trainings is empty")
+        return
+    print(prune.table(entries))
+    names = arguments.yes if arguments.yes is not None else _ask([one.name for one in entries if not one.uses])
+    freed = prune.remove(entries, names)
+    print(f"{len(set(names))} removed, {freed / 1e6:.1f} MB freed")
+
+
+def _ask(unused: list[str]) -> list[str]:
+    try:
+        answer = input("remove which? names, or `unused` for all that nothing uses; empty for none: ").split()
+    except EOFError:
+        return []
+    return unused if answer == ["unused"] else answer

@@ -1,0 +1,183 @@
+"""A plan that one can read: trainings and jobs, what is asked of the cluster, how long it takes, what it fills.
+
+Times of trainings that have not finished and sizes of what is not there yet are estimates, and called so.
+"""
+
+import shutil
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import yte
+from tabulate import tabulate
+
+from cvqn.errors import CvqnError
+from cvqn.lab.data.manifest import Manifest, read_manifest
+from cvqn.lab.progress.makespan import duration, logged_seconds, makespan
+from cvqn.lab.progress.scale import Scale
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.report import registry as report_registry
+from cvqn.lab.settings.configuration import Configuration, Experiment
+from cvqn.lab.settings.runs import Run
+
+PACK_PER_FILE = 1.3  # bytes of decoded pixels per byte of a PNG of photographs
+
+
+def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
+    """The plan, some lines per topic.
+
+    Args:
+        gpus: numbers of GPUs to tell the wall time for.
+        profile: folder of the Snakemake profile that says what jobs ask for.
+
+    Raises:
+        CvqnError: the profile cannot be read.
+    """
+    scale = Scale(plan.configuration.results, plan.configuration)
+    sections = [_jobs(plan.configuration), _trainings(scale, gpus), _disk(scale)]
+    if profile is not None:
+        sections.insert(1, _asked(profile))
+    return "\n\n".join([f"scale {plan.configuration.scale}, plan {plan.path}", *sections])
+
+
+def jobs(configuration: Configuration) -> dict[str, int]:
+    """How many jobs of each kind there are in all, without the experiments beyond the paper."""
+    runs, codecs = configuration.runs(), configuration.measured_codecs()
+    return {
+        "fetch": len({*configuration.data.train, configuration.data.evaluation}),
+        "pack": 1,
+        "train": len(runs),
+        "evaluate": sum(len(configuration.experiments[run.experiment].checkpoints) for run in runs),
+        "encode": sum(map(len, codecs.values())),
+        "measure": len(codecs),
+        "report": len(list(report_registry.jobs())),
+    }
+
+
+def seconds(scale: Scale) -> dict[Run, float | None]:
+    """How long each training took; None for those that have not finished."""
+    return {run: _seconds(scale, run) for run in scale.configuration.runs()}
+
+
+def asked(profile: Path) -> dict[str, dict[str, object]]:
+    """The resources that a profile asks for each kind of job, `others` being those that it does not name.
+
+    Raises:
+        CvqnError: the folder is not a profile.
+    """
+    path = next((path for name in ("config.v9+.yaml", "config.yaml") if (path := profile / name).is_file()), None)
+    if path is None:
+        raise CvqnError(f"{profile}: not the folder of a Snakemake profile, which has a config.v9+.yaml")
+    with open(path, encoding="utf-8") as file:
+        content = yte.process_yaml(file, require_use_yte=True) or {}
+    defaults = _resources(content.get("default-resources"))
+    found = {rule: defaults | _resources(own) for rule, own in (content.get("set-resources") or {}).items()}
+    for rule, threads in (content.get("set-threads") or {}).items():
+        found.setdefault(rule, dict(defaults))["threads"] = threads
+    return found | {"others": defaults}
+
+
+def configfiles(profile: Path) -> list[Path]:
+    """The overlays that a profile names."""
+    with open(profile / "config.v9+.yaml", encoding="utf-8") as file:
+        named = (yte.process_yaml(file, require_use_yte=True) or {}).get("configfile") or []
+    return [Path(one) for one in ([named] if isinstance(named, str) else named)]
+
+
+def _jobs(configuration: Configuration) -> str:
+    counts = jobs(configuration)
+    listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+    return f"{sum(counts.values())} jobs: {listed}"
+
+
+def _asked(profile: Path) -> str:
+    found = asked(profile)
+    columns = list(dict.fromkeys(name for resources in found.values() for name, value in resources.items() if value))
+    rows = [[rule, *(resources.get(column, "") for column in columns)] for rule, resources in found.items()]
+    return tabulate(rows, ["each job asks for", *columns], tablefmt="plain", disable_numparse=True)
+
+
+def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
+    took, assumed = seconds(scale), 60 * scale.configuration.plan.train_minutes
+    lengths = [assumed if one is None else one for one in took.values()]
+    left = sum(one is None for one in took.values())
+    on_gpus = any(scale.configuration.experiments[run.experiment].training.device == "cuda" for run in took)
+    unit = "GPU hours" if on_gpus else "hours"
+    lines = [
+        f"{len(took)} trainings, {len(took) - left} finished; {left} to go, {assumed / 60:g} minutes assumed of each "
+        f"(plan.train_minutes)",
+        f"{sum(lengths) / 3600:.1f} {unit} of training in all, {left * assumed / 3600:.1f} to go; wall time of all:",
+        *(f"{count:4d} at once: {duration(makespan(lengths, count))}" for count in gpus),
+    ]
+    return "\n".join(lines)
+
+
+def _seconds(scale: Scale, run: Run) -> float | None:
+    batch = scale.configuration.experiments[run.experiment].training.batch
+    finished = [entry.finished_path / "log.csv" for entry in scale.entries(run.training) if entry.finished]
+    outputs = Path(scale.results.training(run.training), "log.csv")
+    log = next((path for path in (outputs, *finished) if path.exists()), None)
+    return None if log is None else logged_seconds(log, batch)
+
+
+def _disk(scale: Scale) -> str:
+    """What data, models and the state of a training take, and what is free."""
+    configuration = scale.configuration
+    names = (*configuration.data.train, configuration.data.evaluation)
+    sets = [read_manifest(name, scale.data / "manifests") for name in names]
+    runs = configuration.runs()
+    experiments = {run.experiment: configuration.experiments[run.experiment] for run in runs}
+    weights = {name: weight_bytes(experiment) for name, experiment in experiments.items()}
+    sizes = {
+        "files of the sets": sum(map(_file_bytes, sets)),
+        "training images, decoded": sum(map(_pixel_bytes, sets[:-1])),
+        "models": sum(weights[run.experiment] * len(experiments[run.experiment].checkpoints) for run in runs),
+        "state of each training at work": max(weights[name] * _copies(one) for name, one in experiments.items()),
+    }
+    notes = ["at most", "estimated", "once: outputs are links into the store of trainings", "twice while it saves"]
+    free = shutil.disk_usage(next(path for path in (scale.root, *scale.root.parents) if path.exists())).free
+    rows = [(what, _size(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]
+    rows += [("in all", _size(sum(sizes.values())), "with one training at work"), ("free here", _size(free), "")]
+    sides = ("left", "right", "left")
+    return tabulate(rows, ("disk", "", ""), tablefmt="plain", disable_numparse=True, colalign=sides)
+
+
+def weight_bytes(experiment: Experiment) -> int:
+    """The bytes of a trained network's weights, float32."""
+    import torch
+
+    codec = experiment.learned_codec
+    for module in codec.modules:
+        import_module(module)  # which may compute with tensors, unlike the next lines
+    try:
+        with torch.device("meta"):
+            network = codec.build(experiment.model, experiment.training)
+    except (NotImplementedError, RuntimeError):  # a codec that looks at its weights as it makes them
+        network = codec.build(experiment.model, experiment.training)
+    return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+
+
+def _copies(experiment: Experiment) -> int:
+    """How many times the weights are in the state of a training: with both moments, the average and the best ones."""
+    return 3 + bool(experiment.training.average) + bool(experiment.training.monitor_every)
+
+
+def _file_bytes(manifest: Manifest) -> int:
+    return manifest.bytes or (manifest.archive.unpacked_limit if manifest.archive else 0)
+
+
+def _pixel_bytes(manifest: Manifest) -> float:
+    sizes = [(entry.width or 0) * (entry.height or 0) * 3 for entry in manifest.entries]
+    return sum(sizes) if all(sizes) and sizes else PACK_PER_FILE * _file_bytes(manifest)
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _resources(given: object) -> dict[str, object]:
+    """Resources as a mapping, which a profile may also write as a list of `name=value`."""
+    if isinstance(given, dict):
+        return dict(given)
+    texts = [given] if isinstance(given, str) else list(given or [])
+    return dict(text.split("=", 1) for text in texts)

@@ -1,0 +1,112 @@
+"""What the store of trainings keeps, what still uses it, and its removal. Nothing else removes anything from there."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from cvqn.errors import CvqnError
+from cvqn.lab.progress.scale import Scale, entry_name
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.settings.runs import Run
+from cvqn.lab.training.store import Entry
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An entry of the store.
+
+    Attributes:
+        bytes: what it holds.
+        freed: what its removal frees; files that outputs link to stay.
+        uses: the outputs that are from it, and the plans that want it.
+    """
+
+    entry: Entry
+    state: str
+    days: float
+    bytes: int
+    freed: int
+    uses: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its folder's name."""
+        return self.entry.folder.name
+
+
+def kept(root: Path) -> list[Kept]:
+    """The entries of the store of the scale whose results are in `root`, those that nothing uses first."""
+    scale = Scale(root)
+    return sorted((_kept(scale, entry) for entry in scale.entries()), key=lambda one: (bool(one.uses), one.name))
+
+
+def table(entries: Sequence[Kept]) -> str:
+    """The entries as text."""
+    rows = [
+        (one.name, one.state, f"{one.days:.1f}", f"{one.bytes / 1e6:.1f}", f"{one.freed / 1e6:.1f}",
+         ", ".join(one.uses) or "nothing")
+        for one in entries
+    ]  # fmt: skip
+    columns = ("entry", "state", "days old", "MB", "MB freed", "used by")
+    sides = ("left", "left", "right", "right", "right", "left")
+    return tabulate(rows, columns, tablefmt="plain", disable_numparse=True, colalign=sides)
+
+
+def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
+    """Remove entries by name; returns the bytes that this frees.
+
+    Raises:
+        CvqnError: there is no such entry, or it is being trained; nothing has been removed then.
+    """
+    by_name = {one.name: one for one in entries}
+    for name in names:
+        if name not in by_name:
+            raise CvqnError(f"{name}: no such entry; there are {', '.join(by_name) or 'none'}")
+        claimant = by_name[name].entry.claimant
+        if claimant is not None:
+            raise CvqnError(f"{name}: {claimant} trains this; stop it first")
+    chosen = [by_name[name] for name in dict.fromkeys(names)]
+    for one in chosen:
+        going = one.entry.folder.with_name(f"{one.name}.removed")  # at once: half an entry would be taken for a whole
+        one.entry.folder.rename(going)
+        shutil.rmtree(going)
+    return sum(one.freed for one in chosen)
+
+
+def _kept(scale: Scale, entry: Entry) -> Kept:
+    files = [path.stat() for path in entry.folder.rglob("*") if path.is_file()]
+    newest = max((stat.st_mtime for stat in files), default=entry.folder.stat().st_mtime)
+    return Kept(
+        entry=entry,
+        state=_state(entry),
+        days=(time.time() - newest) / 86400,
+        bytes=sum(stat.st_size for stat in files),
+        freed=sum(stat.st_size for stat in files if stat.st_nlink == 1),
+        uses=(*_outputs(scale, entry), *(plan.path for plan in scale.plans if _wants(scale, plan, entry))),
+    )
+
+
+def _state(entry: Entry) -> str:
+    if entry.finished:
+        return "finished"
+    if entry.claimant is not None:
+        return "running"
+    return entry.ended.how if entry.ended is not None else "unfinished"
+
+
+def _outputs(scale: Scale, entry: Entry) -> list[str]:
+    """The folder of outputs that is from this entry, by what its provenance says."""
+    folder = Path(scale.results.training(_run(entry).training))
+    return [folder.as_posix()] if scale.origin(_run(entry)) == entry.folder.name else []
+
+
+def _wants(scale: Scale, plan: Plan, entry: Entry) -> bool:
+    return entry_name(plan, _run(entry), scale.pack, scale.images) == entry.folder.name
+
+
+def _run(entry: Entry) -> Run:
+    return Run.parse(entry.folder.name.rpartition("-")[0])

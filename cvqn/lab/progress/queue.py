@@ -1,0 +1,61 @@
+"""This user's jobs in SLURM's queue."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+HELD = {"REQUEUE_HOLD", "SPECIAL_EXIT"}
+WAITING = {"PENDING", "REQUEUED", *HELD}
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job of the workflow: `rule` and its wildcards are in the comment that Snakemake's plugin gives it."""
+
+    number: str
+    status: str
+    reason: str
+    node: str
+    rule: str
+    wildcards: frozenset[str]
+
+    @property
+    def state(self) -> str:
+        """running, pending or held."""
+        if self.status not in WAITING:
+            return "running"
+        return "held" if self.status in HELD or "held" in self.reason.lower() else "pending"
+
+    @property
+    def note(self) -> str:
+        """Where it runs, why it waits, or what releases it."""
+        if self.state == "running":
+            suffix = "" if self.status == "RUNNING" else f", {self.status.lower()}"
+            return f"job {self.number} on {self.node}{suffix}"
+        release = f"; scontrol release {self.number}" if self.state == "held" else ""
+        return f"job {self.number}: {self.reason}{release}"
+
+
+def queue(project: Path) -> list[Queued]:
+    """The jobs that were submitted in this folder; none where there is no SLURM or it does not answer."""
+    if shutil.which("squeue") is None:
+        return []
+    command = ["squeue", "--me", "--noheader", "--format=%i|%T|%r|%N|%Z|%k"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    jobs = []
+    for line in answer.stdout.splitlines():
+        number, status, reason, node, folder, comment = line.split("|", 5)
+        rule, _, wildcards = comment.removeprefix("rule_").partition("_wildcards_")
+        if wildcards and Path(folder) == project.resolve():
+            jobs.append(Queued(number, status, reason, node, rule, frozenset(wildcards.split("_"))))
+    return jobs
+
+
+def last_state(number: str) -> str | None:
+    """How SLURM says that a job ended, such as OUT_OF_MEMORY; None where it keeps no accounts."""
+    if shutil.which("sacct") is None:
+        return None
+    command = ["sacct", "--noheader", "--allocations", "--parsable2", "--format=State", f"--jobs={number}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (answer.stdout.split("\n")[-2:] or [""])[0].strip() or None

@@ -1,0 +1,137 @@
+"""What is known of a scale without asking anybody: its newest plan, its store of trainings, what is recorded of it."""
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from cvqn.errors import CvqnError
+from cvqn.lab.data.index import Image, read_index
+from cvqn.lab.data.pack import Pack
+from cvqn.lab.provenance.plan import Plan, key, read_plan
+from cvqn.lab.settings import configuration as configurations
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results
+from cvqn.lab.settings.runs import PATTERN, Run
+from cvqn.lab.training.job import training_key
+from cvqn.lab.training.store import Entry
+from cvqn.settings import read_json
+
+ENTRY = re.compile(rf"(?P<training>{PATTERN})-(?P<key>[0-9a-f]{{12}})")
+
+
+class Scale:
+    """The results of a scale, in the folder `root`, and the data beside it, `../../data`.
+
+    Args:
+        configuration: where it is not to be that of the newest plan or, without one, of config.yaml.
+    """
+
+    def __init__(self, root: Path, configuration: Configuration | None = None):
+        self.root, self.results, self._given = root, Results(root.as_posix()), configuration
+        self.data = root.parent.parent / "data"
+
+    @cached_property
+    def plans(self) -> list[Plan]:
+        """What jobs were planned with, the newest first; files that this version cannot read are left out."""
+        paths = sorted(self.root.glob("plans/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        return [plan for plan in map(_readable, paths) if plan is not None]
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The settings that results are made with.
+
+        Raises:
+            CvqnError: there is no plan and no valid config.yaml.
+        """
+        if self._given is not None:
+            return self._given
+        return self.plans[0].configuration if self.plans else configurations.read(self.results.config)
+
+    @cached_property
+    def recorded(self) -> frozenset[str]:
+        """The files in the scale's record, by their paths in the project."""
+        path = self.root / "record" / "record.json"
+        return frozenset(read_json(path)["files"] if path.exists() else ())
+
+    @cached_property
+    def pack(self) -> Pack | None:
+        """The training images, once they are packed."""
+        try:
+            return Pack.open(self.data / "packs" / f"{'+'.join(self.configuration.data.train)}.npy")
+        except CvqnError:
+            return None
+
+    @cached_property
+    def images(self) -> list[Image] | None:
+        """The evaluation images, once they are fetched."""
+        try:
+            return read_index(self.data / "sets" / self.configuration.data.evaluation / "index.json")
+        except CvqnError:
+            return None
+
+    def runs(self) -> list[Run]:
+        """The trainings that the report needs, and those beyond the paper that have begun or are recorded."""
+        own = self.configuration.runs()
+        extras = [run for run in self.configuration.runs(self.configuration.extras) if run not in own]
+        return own + [run for run in extras if self._has_begun(run)]
+
+    def entries(self, training: str | None = None) -> list[Entry]:
+        """The entries of the store, of one training or of all."""
+        store = Path(self.results.store)
+        names = map(ENTRY.fullmatch, sorted(path.name for path in store.glob("*")))
+        found = [Entry(store, name["training"], name["key"]) for name in names if name]
+        return [entry for entry in found if training in (None, _training_of(entry))]
+
+    def entry(self, run: Run) -> Entry | None:
+        """The entry of a training: that of the newest plan, or where this cannot be told, the latest."""
+        wanted = self.wanted(run)
+        entries = [entry for entry in self.entries(run.training) if wanted in (None, entry.folder.name)]
+        return max(entries, key=lambda entry: entry.folder.stat().st_mtime, default=None)
+
+    def wanted(self, run: Run) -> str | None:
+        """The name of the entry that the newest plan wants; None without plan or images."""
+        return entry_name(self.plans[0], run, self.pack, self.images) if self.plans else None
+
+    def origin(self, run: Run) -> str | None:
+        """The name of the entry that a training's outputs are from, by what their provenance says."""
+        path = Path(self.results.training(run.training), "provenance.json")
+        return read_json(path).get("key") if path.exists() else None
+
+    def missing(self, paths: Iterable[str]) -> list[str]:
+        """Those of these files that are not there."""
+        return [path for path in paths if not Path(path).exists()]
+
+    def in_record(self, paths: Iterable[str]) -> bool:
+        """Whether the record has all these files."""
+        return {Path("results", self.configuration.scale, Path(path).relative_to(self.root)).as_posix()
+                for path in paths} <= self.recorded  # fmt: skip
+
+    def model_files(self, run: Run) -> list[str]:
+        """The files of every checkpoint of a training."""
+        checkpoints = self.configuration.experiments[run.experiment].checkpoints
+        return [file for checkpoint in checkpoints for file in self.results.model_files(run.training, checkpoint)]
+
+    def _has_begun(self, run: Run) -> bool:
+        files = self.model_files(run)
+        return bool(self.entries(run.training)) or not self.missing(files) or self.in_record(files)
+
+
+def entry_name(plan: Plan, run: Run, pack: Pack | None, images: list[Image] | None) -> str | None:
+    """The name of the entry of a training in the store; None where the plan has no such run, or without images."""
+    experiment = plan.configuration.experiments.get(run.experiment)
+    if experiment is None or pack is None or images is None:
+        return None
+    code = plan.code.get(key("train", experiment.codec))
+    return f"{run.training}-{training_key(experiment, run, pack, images, code)}"
+
+
+def _training_of(entry: Entry) -> str:
+    return entry.folder.name.rpartition("-")[0]
+
+
+def _readable(path: Path) -> Plan | None:
+    try:
+        return read_plan(path)
+    except CvqnError:
+        return None
