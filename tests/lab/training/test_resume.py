@@ -1,123 +1,165 @@
-import json
 import signal
 import time
 
 import pytest
+import torch
 
-from cvqn.cli import main
-from cvqn.errors import CvqnError
-from cvqn.lab.training.checkpoint import ResumeFolder
-from tests.training.conftest import results, start
+from cvqn.lab.data.pack import pack
+from tests.lab.training.conftest import QUICK
+
+STOP_AT_ONCE = ("--job-minutes", "0.5")
 
 
-def wait_for_state(process, folder, deadline=60):
-    """Until the run has saved its state for the first time."""
+def wait_until(condition, process, deadline=60):
+    """Until something holds while a process runs."""
     until = time.monotonic() + deadline
-    while not list(folder.glob("state-*.pt")):
+    while not condition():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < until
         time.sleep(0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "expected"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)])
-def test_an_interrupted_run_ends_bit_identical(command, tmp_path, number, expected):
-    assert main(command("whole")) == 0
-    process = start(command("run"))
-    wait_for_state(process, tmp_path / "run")
-    process.send_signal(number)
-    assert process.wait(60) == expected
-    assert not (tmp_path / "run" / "model").exists()
-    assert main(command("run")) == 0
-    assert results(tmp_path / "run") == results(tmp_path / "whole")
-    assert not list((tmp_path / "run").glob("state-*"))
-
-
-@pytest.mark.slow
-def test_pieces_of_a_time_limit_add_up_to_the_whole(command, tmp_path):
-    assert main(command("whole")) == 0
+def run_in_pieces(job, most):
+    """Run a training a step at a time; the exit codes."""
     codes = []
     while not codes or codes[-1] == 75:
-        codes.append(main([*command("run"), "--job-minutes", "0.5"]))
-        assert len(codes) <= 18
-    assert codes == [75] * 17 + [0]
-    assert results(tmp_path / "run") == results(tmp_path / "whole")
+        codes.append(job.run(*STOP_AT_ONCE))
+        assert len(codes) <= most
+    return codes
 
 
-def test_state_of_other_settings_is_ignored_with_a_warning(command, tmp_path, capsys):
-    assert main([*command(), "--job-minutes", "0.5"]) == 75
-    assert main([*command(training={"alpha": 64}), "--job-minutes", "0.5"]) == 75
-    assert "belongs to other settings" in capsys.readouterr().out
-    assert len(list((tmp_path / "run").glob("state-*.pt"))) == 2
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)])
+def test_an_interrupted_run_ends_bit_identical(job, number, expected):
+    whole, run = job("whole"), job("run")
+    assert whole.run() == 0
+    process = run.start()
+    wait_until(lambda: run.entries and run.entry.state_path.exists(), process)
+    process.send_signal(number)
+    assert process.wait(60) == expected
+    assert not run.outputs.exists()
+    assert run.run() == 0
+    assert run.provenance["resumed_from"] > 0
+    assert run.results() == whole.results()
+    assert not run.entry.state_path.exists()
 
 
-def test_a_state_is_still_good_when_it_is_to_be_saved_more_often(command, tmp_path, capsys):
-    assert main(command("whole")) == 0
-    assert main([*command(training={"save_every": 3}), "--job-minutes", "0.5"]) == 75
-    assert main(command(training={"save_every": 1})) == 0
-    assert "belongs to other settings" not in capsys.readouterr().out
-    assert json.loads((tmp_path / "run" / "provenance.json").read_text())["resumed_from"] == 1
-    assert results(tmp_path / "run") == results(tmp_path / "whole")
+@pytest.mark.slow
+def test_pieces_of_a_time_limit_add_up_to_the_whole(job):
+    whole, run = job("whole"), job("run")
+    assert whole.run() == 0
+    assert run_in_pieces(run, 18) == [75] * 17 + [0]
+    assert run.results() == whole.results()
 
 
-def test_divergence_keeps_the_last_good_state_and_is_not_tried_again(command, tmp_path, capsys):
-    arguments = command(
-        training={"learning_rates": {"encoder": 1.0, "decoder": 1.0, "quantizer": 1.0}, "clip_value": None}
-    )
-    assert main([*arguments, "--job-minutes", "0.5"]) in (75, 76)
-    assert main(arguments) == 76
+def bfloat16_is_missing():
+    return not any(torch.cpu.get_capabilities().get(feature) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+NO_BFLOAT16 = pytest.mark.skipif(
+    bfloat16_is_missing(), reason="this processor has neither avx512_bf16 nor AMX, and training refuses to emulate them"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"average": 0.9},
+        {"clip_norm": 0.5, "clip_value": None},
+        {"schedule": "drops", "drop_epochs": [2, 3], "warmup_epochs": 0},
+        {"weights": "float16"},
+        pytest.param({"precision": "bfloat16"}, marks=NO_BFLOAT16),
+    ],
+    ids=lambda training: next(iter(training)),
+)
+def test_every_setting_of_a_training_survives_interruptions(job, training):
+    short = {"training": {"epochs": 4, "epoch_steps": 2}}
+    changes = short | {"experiments": {"c16": QUICK["experiments"]["c16"] | {"training": training}}}
+    whole, run, plain = job("whole", **changes), job("run", **changes), job("plain", **short)
+    assert whole.run() == plain.run() == 0
+    assert run_in_pieces(run, 8) == [75] * 7 + [0]
+    assert run.results() == whole.results()
+    assert whole.results()["last"] != plain.results()["last"]  # the setting does something
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["se", "re"])
+def test_a_learned_order_survives_interruptions(job, kind):
+    changes = {
+        "experiments": {"c16": {"model": {"importance": {"kind": kind}}}},
+        "training": {"epochs": 4, "epoch_steps": 2},
+    }
+    whole, run = job("whole", **changes), job("run", **changes)
+    assert whole.run() == 0
+    run_in_pieces(run, 8)
+    assert run.results() == whole.results()
+
+
+def test_other_settings_are_another_training(job):
+    first = job()
+    assert first.run(*STOP_AT_ONCE) == 75
+    state = first.entry.state_path.read_bytes()
+    second = job(learned={"cvqn": {"training": {"alpha": 64}}})
+    assert second.run(*STOP_AT_ONCE) == 75
+    assert len(second.entries) == 2
+    assert state in [entry.state_path.read_bytes() for entry in second.entries]
+
+
+def test_a_state_is_still_good_when_it_is_to_be_saved_more_often(job):
+    whole = job("whole")
+    assert whole.run() == 0
+    assert job(training={"save_every": 3}).run(*STOP_AT_ONCE) == 75
+    run = job(training={"save_every": 1})
+    assert run.run() == 0
+    assert run.provenance["resumed_from"] == 1
+    assert run.results() == whole.results()
+
+
+def test_divergence_keeps_the_last_good_state_and_is_not_tried_again(job, capsys):
+    rates = {"learning_rates": {"encoder": 1.0, "decoder": 1.0, "quantizer": 1.0}}
+    run = job(training={"clip_value": None}, learned={"cvqn": {"training": rates}})
+    assert run.run(*STOP_AT_ONCE) in (75, 76)
+    state = run.entry.state_path.read_bytes() if run.entry.state_path.exists() else None
+    assert run.run() == 76
     assert "diverged at step" in capsys.readouterr().err
-    assert not (tmp_path / "run" / "model").exists()
+    assert not run.outputs.exists()
+    assert run.entry.ended.how == "diverged"
+    if run.entry.state_path.exists():
+        kept = run.entry.load()
+        assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+    assert state is None or run.entry.state_path.exists()
     began = time.monotonic()
-    assert main(arguments) == 76
-    assert "diverged before" in capsys.readouterr().err
+    assert run.run() == 76
+    assert "diverged at step" in (error := capsys.readouterr().err)
+    assert "ended.json to try again" in error
     assert time.monotonic() - began < 2
+    (run.entry.folder / "ended.json").unlink()
+    assert run.run() == 76
+    assert "to try again" not in capsys.readouterr().err
 
 
-def test_a_writer_that_lost_its_claim_stops_without_writing(tmp_path):
-    first = ResumeFolder(tmp_path, "key")
-    first.save({"step": 1})
-    second = ResumeFolder(tmp_path, "key")
-    with pytest.raises(CvqnError, match="a newer process"):
-        first.save({"step": 2})
-    assert second.load() == {"step": 1}
-    second.save({"step": 3})
-
-
-def test_a_damaged_state_is_an_error_that_names_it(tmp_path):
-    folder = ResumeFolder(tmp_path, "key")
-    folder.save({"step": 1})
-    folder.state_path.write_bytes(folder.state_path.read_bytes()[:100])
-    with pytest.raises(CvqnError, match=r"state-key\.pt: damaged"):
-        folder.load()
-    folder.state_path.write_bytes(b"no state")
-    with pytest.raises(CvqnError, match=r"state-key\.pt: damaged"):
-        folder.load()
-
-
-def test_a_damaged_marker_of_divergence_is_an_error_that_names_it(tmp_path):
-    (tmp_path / "diverged.json").write_text('{"key"')
-    with pytest.raises(CvqnError, match=r"diverged\.json: damaged"):
-        ResumeFolder(tmp_path, "key")
-
-
-def test_an_overtaken_writer_does_not_stop_its_successor(tmp_path):
-    first = ResumeFolder(tmp_path, "key")
-    ResumeFolder(tmp_path, "key")
-    with pytest.raises(CvqnError, match="a newer process"):
-        first.mark_diverged("late")
-    ResumeFolder(tmp_path, "key")
-
-
-def test_no_gpu_is_an_error_and_never_the_cpu(command, capsys):
-    assert main(command(training={"device": "cuda"})) == 2
+def test_no_gpu_is_an_error_and_never_the_cpu(job, capsys):
+    run = job(training={"device": "cuda"})
+    assert run.run() == 2
     assert "torch sees no GPU" in capsys.readouterr().err
+    assert run.entry.ended.how == "failed"
 
 
-def test_training_refuses_an_evaluation_image(command, images, tmp_path, capsys):
-    evaluation = images / "sets" / "packaged-evaluation" / "index.json"
-    assert main(["data", "pack", "--sets", str(evaluation), "--output", str(tmp_path / "pack.npy")]) == 0
-    arguments = command()
-    arguments[arguments.index("--pack") + 1] = str(tmp_path / "pack.npy")
-    assert main(arguments) == 2
+def test_training_refuses_an_evaluation_image(job, images, tmp_path, capsys):
+    pack([images / "sets" / "evaluation" / "index.json"], tmp_path / "pack.npy", workers=1)
+    run = job()
+    run.arguments[run.arguments.index("--pack") + 1] = str(tmp_path / "pack.npy")
+    assert run.run() == 2
     assert "holds images of the evaluation set" in capsys.readouterr().err
+
+
+def test_other_code_than_planned_is_refused(job, capsys):
+    run = job()
+    plan = run.folder / "plan.json"
+    text = plan.read_text()
+    digest = text.split('"cvqn.model.quantizer": "')[1][:16]
+    plan.write_text(text.replace(digest, "0" * 16))
+    assert run.run() == 78
+    assert "module cvqn.model.quantizer" in capsys.readouterr().err
+    assert run.entries == []
