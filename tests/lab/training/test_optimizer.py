@@ -3,9 +3,9 @@ import copy
 import pytest
 import torch
 
-from cvqn.model.cvqn import CVQN
 from cvqn.lab.training.loop import training_step
 from cvqn.lab.training.optimizer import learning_rate_factor, make_optimizer, set_learning_rates
+from cvqn.model.cvqn import CVQN
 
 PAPER = {"schedule": "drops", "drop_epochs": [200, 300], "drop_factor": 5, "warmup_epochs": 0, "epochs": 400}
 COSINE = {"schedule": "cosine", "warmup_epochs": 4, "epochs": 20}
