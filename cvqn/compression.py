@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from cvqn.codec import container
+from cvqn.codec.errors import ImageTooLargeError
 from cvqn.codec.rangecoder import DEFAULT
 from cvqn.codec.wavefront import decode_symbols, encode_symbols
-from cvqn.images import pad_to_multiple
+from cvqn.images import check_picture, pad_to_multiple
 from cvqn.model.network import STRIDE
 from cvqn.model.store import Stored, load_model
 from cvqn.tiling import evaluate, reach
@@ -26,10 +27,13 @@ def latent_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def compress(stored: Stored, picture: np.ndarray, *, half: bool = False) -> bytes:
-    """The complete file of a picture, uint8 `[H, W, 3]`, sides up to 65535. `half` as in `compress_batch`.
+    """The complete file of a picture, uint8 `[H, W, 3]`, sides 1..65535. `half` as in `compress_batch`.
+
+    The picture is only read. One model may serve many calls one after another, but not two threads at once.
 
     Raises:
-        CvqnError: the picture is too large for the container.
+        ImageTooLargeError: the picture is too large for the container.
+        ValueError: not such an array: another type of number, another count of channels, no pixel.
     """
     return compress_batch(stored, [picture], half=half)[0]
 
@@ -39,12 +43,19 @@ def compress_batch(stored: Stored, pictures: Sequence[np.ndarray], *, half: bool
     """The files of pictures of one size, uint8 `[H, W, 3]`, which go through the network together.
 
     With `half` the encoder computes in float16 on a GPU. Its file may hold other symbols, and is as exact as any: it
-    decodes to the very symbols that were written.
+    decodes to the very symbols that were written. What may be shared: as for `compress`.
 
     Raises:
-        CvqnError: the pictures are too large for the container.
+        ImageTooLargeError: the pictures are too large for the container.
+        ValueError: no picture, pictures of several sizes, or as `compress`.
     """
+    for picture in pictures:
+        check_picture(picture)
+    if len({picture.shape for picture in pictures}) != 1:
+        raise ValueError(f"{len(pictures)} pictures; there must be one at least, and all of one size")
     height, width, _ = pictures[0].shape
+    if max(height, width) > container.LARGEST_SIDE:  # said before the work, not after it
+        raise ImageTooLargeError(f"a picture of {width}x{height} pixels: a side may have {container.LARGEST_SIDE}")
     groups = [group.cpu().numpy() for group in stored.model.controller.symbols(_latents(stored, pictures, half))]
     payloads = [encode_symbols(stored.integer_models, list(symbols)) for symbols in zip(*groups, strict=True)]
     return [container.pack(height, width, stored.model_id, payload) for payload in payloads]
@@ -52,12 +63,14 @@ def compress_batch(stored: Stored, pictures: Sequence[np.ndarray], *, half: bool
 
 @torch.inference_mode()
 def decompress(stored: Stored, data: bytes, *, half: bool = False, **limits: int) -> np.ndarray:
-    """The picture in a file, uint8 `[H, W, 3]`. `limits` go to `container.unpack`.
+    """The picture in a file, uint8 `[H, W, 3]`, new and writable. `limits` go to `container.unpack`.
 
-    With `half` the decoder computes in float16 on a GPU, which may change pixels by a level or two.
+    With `half` the decoder computes in float16 on a GPU, which may change pixels by a level or two. What may be
+    shared: as for `compress`.
 
     Raises:
         BitstreamError: the file is damaged, too large, or made with another model; see cvqn.codec.errors.
+        ValueError: `data` is not bytes.
     """
     header, symbols = read_symbols(stored, data, **limits)
     groups = [torch.from_numpy(group.astype(np.int64))[None] for group in symbols]
@@ -78,9 +91,11 @@ def read_symbols(stored: Stored, data: bytes, **limits: int) -> tuple["container
     """Header and symbols `[C_g, h, w]` of each group of a file.
 
     Raises:
-        BitstreamError: as `decompress`.
+        BitstreamError, ValueError: as `decompress`.
     """
-    header, words = container.unpack(data, stored.model_id, **limits)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ValueError(f"a file's bytes, not {type(data).__name__}; read it first")
+    header, words = container.unpack(bytes(data), stored.model_id, **limits)
     rows, columns = latent_shape(header.height, header.width)
     shapes = [(size, rows, columns) for size in stored.model.controller.sizes]
     return header, decode_symbols(stored.integer_models, shapes, words)
