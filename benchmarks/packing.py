@@ -13,9 +13,9 @@ from skimage import data
 
 from benchmarks.clock import median
 from benchmarks.rows import Row
+from cvqn.images import decode_picture, write_png
 from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.data.pack import pack
-from cvqn.images import decode_picture, write_png
 
 IMAGES, HEIGHT, WIDTH = 128, 1356, 2040
 

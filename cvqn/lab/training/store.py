@@ -157,7 +157,7 @@ class Entry:
             try:
                 torch.save(state, file)
             except RuntimeError as error:  # torch puts its own error over the one of a full disk
-                raise error.__context__ if isinstance(error.__context__, OSError) else error
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
     def finish(self, write: Callable[[Path], None]) -> None:
         """Let `write` fill a folder, make it `finished`, and remove what only a resumed training needs."""

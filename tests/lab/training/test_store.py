@@ -148,6 +148,16 @@ def test_outputs_may_be_deleted_and_written_over_without_harm_to_the_store(job, 
     assert {str(name) for name in names} >= {"last/model.json", "last/model.safetensors", "log.csv", "provenance.json"}
 
 
+def attempt(entry, *parts):
+    """Claim an entry and do these things in it; an error is raised."""
+    with entry.claim():
+        assert entry.ended is None
+        for part in parts:
+            if isinstance(part, Exception):
+                raise part
+            part()
+
+
 def test_ways_to_end_leave_word(tmp_path, entry):
     endings = [
         (Paused("stopped", True), "paused", "stopped"),
@@ -157,9 +167,8 @@ def test_ways_to_end_leave_word(tmp_path, entry):
         (Diverged("at step 3"), "diverged", "at step 3"),
     ]
     for error, how, reason in endings:
-        with pytest.raises(type(error)), entry.claim():
-            assert entry.ended is None
-            raise error
+        with pytest.raises(type(error)):
+            attempt(entry, error)
         assert (entry.ended.how, entry.ended.reason) == (how, reason)
         assert entry.ended.time_was_up == getattr(error, "time_was_up", False)
     with pytest.raises(Diverged, match="at step 3; change its settings, or delete") as caught, entry.claim():
@@ -185,9 +194,8 @@ def test_what_fails_while_it_finishes_leaves_the_state(entry):
         (folder / "file").write_text("half")
         raise CvqnError("no space left")
 
-    with pytest.raises(CvqnError), entry.claim():
-        entry.save({"step": 1})
-        entry.finish(write)
+    with pytest.raises(CvqnError):
+        attempt(entry, lambda: entry.save({"step": 1}), lambda: entry.finish(write))
     assert not entry.finished
     assert entry.load() == {"step": 1}
     assert sorted(path.name for path in entry.folder.iterdir()) == ["claim", "ended.json", "state.pt"]
@@ -244,9 +252,8 @@ def test_a_full_disk_in_the_middle_of_a_state_leaves_the_old_one_whole(tmp_path,
     with small_disk(tmp_path / "store", 3):
         entry.folder.mkdir()
         small, large = {"tensor": torch.rand(200_000)}, {"tensor": torch.rand(800_000)}
-        with pytest.raises(CvqnError, match=r"state\.pt: no space left"), entry.claim():
-            entry.save(small)
-            entry.save(large)
+        with pytest.raises(CvqnError, match=r"state\.pt: no space left"):
+            attempt(entry, lambda: entry.save(small), lambda: entry.save(large))
         assert torch.equal(entry.load()["tensor"], small["tensor"])
         assert sorted(path.name for path in entry.folder.iterdir()) == ["claim", "ended.json", "state.pt"]
         assert (entry.ended.how, "no space left" in entry.ended.reason) == ("failed", True)
