@@ -1,4 +1,3 @@
-import hashlib
 import io
 import stat
 import tarfile
@@ -43,8 +42,8 @@ def make(request, tmp_path):
     return lambda members: MAKERS[request.param](tmp_path / f"set.{request.param}", members)
 
 
-def run(archive, folder, count=2, limit=LIMIT, done=None):
-    return dict(unpack(archive, "*HR/*.png", count, limit, folder, done or {}))
+def run(archive, folder, count=2, limit=LIMIT):
+    return unpack(archive, "*HR/*.png", count, limit, folder)
 
 
 def content(folder):
@@ -53,15 +52,8 @@ def content(folder):
 
 def test_only_the_wanted_members_come_out_flat(make, tmp_path):
     extra = {"__MACOSX/HR/._a.png": b"fork", "set/HR/.hidden.png": b"hidden"}
-    made = run(make([*FILES.items(), *extra.items()]), tmp_path / "out")
+    assert run(make([*FILES.items(), *extra.items()]), tmp_path / "out") == ["a.png", "b.png"]
     assert content(tmp_path / "out") == WANTED
-    assert made == {name: hashlib.sha256(data).hexdigest() for name, data in WANTED.items()}
-
-
-def test_what_is_done_is_left_alone(make, tmp_path):
-    archive = make(FILES.items())
-    assert list(run(archive, tmp_path / "out", done={"a.png": "known"})) == ["b.png"]
-    assert list(content(tmp_path / "out")) == ["b.png"]
 
 
 @pytest.mark.parametrize("name", ["../HR/x.png", "a/../../HR/x.png", "/HR/x.png", "C:\\HR/x.png", "HR/x\\..\\y.png"])
@@ -90,13 +82,13 @@ def test_links_in_a_zip_are_refused(tmp_path):
 
 
 def test_bombs_are_refused_before_they_unfold(make, tmp_path):
-    with pytest.raises(CvqnError, match="more than 2 images or 10000 bytes"):
+    with pytest.raises(CvqnError, match="more than its manifest allows"):
         run(make([("HR/a.png", b"fine"), ("HR/b.png", bytes(LIMIT))]), tmp_path / "out")
     assert list(content(tmp_path / "out")) == ["a.png"]
 
 
 def test_more_members_than_declared_are_refused(make, tmp_path):
-    with pytest.raises(CvqnError, match="more than 1 images"):
+    with pytest.raises(CvqnError, match="more than its manifest allows"):
         run(make(FILES.items()), tmp_path / "out", count=1)
 
 
