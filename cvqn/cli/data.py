@@ -40,7 +40,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack.add_argument(
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
     )
-    pack.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores this one may use)")
+    pack.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one per core)")
     help = "index.json of evaluation sets, whose photographs must not be in the pack"
     pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
 

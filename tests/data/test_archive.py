@@ -112,6 +112,28 @@ def test_a_member_larger_than_it_says_is_refused(tmp_path):
     assert content(tmp_path / "out") == {}
 
 
+@pytest.mark.parametrize("declared", [1, 4])
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_member_of_more_bytes_than_its_directory_says_is_refused(tmp_path, declared, packing):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", packing) as archive:
+        archive.writestr("HR/a.png", b"12345")
+    data = bytearray((tmp_path / "set.zip").read_bytes())
+    place = data.rindex(b"PK\x01\x02") + 24
+    data[place : place + 4] = declared.to_bytes(4, "little")
+    (tmp_path / "set.zip").write_bytes(data)
+    with pytest.raises(CvqnError, match=r"set\.zip: damaged archive"):
+        run(tmp_path / "set.zip", tmp_path / "out", count=1)
+    assert content(tmp_path / "out") == {}
+
+
+def test_a_tar_that_ends_inside_a_member_is_refused(tmp_path):
+    archive = make_tar(tmp_path / "set.tar", [("HR/a.png", bytes(5000))])
+    archive.write_bytes(archive.read_bytes()[:2000])
+    with pytest.raises(CvqnError, match=r"set\.tar: damaged archive"):
+        run(archive, tmp_path / "out", count=1)
+    assert content(tmp_path / "out") == {}
+
+
 def test_what_is_no_archive_is_named(tmp_path):
     for name in ("set.zip", "set.tar"):
         (tmp_path / name).write_bytes(b"<html>404</html>" * 100)

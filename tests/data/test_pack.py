@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -162,8 +163,13 @@ def test_processes_that_make_the_same_pack_at_once_all_succeed(tmp_path, large, 
 
 def test_what_killed_processes_left_is_removed_later(tmp_path, large):
     folder = tmp_path / "packs"
-    process = large()
-    until(lambda: any(np.fromfile(part, np.uint8, offset=128).any() for part in folder.glob(".all.npy.*")))
+    code = (
+        "import sys, time; from pathlib import Path; from cvqn.data import pack\n"
+        "pack._decode = lambda image: time.sleep(100)\n"
+        "pack.pack([Path(sys.argv[1])], Path(sys.argv[2]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, large.index, folder / "all.npy"])
+    until(lambda: any(folder.glob(".all.npy.*")))
     process.kill()
     process.wait()
     (left,) = folder.glob(".all.npy.*")
@@ -173,6 +179,22 @@ def test_what_killed_processes_left_is_removed_later(tmp_path, large):
     pack([large.index], folder / "all.npy")
     assert not left.exists()
     assert len(Pack.open(folder / "all.npy")) == 40
+
+
+def test_an_interrupted_pack_leaves_nothing(tmp_path, large):
+    code = (
+        "import sys, time; from pathlib import Path; from cvqn.data import pack; import cvqn.cli\n"
+        "pack._decode = lambda image: time.sleep(1)\n"
+        "sys.exit(cvqn.cli.main(['data', 'pack', '--sets', sys.argv[1], '--output', sys.argv[2]]))"
+    )
+    output = tmp_path / "packs" / "all.npy"
+    process = subprocess.Popen([sys.executable, "-c", code, large.index, output], stderr=subprocess.PIPE, text=True)
+    until(lambda: any(output.parent.glob(".all.npy.*")))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert os.listdir(output.parent) == []
 
 
 def test_no_moment_has_the_index_of_another_pack(tmp_path, photographs, monkeypatch):
