@@ -37,7 +37,7 @@ class Entry(Strict):
     file: fields.FileName
     sha256: Sha256
     bytes: Count | None = None
-    licence: Text | None = None  # the set's
+    licence: Text | None = None  # that of the set
     pixels_sha256: Sha256 | None = None
     package: fields.PackageName | None = None
     repository: fields.Repository | None = None
