@@ -34,7 +34,7 @@ def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
     Raises:
         CvqnError: the profile cannot be read.
     """
-    scale = Scale(plan.configuration.results, plan.configuration)
+    scale = Scale(plan.configuration.results, plan)
     sections = [_jobs(plan.configuration), _trainings(scale, gpus), _disk(scale)]
     if profile is not None:
         sections.insert(1, _asked(profile))
@@ -121,10 +121,10 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
 
 def _seconds(scale: Scale, run: Run) -> float | None:
     batch = scale.configuration.experiments[run.experiment].training.batch
-    finished = [entry.finished_path / "log.csv" for entry in scale.entries(run.training) if entry.finished]
-    outputs = Path(scale.results.training(run.training), "log.csv")
-    log = next((path for path in (outputs, *finished) if path.exists()), None)
-    return None if log is None else logged_seconds(log, batch)
+    entry = scale.entry(run)
+    if scale.is_done(run):
+        return logged_seconds(Path(scale.results.training(run.training), "log.csv"), batch)
+    return logged_seconds(entry.finished_path / "log.csv", batch) if entry is not None and entry.finished else None
 
 
 def _disk(scale: Scale) -> str:
