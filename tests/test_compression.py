@@ -6,10 +6,10 @@ import torch
 
 from cvqn.cli import main
 from cvqn.codecs import container
+from cvqn.codecs.store import load_model
 from cvqn.compression import StoredCodec, compress, decompress
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture, write_png
-from cvqn.codecs.store import load_model
 from tests.trained import make_model, photograph
 
 
