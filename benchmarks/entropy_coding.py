@@ -23,11 +23,12 @@ from benchmarks.rows import Row
 from cvqn.bitstream import rangecoder
 from cvqn.bitstream.integer_model import HOLLOW, SOLID, IntegerModel
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
-from cvqn.compression import CvqnCodec, read_symbols
-from cvqn.lab.data.index import read_index
-from cvqn.model.export import export_context
+from cvqn.codecs import container
+from cvqn.compression import StoredCodec
 from cvqn.files import atomic_write
+from cvqn.lab.data.index import read_index
 from cvqn.model.context import ContextModel
+from cvqn.model.export import export_context
 
 WIDTHS = (24, 64, 192)
 CHANNELS = (16, 32, 80)
@@ -158,14 +159,17 @@ def _field(channels: int, levels: int, seed: int) -> np.ndarray:
 
 
 def measure_files(model: Path, images: Path) -> Iterator[dict]:
-    """A row an image: bytes of its file, the integer model's ideal code length, the float model's cross entropy."""
-    codec = CvqnCodec(model)
+    """A row per image: bytes of its file, the integer model's ideal code length, the float model's cross entropy."""
+    codec = StoredCodec(model)
+    trained = codec.stored.model
     for image in read_index(images):
         picture = image.read()
+        height, width, _ = picture.shape
         data = codec.encode(picture)
-        _, symbols = read_symbols(codec.stored, data)
-        ideal = sum(bits.sum() for bits in code_lengths(codec.stored.integer_models, symbols)) / 8
-        cross_entropy = codec.rates(picture, data)["cross_entropy_bpp"] * picture.shape[0] * picture.shape[1] / 8
+        _, payload = container.unpack(data, codec.stored.model_id)
+        symbols = trained.read_symbols(payload, height, width)
+        ideal = sum(bits.sum() for bits in trained.code_lengths(symbols)) / 8
+        cross_entropy = codec.rates(picture, data)["cross_entropy_bpp"] * height * width / 8
         yield {"image": image.name, "bytes": len(data), "ideal_bytes": ideal, "cross_entropy_bytes": cross_entropy}
 
 

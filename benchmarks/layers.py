@@ -19,7 +19,7 @@ TAPS_COMPUTED = 18  # of a masked convolution: it runs over two channels, of whi
 class Layer(NamedTuple):
     """One call of a convolution, or of its backward."""
 
-    module: str  # such as CVQN.encoder.head; Global outside of all modules
+    module: str  # such as TrainableCVQN.encoder.head; Global outside of all modules
     flops: float  # multiplications and additions that the network needs
     bytes: int  # of all tensors that the call reads and writes
     seconds: float

@@ -5,21 +5,27 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvqn.lab.settings import configuration as config
-from cvqn.model.export import export_model
-from cvqn.model.cvqn import CVQN
 from cvqn.codecs.store import save_model
+from cvqn.lab.settings.configuration import Experiment, resolve
+from cvqn.model.trainable import TrainableCVQN
 
+SCALES = Path(__file__).resolve().parents[1] / "workflow" / "scales"
 SPREAD = 50  # factor on the latent, so that all symbols are used
+
+
+def experiment(scale: str, name: str = "c32") -> Experiment:
+    """An experiment as a scale sets it."""
+    return resolve([SCALES / f"{scale}.yaml"]).experiments[name]
 
 
 def save_untrained(folder: Path, scale: str) -> Path:
     """The experiment c32 at a scale as initialised, in a folder for `load_model`."""
     torch.manual_seed(0)
-    model = CVQN(config.resolve([config.ROOT / "workflow" / "scales" / f"{scale}.yaml"])["experiments"]["c32"]["model"])
+    settings = experiment(scale)
+    model = TrainableCVQN(settings.model, settings.training)
     model.eval().requires_grad_(False)
     model.encoder.tail.weight.mul_(SPREAD)
-    save_model(folder, model, export_model(model, torch.rand(2, 3, 64, 64)), {"run": "untrained"})
+    save_model(folder, settings.codec, settings.model, model.export(torch.rand(2, 3, 64, 64)), {"run": "untrained"})
     return folder
 
 

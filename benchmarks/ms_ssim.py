@@ -9,8 +9,8 @@ from torch import Tensor
 
 from benchmarks.clock import median, one_core
 from benchmarks.rows import Row
+from cvqn.lab.training.device import keep_freed_memory
 from cvqn.model import ms_ssim as ours
-from cvqn.lab.training.loop import keep_freed_memory
 
 BATCH, SIZE = 32, 256
 

@@ -18,10 +18,10 @@ from benchmarks.crops import noise_pack
 from benchmarks.layers import Layer, count, flops, roofline
 from benchmarks.rows import Row
 from benchmarks.step import Case, Step
-from cvqn.model.network import ResidualBlock
 from cvqn.lab.training.batches import Source, crops_of_step
+from cvqn.model.network import ResidualBlock
 
-PARTS = {"encoder": "CVQN.encoder", "decoder": "CVQN.decoder", "context models": "CVQN.controller"}
+PARTS = {"encoder": ".encoder", "decoder": ".decoder", "context models": ".controller"}  # of the network
 RATE = "the {} matrix rate"
 REST = "; the rest: activations, attention, MS-SSIM and Adam, bound by memory"
 NARROW = "convolutions of 3 to 96 channels, too few to fill the vector units"
@@ -93,7 +93,7 @@ def _step_rows(step: Step, taken: float, rate: MatrixRate) -> Iterator[Row]:
 def _part_rows(step: Step, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
     """Encoder, decoder and context models, their convolutions alone."""
     for part, module in PARTS.items():
-        own = [layer for layer in layers if layer.module.startswith(module)]
+        own = [layer for layer in layers if module in layer.module]
         taken, of = sum(layer.seconds for layer in own), RATE.format(_precision(rate.dtype))
         limit = (
             "the vector units; 4 of the 18 taps that are computed are masked"

@@ -16,8 +16,8 @@ from benchmarks.clock import MatrixRate, median, one_core
 from benchmarks.layers import count, flops
 from benchmarks.models import noise_picture, save_untrained
 from benchmarks.rows import Row
-from cvqn.compression import compress_batch, decompress
 from cvqn.codecs.store import Stored, load_model
+from cvqn.compression import compress_batch, decompress
 
 HEIGHT, WIDTH = 512, 768
 MEMORY_SCALE = "mini"
@@ -37,20 +37,18 @@ def rows(
     with tempfile.TemporaryDirectory() as folder:
         stored = load_model(save_untrained(Path(folder) / "speed", scale), device)
         with one_core(device):
-            for half in (False, True) if device == "cuda" else (False,):
-                yield from _speed(stored, device, f"{scale}'s widths", height, width, repeats, half)
+            yield from _speed(stored, device, f"{scale}'s widths", height, width, repeats)
         if device == "cpu":
             yield from _memory(Path(folder), tall)
 
 
-def _speed(stored: Stored, device: str, name: str, height: int, width: int, repeats: int, half: bool) -> Iterator[Row]:
-    model, size = stored.model, f"{width}x{height}, {name}{', float16' if half else ''}"
+def _speed(stored: Stored, device: str, name: str, height: int, width: int, repeats: int) -> Iterator[Row]:
+    model, size = stored.model.network, f"{width}x{height}, {name}"
     batch = 8 if device == "cuda" else 1
     pictures = [noise_picture(height, width)] * batch
-    autocast = torch.autocast(device, torch.float16, enabled=half)
-    rate = MatrixRate(device, torch.float16 if half else torch.float32)
+    rate = MatrixRate(device, torch.float32)
     images = torch.rand(batch, height, width, 3, device=device).permute(0, 3, 1, 2)
-    with torch.no_grad(), autocast:
+    with torch.no_grad():
         latent = model.controller.quantize(model.analyse(images)).contiguous(memory_format=torch.channels_last)
         parts = {"encoder": lambda: model.analyse(images), "decoder": lambda: model.decoder(latent)}
         taken = {}
@@ -60,11 +58,11 @@ def _speed(stored: Stored, device: str, name: str, height: int, width: int, repe
             taken[part] = median(function, device, repeats, warm=True) / batch
             share = operations / batch / taken[part] / rate.value
             yield Row(f"{part}, {size}", taken[part], "s", share, "the matrix rate", limit="its convolutions")
-    [data, *_] = files = compress_batch(stored, pictures, half=half)
-    compress = median(lambda: compress_batch(stored, pictures, half=half), device, repeats, warm=True) / batch
+    [data, *_] = files = compress_batch(stored, pictures)
+    compress = median(lambda: compress_batch(stored, pictures), device, repeats, warm=True) / batch
     limit = "the encoder and the context model's products" if device == "cpu" else "the context model, on the CPU"
     yield Row(f"compress, {size}", compress, "s", compress / taken["encoder"], "the encoder alone", limit=limit)
-    whole = median(lambda: decompress(stored, data, half=half), device, repeats)
+    whole = median(lambda: decompress(stored, data), device, repeats)
     limit = limit.replace("encoder", "decoder")
     yield Row(f"decompress, {size}", whole, "s", whole / taken["decoder"], "the decoder alone", limit=limit)
     assert len(set(files)) == 1, "pictures of a batch are alike, so must be their files"

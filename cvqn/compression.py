@@ -14,20 +14,24 @@ from pathlib import Path
 
 import numpy as np
 
+from cvqn.bitstream.errors import ImageTooLargeError
 from cvqn.bitstream.rangecoder import DEFAULT
 from cvqn.codecs import container
 from cvqn.codecs.interface import Picture
 from cvqn.codecs.store import Stored, load_model
-from cvqn.errors import CvqnError
+from cvqn.images import check_picture
 
 SUFFIX = "cvqn"
 
 
 def compress(stored: Stored, picture: Picture) -> bytes:
-    """The complete file of a picture, uint8 `[H, W, 3]`, sides from 1 to 65535, which is not changed.
+    """The complete file of a picture, uint8 `[H, W, 3]`, sides from 1 to 65535.
+
+    The picture is only read. One model may serve many calls one after another, but not two threads at once.
 
     Raises:
-        CvqnError: this is no such picture.
+        ImageTooLargeError: a side is longer than the container can say.
+        ValueError: not such an array: another type of number, another count of channels, no pixel.
     """
     return compress_batch(stored, [picture])[0]
 
@@ -36,22 +40,30 @@ def compress_batch(stored: Stored, pictures: Sequence[Picture]) -> list[bytes]:
     """The files of pictures of one size, uint8 `[H, W, 3]`, which go through the network together.
 
     Raises:
-        CvqnError: these are no such pictures.
+        ImageTooLargeError: a side is longer than the container can say.
+        ValueError: no picture, pictures of several sizes, or as `compress`.
     """
     for picture in pictures:
-        _check(picture)
+        check_picture(picture)
+    if len({picture.shape for picture in pictures}) != 1:
+        raise ValueError(f"{len(pictures)} pictures; there must be one at least, and all of one size")
     height, width, _ = pictures[0].shape
+    if max(height, width) > container.LARGEST_SIDE:  # said before the work, not after it
+        raise ImageTooLargeError(f"a picture of {width}x{height} pixels: a side may have {container.LARGEST_SIDE}")
     return [container.pack(height, width, stored.model_id, payload) for payload in stored.model.encode(pictures)]
 
 
 def decompress(stored: Stored, data: bytes, *, max_pixels: int = container.MAX_PIXELS) -> Picture:
-    """The picture in a file, uint8 `[H, W, 3]`.
+    """The picture in a file, uint8 `[H, W, 3]`, new and writable.
 
     Raises:
         BitstreamError: the file is damaged, larger than `max_pixels`, or made with another model; see
             cvqn.bitstream.errors.
+        ValueError: `data` is not bytes.
     """
-    header, payload = container.unpack(data, stored.model_id, max_pixels=max_pixels)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ValueError(f"a file's bytes, not {type(data).__name__}; read it first")
+    header, payload = container.unpack(bytes(data), stored.model_id, max_pixels=max_pixels)
     return stored.model.decode(payload, header.height, header.width)
 
 
@@ -78,11 +90,3 @@ class StoredCodec:
 
     def rates(self, picture: Picture, data: bytes) -> dict[str, float]:
         return self.stored.model.rates(picture)
-
-
-def _check(picture: Picture) -> None:
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        given = f"{picture.dtype} {list(picture.shape)}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise CvqnError(f"a picture is an array uint8 [H, W, 3], not {given}")
-    if not picture.size:
-        raise CvqnError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels has nothing to compress")

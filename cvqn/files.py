@@ -3,52 +3,95 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
+import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+import stat
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
 from cvqn.errors import CvqnError
 
 UNWRITABLE = {
-    errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.EACCES, errno.EBADF, errno.EBUSY, errno.EEXIST, errno.EFBIG, errno.EILSEQ, errno.EIO,
+    errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENODEV, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM,
+    errno.EPIPE, errno.EROFS, errno.ETXTBSY,
 }  # fmt: skip
+FULL = {errno.ENOSPC, errno.EDQUOT}
+_MOST_LINKS = 40  # as the kernel
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path`; on success flush it to disk and rename it to `path`.
 
-    After any exception `path` is as it was before and the temporary file is gone.
+    After any exception, that of a signal too, `path` is as it was before and the temporary file is gone. A symbolic
+    link stays and what it leads to is replaced; mode and, where permitted, owner of what is replaced are kept. What is
+    no regular file (a pipe, a device, /dev/stdout) is written to at the end, not replaced.
 
     Raises:
         CvqnError: the path cannot be written to or the disk is full; the message names the path.
     """
-    path = Path(path)
-    temporary = None
+    if mode not in ("wb", "w"):
+        raise ValueError(f"mode {mode!r}: files are written whole, as wb or w")
+    inside = False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, mode, **text) as file:
+        target = _follow(Path(path))
+        writing = _through if is_stream(path) else _replacing
+        with writing(target, mode) as file:
+            inside = True
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if inside and error.filename is not None:
+            raise  # of another file that the caller used meanwhile
+        if error.errno in FULL:
             raise CvqnError(f"{path}: no space left on the disk; free some and run again") from error
         if error.errno in UNWRITABLE:
             raise CvqnError(f"{path}: cannot write ({error.strerror})") from error
         raise
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether a path leads to a pipe, a device or an open file of this process, which can only be written through."""
+    if isinstance(_follow(Path(path)), int):
+        return True
+    try:
+        kind = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+
+
+def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Path], dict[str, str]]:
+    """The files right in a folder with one of some lower-case suffixes, in any case, sorted by name.
+
+    And the names of what else is in it, each with the reason why it is left out.
+
+    Raises:
+        CvqnError: not a folder, or not readable.
+    """
+    folder = Path(folder)
+    paths, left_out = [], {}
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.is_dir():
+                left_out[path.name] = "a folder"
+            elif path.suffix.lower() not in suffixes:
+                left_out[path.name] = "another suffix"
+            elif path.name.startswith("._"):
+                left_out[path.name] = "what macOS notes beside a file"
+            elif not path.is_file():
+                left_out[path.name] = "no regular file"
+            else:
+                paths.append(path)
+    except NotADirectoryError as error:
+        raise CvqnError(f"{folder}: not a folder") from error
+    except OSError as error:
+        raise CvqnError(f"{folder}: cannot be read ({error.strerror})") from error
+    return paths, left_out
 
 
 def place(source: Path, target: Path) -> None:
@@ -78,7 +121,56 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _follow(path: Path) -> Path | int:
+    """Where links lead to at last: a path, or the number of a file that this process has open."""
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if path.name.isdecimal() and re.fullmatch(rf"/dev/fd|/proc/{os.getpid()}/(task/\d+/)?fd", folder):
+            return int(path.name)
+        if not path.is_symlink():
+            return path
+        path = path.parent / os.readlink(path)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+@contextlib.contextmanager
+def _replacing(target: Path, mode: str) -> Iterator[IO]:
+    before = None
+    with contextlib.suppress(FileNotFoundError):
+        before = os.stat(target)
+        if stat.S_ISDIR(before.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # named before it is made, so that no signal falls between the two; cut, so that a long name leaves room for it
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600 if before else 0o666), mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if before:
+                _take_over(file.fileno(), before)
+        os.replace(temporary, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _take_over(descriptor: int, before: os.stat_result) -> None:
+    """Give a file owner and mode of the one that it replaces, as far as the system permits."""
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+@contextlib.contextmanager
+def _through(target: Path | int, mode: str) -> Iterator[IO]:
+    memory = io.BytesIO()
+    file = memory if "b" in mode else io.TextIOWrapper(memory, encoding="utf-8", newline="")
+    yield file
+    file.flush()
+    with open(os.dup(target) if isinstance(target, int) else target, "wb") as stream:
+        stream.write(memory.getbuffer())

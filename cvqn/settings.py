@@ -54,6 +54,8 @@ class TrainingSettings(Settings):
     """Epochs of a training."""
     epoch_steps: Positive | None
     """Steps per epoch; null: images / batch, rounded up."""
+    colour_jitter: Rate
+    """Share of the crops whose saturation, contrast, brightness and white balance are changed at random."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
     """Adam's decay rates of the first and second moment."""
     schedule: Literal["drops", "cosine"]

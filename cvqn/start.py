@@ -24,8 +24,9 @@ def fit_cascade(head: nn.Conv2d, stages: list[tuple[nn.Module, nn.Conv2d]], imag
     Returns what enters each stage and leaves the last, and the deviations `[D]` of the last features among the pixels.
     Strided convolutions become PixelUnshuffle.
     """
-    planes, others = head.in_channels, head.weight[head.in_channels :].clone()
-    centre(head, torch.eye(head.out_channels, planes), torch.zeros(head.out_channels))
+    planes = min(head.in_channels, head.out_channels)
+    others = head.weight[planes:].clone()
+    centre(head, torch.eye(head.out_channels, head.in_channels), torch.zeros(head.out_channels))
     head.weight[planes:] = others
     features, spread = [in_batches(head, images)], torch.tensor([1.0] * planes + [OTHER] * len(others))
     for before, project in stages:

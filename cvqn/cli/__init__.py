@@ -1,26 +1,99 @@
 """The command `cvqn`. Handlers import what they need, so that light commands start fast."""
 
+import contextlib
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cvqn.errors import CvqnError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, or the `exit_code` of a CvqnError after one line on stderr."""
-    from cvqn.cli.parser import parser
+class _Ended(BaseException):
+    """A signal asks the program to end; what it was writing is cleared away on the way out."""
 
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code.
+
+    0, or after one line on stderr: the `exit_code` of a CvqnError, 2 where the system refuses something (a file that
+    may not be read, a closed pipe, memory), 130 after Ctrl-C, 128 and the number of the signal after another.
+    """
     try:
-        arguments = parser().parse_args(argv)
-        return arguments.handler(arguments) or 0
+        with _ended_by_signals():
+            for stream in (sys.stdout, sys.stderr):  # names of files may be of no encoding
+                if hasattr(stream, "reconfigure"):
+                    stream.reconfigure(errors="backslashreplace")
+            from cvqn.cli.parser import parser
+
+            arguments = parser().parse_args(argv)
+            code = arguments.handler(arguments) or 0
+            if sys.stdout:
+                sys.stdout.flush()
+            return code
     except CvqnError as error:
-        print(f"cvqn: error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _say(f"error: {error}", error.exit_code)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("cvqn", "baselines"):
             raise
-        print(f"cvqn: error: needs {error.name}; install the benchmark: pip install 'cvqn[pipeline]'", file=sys.stderr)
-        return 2
+        return _say(f"error: needs {error.name}; install the benchmark: pip install 'cvqn[pipeline]'", 2)
     except KeyboardInterrupt:
-        print("cvqn: interrupted", file=sys.stderr)
-        return 130
+        return _say("interrupted", 130)
+    except _Ended as ended:
+        (number,) = ended.args
+        return _say(f"ended by {signal.Signals(number).name}", 128 + number)
+    except MemoryError:
+        return _say("error: not enough memory", 2)
+    except OSError as error:
+        return _say(f"error: {_what_failed(error)}", 2)
+    finally:
+        _flush()
+
+
+def _say(line: str, code: int) -> int:
+    if sys.stderr:
+        with contextlib.suppress(OSError):
+            print(f"cvqn: {line}", file=sys.stderr)
+    return code
+
+
+def _flush() -> None:
+    """Let what cannot be written any more go nowhere, or the interpreter complains of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _what_failed(error: OSError) -> str:
+    if isinstance(error, BrokenPipeError) and error.filename is None:
+        return "the output was closed before all was written"
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else f"the system refuses to go on ({what})"
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP raise `_Ended`, where they would have ended the process unasked."""
+    process, before = os.getpid(), {}
+
+    def end(number: int, _) -> None:
+        if os.getpid() != process:  # a forked worker has nothing to clear away
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        raise _Ended(number)
+
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # not so under nohup
+                with contextlib.suppress(ValueError):  # of a thread that is not the main one
+                    signal.signal(number, end)
+                    before[number] = signal.SIG_DFL
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

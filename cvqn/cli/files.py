@@ -1,8 +1,11 @@
-"""Commands on files: compress, decompress, info."""
+"""The commands on pictures: compress, decompress, info."""
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +18,23 @@ if TYPE_CHECKING:
     from cvqn.codecs.interface import HasChannels
     from cvqn.codecs.store import Stored
 
+SUFFIX = ".cvqn"
+LARGEST_FILE = 1 << 30  # bytes of a .cvqn file; none has more
+
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these commands."""
     compress = commands.add_parser(
         "compress",
         help="compress a picture, or every picture of a folder",
-        description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF or WebP, 8 bits per "
-        "sample.",
+        description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF, WebP or AVIF, 8 bits "
+        "per sample. A folder is gone through to its end; what failed and what was left out is said there.",
     )
-    compress.add_argument("input", metavar="IMAGE", help="a picture, or a folder of pictures")
-    compress.add_argument("output", metavar="FILE", help="the file to write (.cvqn), or a folder for a folder")
+    compress.add_argument("input", metavar="IMAGE", help="a picture, a folder of pictures, or - for standard input")
+    compress.add_argument(
+        "output", metavar="FILE", help="the file to write (.cvqn), a folder for a folder, or - for standard output"
+    )
+    _add_force(compress)
     which = compress.add_mutually_exclusive_group()
     which.add_argument(
         "--quality",
@@ -46,10 +55,13 @@ def register(commands: argparse._SubParsersAction) -> None:
         description="Decompress a file, or every .cvqn file of a folder (to PNG). The file names its model; one that "
         "comes with the program is found by it.",
     )
-    decompress.add_argument("input", metavar="FILE", help="a .cvqn file, or a folder of them")
+    decompress.add_argument("input", metavar="FILE", help="a .cvqn file, a folder of them, or - for standard input")
     decompress.add_argument(
-        "output", metavar="IMAGE", help="the picture to write (.png, .ppm, .bmp, .tif), or a folder for a folder"
+        "output",
+        metavar="IMAGE",
+        help="the picture to write (.png, .ppm, .bmp, .tif), a folder for a folder, or - for standard output (PNG)",
     )
+    _add_force(decompress)
     decompress.add_argument(
         "--model", metavar="DIR", help="folder of the model that made the file, where it does not come with the program"
     )
@@ -64,20 +76,30 @@ def register(commands: argparse._SubParsersAction) -> None:
         help="what a .cvqn file is, without decoding it",
         description="Print size, bytes, rate and model id of a file; with --model also where its bits are spent.",
     )
-    info.add_argument("input", metavar="FILE", help="a .cvqn file")
+    info.add_argument("input", metavar="FILE", help="a .cvqn file, or - for standard input")
     info.add_argument(
         "--model", metavar="DIR", help="folder of the model that made it: also the bits of every group and channel"
     )
     info.set_defaults(handler=_info)
 
 
-def _compress(arguments: argparse.Namespace) -> None:
-    from cvqn.compression import SUFFIX, compress
+def _add_force(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--force", action="store_true", help="replace outputs that exist already")
+
+
+def _compress(arguments: argparse.Namespace) -> int:
     from cvqn.files import atomic_write
-    from cvqn.images import list_pictures, read_picture
+    from cvqn.images import READABLE, read_picture
     from cvqn.codecs.shipped import folder_of_quality
 
-    pairs = _pairs(arguments, lambda folder: list_pictures(folder), f".{SUFFIX}")
+    def fits(target: Path) -> None:
+        if target.suffix.lower() in READABLE:
+            raise CvqnError(f"{target}: the name of a picture; compressed files end in {SUFFIX}")
+
+    batch = _Batch(arguments, "compress", READABLE, SUFFIX, fits)
+    with _deferred_signals():
+        from cvqn.compression import compress  # slow, so not before all else is found right
+
     stored = _load(arguments, arguments.model or folder_of_quality(arguments.quality))
 
     def one(source: Path, target: Path) -> str:
@@ -88,18 +110,28 @@ def _compress(arguments: argparse.Namespace) -> None:
             file.write(data)
         return f"{target}: {len(data)} bytes, {8 * len(data) / (picture.shape[0] * picture.shape[1]):.4f} bpp"
 
-    _for_each(pairs, one, "compress")
+    return batch.run(one)
 
 
-def _decompress(arguments: argparse.Namespace) -> None:
+def _decompress(arguments: argparse.Namespace) -> int:
     from functools import cache
 
     from cvqn.codecs import container
-    from cvqn.compression import SUFFIX, decompress
-    from cvqn.images import write_picture
+    from cvqn.files import is_stream
+    from cvqn.images import check_suffix, write_picture, write_png
     from cvqn.codecs.shipped import folder_of_model
 
-    pairs = _pairs(arguments, lambda folder: sorted(folder.glob(f"*.{SUFFIX}")), ".png")
+    def is_bare(target: Path) -> bool:
+        return not target.suffix and is_stream(target)
+
+    def fits(target: Path) -> None:
+        if not is_bare(target):
+            check_suffix(target)
+
+    batch = _Batch(arguments, "decompress", {SUFFIX}, ".png", fits)
+    with _deferred_signals():
+        from cvqn.compression import decompress
+
     load = cache(lambda folder: _load(arguments, folder))
     limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
 
@@ -108,16 +140,16 @@ def _decompress(arguments: argparse.Namespace) -> None:
         with naming(source):
             stored = load(arguments.model or folder_of_model(container.inspect(data).model_id))
             picture = decompress(stored, data, **limits)
-        write_picture(target, picture)
+        (write_png if is_bare(target) else write_picture)(target, picture)
         return f"{target}: {picture.shape[1]}x{picture.shape[0]}"
 
-    _for_each(pairs, one, "decompress")
+    return batch.run(one)
 
 
 def _info(arguments: argparse.Namespace) -> None:
     from cvqn.codecs import container
 
-    data = _read(Path(arguments.input))
+    data = _read(_named(arguments.input, "/dev/stdin"))
     with naming(arguments.input):
         header = container.inspect(data)
     pixels = header.height * header.width
@@ -126,8 +158,9 @@ def _info(arguments: argparse.Namespace) -> None:
     print(f"model id  {header.model_id.hex()}")
     if arguments.model is None:
         return
-    from cvqn.codecs.interface import HasChannels
-    from cvqn.codecs.store import load_model
+    with _deferred_signals():
+        from cvqn.codecs.interface import HasChannels
+        from cvqn.codecs.store import load_model
 
     stored = load_model(arguments.model)
     print(f"codec     {stored.codec}")
@@ -158,6 +191,16 @@ def naming(path: str | Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
+@contextmanager
+def _deferred_signals() -> Iterator[None]:
+    """Within it signals that end the program wait: libraries abort where one comes while they are loaded."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _load(arguments: argparse.Namespace, folder: str | Path) -> "Stored":
     import torch
 
@@ -169,36 +212,144 @@ def _load(arguments: argparse.Namespace, folder: str | Path) -> "Stored":
 
 
 def _read(path: Path) -> bytes:
+    """The bytes of a .cvqn file, or the first few of what is none."""
+    from cvqn.codecs.container import HEADER_SIZE, MAGIC
+
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(HEADER_SIZE)
+            if data.startswith(MAGIC):
+                data += file.read(LARGEST_FILE)
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST_FILE:
+        raise CvqnError(f"{path}: more than {LARGEST_FILE:,} bytes, more than any compressed picture has")
+    return data
 
 
-def _pairs(
-    arguments: argparse.Namespace, listing: Callable[[Path], list[Path]], suffix: str
-) -> list[tuple[Path, Path]]:
-    """Source and target of every file: one, or each of a folder into a folder."""
-    source, target = Path(arguments.input), Path(arguments.output)
-    if target.exists() and source.exists() and target.samefile(source):  # would replace pictures, originals perhaps
-        raise CvqnError(f"{target}: input and output at once; name another output")
-    if not source.is_dir():
-        return [(source, target)]
-    if target.exists() and not target.is_dir():
-        raise CvqnError(f"{target}: a file; the output of a folder is a folder")
-    pairs = [(path, target / f"{path.stem}{suffix}") for path in listing(source)]
-    if not pairs:
-        raise CvqnError(f"{source}: holds nothing to {arguments.handler.__name__.strip('_')}")
-    targets = [pair[1] for pair in pairs]
-    doubled = {path for path in targets if targets.count(path) > 1}
-    if doubled:
-        raise CvqnError(f"{source}: two files would both become {sorted(doubled)[0]}; rename one")
-    return pairs
+def _named(name: str, stream: str) -> Path:
+    """The path that an argument names; `-` is the stream."""
+    if not name:
+        raise CvqnError("'': an empty name; say which file")
+    return Path(stream if name == "-" else name)
 
 
-def _for_each(pairs: list[tuple[Path, Path]], one: Callable[[Path, Path], str], verb: str) -> None:
-    from tqdm import tqdm
+class _Batch:
+    """Sources and targets of a command: one of each, or those of a folder.
 
-    with tqdm(pairs, desc=verb, unit="file", disable=True if len(pairs) == 1 else None) as bar:
-        for source, target in bar:
-            tqdm.write(one(source, target))
+    All that can be known to be wrong before any work is raised when it is made, for a single file; in a folder a file
+    that something is wrong with does not keep the others from being done.
+    """
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        verb: str,
+        suffixes: Collection[str],
+        suffix: str,
+        fits: Callable[[Path], None],
+    ):
+        source, target = _named(arguments.input, "/dev/stdin"), _named(arguments.output, "/dev/stdout")
+        self.verb, self.force, self.folder = verb, arguments.force, None
+        self.failed: list[str] = []
+        self.left_out: dict[str, str] = {}
+        self.pairs = [(source, target)]
+        self.done: set[tuple[int, int]] = set()
+        try:
+            self.sources = {_identity(source)}
+            if None in self.sources:
+                raise CvqnError(f"{source}: cannot be read (No such file or directory)")
+            self._check_apart(target)
+            if source.is_dir():
+                self._fill(source, target, suffixes, suffix)
+            else:
+                fits(target)
+                self._check_free(target)
+        except OSError as error:  # a name that no file can have, a folder that may not be entered
+            raise CvqnError(f"{error.filename}: cannot be used ({error.strerror})") from error
+
+    def run(self, one: Callable[[Path, Path], str]) -> int:
+        """Call `one` with every source and target and print what it returns; the exit code, 2 where any failed."""
+        if self.folder is None:
+            self._print(self.pairs[0][1], one(*self.pairs[0]))
+            return 0
+        from tqdm import tqdm
+
+        with tqdm(self.pairs, desc=self.verb, unit="file", disable=None if sys.stderr else True) as bar:
+            for source, target in bar:
+                try:
+                    self._check_apart(target)
+                    self._check_free(target)
+                    line = one(source, target)
+                    self.done |= {_identity(target)} - {None}
+                except CvqnError as error:
+                    self.failed.append(str(error))
+                except OSError as error:
+                    self.failed.append(f"{source}: {error}")
+                except MemoryError:
+                    self.failed.append(f"{source}: not enough memory")
+                else:
+                    with tqdm.external_write_mode():
+                        self._print(target, line)
+        return self._report()
+
+    def _fill(self, source: Path, target: Path, suffixes: Collection[str], suffix: str) -> None:
+        from cvqn.files import scan_folder
+
+        self.folder = source
+        if target.exists() and not target.is_dir():
+            raise CvqnError(f"{target}: a file; the output of a folder is a folder")
+        sources, self.left_out = scan_folder(source, suffixes)
+        if not sources:
+            raise CvqnError(f"{source}: holds nothing to {self.verb} ({', '.join(sorted(suffixes))})")
+        self.sources = {_identity(path) for path in sources}
+        by_target: dict[Path, list[Path]] = {}
+        for path in sources:
+            by_target.setdefault(target / f"{path.stem}{suffix}", []).append(path)
+        self.pairs = [(paths[0], path) for path, paths in by_target.items() if len(paths) == 1]
+        for path, paths in by_target.items():
+            if len(paths) > 1:
+                names = ", ".join(str(one) for one in paths)
+                self.failed += [f"{names}: would all become {path}; rename all but one"]
+
+    def _check_apart(self, target: Path) -> None:
+        if (there := _identity(target)) and there in self.sources:  # would replace pictures, originals perhaps
+            raise CvqnError(f"{target}: input and output at once; name another output")
+
+    def _check_free(self, target: Path) -> None:
+        from cvqn.files import is_stream
+
+        if target.is_dir():
+            raise CvqnError(f"{target}: a folder; name a file")
+        there = None if is_stream(target) else _identity(target)
+        if there in self.done:
+            raise CvqnError(f"{target}: was made of another file just now; rename one")
+        if there and not self.force:
+            raise CvqnError(f"{target}: exists already; --force replaces it")
+
+    @staticmethod
+    def _print(target: Path, line: str) -> None:
+        from cvqn.files import is_stream
+
+        print(line, file=sys.stderr if is_stream(target) else sys.stdout)
+
+    def _report(self) -> int:
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            reasons.setdefault(reason, []).append(name)
+        for reason, names in reasons.items():
+            print(f"cvqn: left out ({reason}): {', '.join(names)}", file=sys.stderr)
+        for line in self.failed:
+            print(f"cvqn: error: {line}", file=sys.stderr)
+        if self.failed:
+            print(f"cvqn: {len(self.done)} of {len(self.sources)} done; the rest failed", file=sys.stderr)
+        return 2 if self.failed else 0
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode, the same for every name of a file; None where there is none."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"cvqn {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    commands = top.add_subparsers(prog="cvqn", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     lines = []
     for group, modules in GROUPS.items():
         listed = _Listed(commands)

@@ -12,9 +12,9 @@ from benchmarks.layers import count, flops, roofline
 from benchmarks.rows import Row, markdown, read_csv, replace_section, write_csv
 from benchmarks.step import Case, Step
 from cvqn.bitstream.integer_model import SOLID
-from cvqn.lab.settings.configuration import ROOT
 from cvqn.errors import CvqnError
 from cvqn.model.context import MaskedConv3d
+from tests import ROOT
 
 TINY = {"paper": Case("widths", "tiny", 1, 32, 1, "a", ">= 0.65"), "small": Case("small", "tiny", 2, 32, 1, "b")}
 SMALL_RUNS = {
@@ -53,7 +53,7 @@ def test_transforms_give_speed_and_memory():
 @pytest.mark.slow
 def test_what_a_gpu_run_adds_works_on_a_cpu():
     step = Step(TINY["paper"], "cpu").lean()
-    step.training["precision"] = "bfloat16"
+    step.training = step.training.model_copy(update={"precision": "bfloat16"})
     rate = MatrixRate("cpu", step.dtype, size=256)
     assert list(rate.all) == ["torch.mm"]
     layers = count(step, "cpu")

@@ -36,6 +36,7 @@ CHANGES = [
     {"downsampling": "strided"},
     {"gdn": True},
     {"channels": 48},
+    {"encoder_widths": [2, 8, 16, 32]},
     {"encoder_widths": [3, 16, 70, 8], "decoder_widths": [8, 70, 16, 4]},
 ]
 

@@ -1,4 +1,4 @@
-"""Subcommands of the room data: get sets of images, check them, pack them for training."""
+"""Subcommands of the room data: get sets of images, check them, describe one's own, pack them for training."""
 
 import argparse
 from pathlib import Path
@@ -8,63 +8,47 @@ def register(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands."""
     data = commands.add_parser("data", help="get sets of images, check them, pack them for training")
     jobs = data.add_subparsers(title="jobs", metavar="JOB", required=True)
-
-    fetch = jobs.add_parser(
-        "fetch",
-        help="get sets by their manifests, from CVQN_MIRROR or their official URLs",
-        description="Get sets by their manifests: what is there already stays, then the folder that the environment "
-        "variable CVQN_MIRROR names is asked, then the official URL. Everything is verified; run it again to go on.",
+    manifests = argparse.ArgumentParser(add_help=False)
+    manifests.add_argument(
+        "--manifests", type=Path, default="data/manifests", metavar="DIR", help="folder of manifests (%(default)s)"
     )
+    places = argparse.ArgumentParser(add_help=False, parents=[manifests])
+    places.add_argument(
+        "--root", type=Path, default="data", metavar="DIR", help="folder that holds sets/ (%(default)s)"
+    )
+
+    help = "get sets by their manifests, from CVQN_MIRROR or their official URLs"
+    more = "What is here already stays. Everything is verified; run it again to go on."
+    fetch = _job(jobs, "fetch", _fetch, help, more, places)
     fetch.add_argument("sets", nargs="+", metavar="SET", help="name of a set, as in data/manifests")
-    fetch.set_defaults(handler=_fetch)
 
-    verify = jobs.add_parser(
-        "verify",
-        help="check every image file of sets against its checksum",
-        description="Read every image file of sets again and compare it with its checksum.",
-    )
+    verify = _job(jobs, "verify", _verify, "check every image file of sets against its checksum", "", places)
     verify.add_argument("sets", nargs="+", metavar="SET", help="name of a set that was fetched")
-    verify.set_defaults(handler=_verify)
 
-    listing = jobs.add_parser(
-        "list",
-        help="list the sets: images, bytes to fetch, whether they are here, licence",
-        description="List the sets that have a manifest: images, bytes to fetch, whether they are here, licence.",
-    )
-    listing.set_defaults(handler=_list)
+    _job(jobs, "list", _list, "list the sets: images, bytes to fetch, whether they are here, licence", "", places)
 
-    for job in (fetch, verify, listing):
-        job.add_argument(
-            "--root", type=Path, default=Path("data"), metavar="DIR", help="folder that holds sets/ (default: data)"
-        )
-        job.add_argument(
-            "--manifests",
-            type=Path,
-            default=Path("data/manifests"),
-            metavar="DIR",
-            help="folder of manifests (default: %(default)s)",
-        )
+    help = "write the manifest of a folder of photographs"
+    more = "All pictures right in the folder become a set of your own; those that cannot be used are named together."
+    describe = _job(jobs, "describe", _describe, help, more, manifests)
+    describe.add_argument("folder", type=Path, metavar="FOLDER", help="folder of pictures")
+    describe.add_argument("--name", required=True, help="name of the set")
+    describe.add_argument("--licence", default="all rights reserved", help="theirs (%(default)s)")
 
-    pack = jobs.add_parser(
-        "pack",
-        help="decode sets into one memory-mapped file",
-        description="Decode sets into one memory-mapped file of pixels, for training. Interrupted, it goes on where it "
-        "was when the same command is run again.",
-    )
+    help = "decode sets into one memory-mapped file of pixels, for training"
+    pack = _job(jobs, "pack", _pack, help, "The file appears when it is whole; interrupted, nothing is left.")
     pack.add_argument("--sets", nargs="+", type=Path, required=True, metavar="INDEX", help="index.json of each set")
     pack.add_argument(
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
     )
-    pack.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores this one may use)")
-    pack.add_argument(
-        "--exclude",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="INDEX",
-        help="index.json of evaluation sets, whose photographs must not be in the pack",
-    )
-    pack.set_defaults(handler=_pack)
+    pack.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one per core)")
+    help = "index.json of evaluation sets, whose photographs must not be in the pack"
+    pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
+
+
+def _job(jobs, name: str, handler, help: str, more: str, *parents) -> argparse.ArgumentParser:
+    job = jobs.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}", parents=parents)
+    job.set_defaults(handler=handler)
+    return job
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
@@ -91,7 +75,14 @@ def _list(arguments: argparse.Namespace) -> None:
         manifest = read_manifest(name, arguments.manifests)
         size = "unknown" if manifest.bytes is None else f"{manifest.bytes:,}"
         here = "yes" if (arguments.root / "sets" / name / "index.json").is_file() else "no"
-        print(f"{name:22} {manifest.count:6} {size:>15}  {here:4}  {manifest.licence}")
+        print(f"{name:22} {manifest.image_count:6} {size:>15}  {here:4}  {manifest.licence}")
+
+
+def _describe(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.data.manifest import describe_folder
+
+    path = describe_folder(arguments.folder, arguments.name, arguments.licence, arguments.manifests)
+    print(f"{path}; get the set with: cvqn data fetch {arguments.name}")
 
 
 def _pack(arguments: argparse.Namespace) -> None:

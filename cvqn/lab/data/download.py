@@ -1,12 +1,11 @@
 """Getting one file: from a mirror folder, or by HTTP with resumption and retries; verified before it has its name."""
 
+import errno
 import hashlib
 import http.client
 import os
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,8 @@ TIMEOUT = 30.0  # seconds without a byte
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry; a transfer that advances starts over with the first
 CHUNK = 1 << 20
 GONE = (400, 401, 403, 404, 410, 451)  # answers that another try does not change
+NO_REST = 416  # answer to a request for what lies beyond the end
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -47,124 +48,67 @@ def file_digest(path: Path, algorithm: str) -> str:
     with open(path, "rb") as file:
         if algorithm != "git":
             return hashlib.file_digest(file, algorithm).hexdigest()
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
-        while data := file.read(CHUNK):
-            digest.update(data)
-        return digest.hexdigest()
-
-
-def mirror() -> Path | None:
-    """The folder that the environment variable CVQN_MIRROR names, None when it is not set.
-
-    Raises:
-        CvqnError: it names no folder.
-    """
-    value = os.environ.get("CVQN_MIRROR")
-    if not value:
-        return None
-    if not Path(value).is_dir():
-        raise CvqnError(f"CVQN_MIRROR={value}: not a folder; name one that holds the sets, or unset it")
-    return Path(value)
+        header = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+        return hashlib.file_digest(file, lambda: header).hexdigest()
 
 
 def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = None) -> Path:
     """Get `url` into `target`, going on from `target.part` if an earlier call left one.
 
-    A file that lies at `target` already, put there by hand or by an earlier call, is verified and used.
-
     Raises:
         Unreachable: no connection, or the server has no such file.
         CvqnError: the file is not the pinned one, or the disk is full.
     """
-    if target.exists():
-        if wrong := pin.mismatch(target):
-            raise CvqnError(f"{target}: {wrong}; remove it and run again")
-        return target
     part = target.with_name(target.name + ".part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
-        part.open("ab").close()
+        part.touch()
     except OSError as error:
         raise CvqnError(f"{part}: cannot write ({error.strerror})") from error
-    while True:
-        resumed = part.stat().st_size > 0
-        _transfer(url, part, pin, headers or {})
-        wrong = pin.mismatch(part)
-        if not wrong:
-            os.replace(part, target)
-            return target
-        os.truncate(part, 0)
-        if not resumed:  # a resumed one may have begun as another file: once from the start
+    clean, ended, failures = part.stat().st_size == 0, False, 0
+    while wrong := pin.mismatch(part):
+        if ended and clean:
             part.unlink()
             raise CvqnError(f"{target.name} from {url}: {wrong}; the server holds another file")
+        if ended:  # what an earlier call left may have been of another file: once from the start
+            os.truncate(part, 0)
+            clean = True
+        start, ended = part.stat().st_size, False
+        try:
+            _request(url, part, start, pin, headers or {})
+            ended = True
+        except (OSError, http.client.HTTPException) as error:
+            code = getattr(error, "code", None)
+            if getattr(error, "errno", None) in FULL:
+                raise CvqnError(f"{part}: cannot write ({error.strerror}); make room and run again") from error
+            ended = code == NO_REST
+            failures = 0 if part.stat().st_size > start else failures + 1
+            if failures > len(WAITS) or code in GONE:
+                raise Unreachable(str(error) or type(error).__name__) from error
+            time.sleep(WAITS[max(failures, 1) - 1])
+    os.replace(part, target)
+    return target
 
 
-def _transfer(url: str, part: Path, pin: Pin, headers: dict[str, str]) -> None:
-    """Fill `part`, trying again after failures that may pass."""
-    failures = 0
-    bar = tqdm(
-        desc=part.name.removesuffix(".part"), total=pin.bytes, unit="B", unit_scale=True, leave=False, disable=None
-    )
-    with bar:
-        while True:
-            before = part.stat().st_size
-            if before == pin.bytes:
-                return
-            try:
-                _attempt(url, part, pin, headers, bar)
-                return
-            except urllib.error.HTTPError as error:
-                reason, wait = f"HTTP {error.code} {error.reason}", _retry_after(error)
-                if error.code in GONE:
-                    raise Unreachable(reason) from error
-                if error.code == 416:  # there is no rest to send: all is here, or it is of another file
-                    if not pin.mismatch(part):
-                        return
-                    os.truncate(part, 0)
-            except (OSError, http.client.HTTPException) as error:
-                reason, wait = str(getattr(error, "reason", error)) or type(error).__name__, 0.0
-            if part.stat().st_size > before:
-                failures = 0
-            if failures == len(WAITS):
-                raise Unreachable(reason)
-            time.sleep(max(wait, WAITS[failures]))
-            failures += 1
-
-
-def _attempt(url: str, part: Path, pin: Pin, headers: dict[str, str], bar: tqdm) -> None:
-    """One request, appended to what is there if the server agrees to send the rest."""
-    start = part.stat().st_size
+def _request(url: str, part: Path, start: int, pin: Pin, headers: dict[str, str]) -> None:
+    """One request; its answer goes behind what is there if the server agrees to send the rest, else in its place."""
     headers = {"User-Agent": f"cvqn/{__version__}", "Accept-Encoding": "identity", **headers}
     if start:
         headers["Range"] = f"bytes={start}-"
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
-        resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        if response.status == 206 and not resumes:
-            raise http.client.HTTPException(f"the server sent {response.headers.get('Content-Range')}")
-        start = start if resumes else 0
-        length = response.headers.get("Content-Length")
-        total = start + int(length) if length else pin.bytes
-        if pin.bytes is not None and total != pin.bytes:
+        place = response.headers.get("Content-Range", "")
+        if response.status == 206 and not place.startswith(f"bytes {start}-"):
+            raise http.client.HTTPException(f"the server sent {place}")
+        start = start if response.status == 206 else 0
+        total = pin.bytes if response.length is None else start + response.length
+        if pin.bytes not in (None, total):
             raise CvqnError(f"{url}: the server has {total} bytes, expected {pin.bytes}; it holds another file")
-        bar.total, bar.n = total, start
-        with open(part, "ab" if resumes else "wb") as file:
-            received = start + _copy(response, file.write, None if total is None else total - start, bar)
-    if total is not None and received != total:
+        bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, leave=False, disable=None)
+        with bar, open(part, "r+b") as file:
+            file.truncate(start)
+            file.seek(start)
+            while (data := response.read(CHUNK)) and (total is None or file.tell() <= total):
+                bar.update(file.write(data))
+            received = file.tell()
+    if total not in (None, received):
         raise http.client.HTTPException(f"the connection ended after {received} of {total} bytes")
-
-
-def _copy(response: http.client.HTTPResponse, write: Callable[[bytes], object], most: int | None, bar: tqdm) -> int:
-    received = 0
-    while data := response.read(CHUNK if most is None else min(CHUNK, most - received)):
-        try:
-            write(data)
-        except OSError as error:
-            raise CvqnError(f"cannot write the download ({error.strerror}); make room and run again") from error
-        received += len(data)
-        bar.update(len(data))
-    return received
-
-
-def _retry_after(error: urllib.error.HTTPError) -> float:
-    value = error.headers.get("Retry-After", "")
-    return min(float(value), 60.0) if value.isdigit() else 0.0

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as PillowImage
 
-from cvqn.lab.data.index import Image
 from cvqn.errors import CvqnError
+from cvqn.lab.data.index import Image
 
 SIDE = 24  # pixels of a thumbnail
 ALIKE = 0.99  # correlation of two thumbnails from which their pictures count as one

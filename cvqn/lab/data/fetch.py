@@ -1,23 +1,24 @@
 """Getting a set by its manifest: `<root>/sets/<set>/` with the image files and, written last, `index.json`."""
 
+import contextlib
+import fcntl
 import fnmatch
 import importlib.util
-import json
+import os
 import shutil
 import sys
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from cvqn.lab.data.archive import unpack
-from cvqn.lab.data.download import Pin, Unreachable, download, file_digest, mirror
-from cvqn.lab.data.index import Image, describe, manifest_sha256, read_index, write_index
-from cvqn.lab.data.manifest import Entry, Manifest, read_manifest
-from cvqn.lab.data.rebuild import rebuild
-from cvqn.lab.data.workers import parallel
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
+from cvqn.lab.data.archive import unpack
+from cvqn.lab.data.download import Pin, Unreachable, download
+from cvqn.lab.data.index import Image, describe_all, manifest_sha256, read_index, write_index
+from cvqn.lab.data.manifest import Entry, Manifest, read_manifest
+from cvqn.lab.data.rebuild import rebuild
 
 BLOBS = "https://api.github.com/repos/{repository}/git/blobs/{blob}"  # with the media type below: the file itself
 
@@ -25,38 +26,40 @@ BLOBS = "https://api.github.com/repos/{repository}/git/blobs/{blob}"  # with the
 def fetch(name: str, root: Path, manifests: Path) -> Path:
     """Fetch what is missing of a set, verify everything, and return its `index.json`.
 
-    Files come from the mirror folder that CVQN_MIRROR names, then from their official URLs; downloads that were
+    Files come from the mirror folder that CVQN_MIRROR names, then from where the manifest says; downloads that were
     interrupted go on. Images whose checksum is right stay as they are.
 
     Raises:
-        CvqnError: a file can be had from neither place (says what to put where), is not the one that the manifest
-            pins, or is not a picture; the disk is full.
+        CvqnError: a file can be had from no place (says what to put where), is not the one that the manifest pins, or
+            is not a picture; the disk is full.
     """
     manifest = read_manifest(name, manifests)
     folder, downloads = root / "sets" / name, root / "downloads" / name
-    index = folder / "index.json"
-    receipts = Receipts(root / "downloads" / f"{name}.jsonl", manifest.sha256)
-    whole = _whole(manifest, folder, receipts)
-    known = {
-        image.path.name: image for image in _indexed(index, manifest) if whole.get(image.path.name) == image.sha256
-    }
-    if len(whole) == manifest.count == len(known):
-        return index
-    if len(whole) < manifest.count:
-        index.unlink(missing_ok=True)
-        if manifest.kind == "archive":
-            _fetch_archive(manifest, folder, downloads, receipts, whole)
-        else:
-            missing = [entry for entry in manifest.entries if entry.file not in whole]
-            for entry in tqdm(missing, desc=f"fetch {name}", unit="image", disable=None):
-                _fetch_entry(manifest, entry, folder, downloads, receipts)
-    licences = {entry.file: entry.licence for entry in manifest.entries}
-    new = sorted(set(licences or receipts.files) - set(known))
-    described = parallel(partial(_describe, folder, licences, manifest.licence), new, f"index {name}")
-    images = [*known.values(), *described]
-    _warn_of_other_pixels(manifest, images)
-    write_index(index, name, manifest.sha256, images)
-    shutil.rmtree(downloads, ignore_errors=True)
+    # A workflow deletes the index before it runs a step again; its copy knows what no manifest pins.
+    index, copy = folder / "index.json", folder / ".index.json"
+    with _alone(folder / ".lock"):
+        known: dict[str, Image] = {}
+        for path in (index, copy):
+            with contextlib.suppress(CvqnError):
+                if not known and manifest_sha256(path) == manifest.sha256:
+                    known = _unchanged(manifest, read_index(path))
+                    if path == index and len(known) == manifest.image_count:
+                        return index
+        if len(known) < manifest.image_count:
+            index.unlink(missing_ok=True)
+            if manifest.archive:
+                files = dict.fromkeys(_get_archive(manifest, folder, downloads), manifest.licence)
+            else:
+                for image in tqdm(manifest.images, desc=f"fetch {name}", unit="image", disable=None):
+                    if image.file not in known:
+                        _get_image(manifest, image, folder, downloads)
+                files = {image.file: image.licence or manifest.licence for image in manifest.images}
+            new = [(folder / file, files[file]) for file in sorted(files) if file not in known]
+            known |= {image.file: image for image in describe_all(new, f"index {name}")}
+            _warn_of_other_pixels(manifest, known)
+        for path in (copy, index):
+            write_index(path, name, manifest.sha256, known.values())
+        shutil.rmtree(downloads, ignore_errors=True)
     return index
 
 
@@ -64,180 +67,140 @@ def verify(name: str, root: Path, manifests: Path) -> int:
     """Check every image file of a set against its index and the manifest's pins; return how many there are.
 
     Raises:
-        CvqnError: the set is not there, not complete, or a file is not the one that was fetched.
+        CvqnError: the set is not there or not complete, or files are not those that were fetched (all are named).
     """
     manifest = read_manifest(name, manifests)
-    images = read_index(root / "sets" / name / "index.json")
-    for image in tqdm(images, desc=f"verify {name}", unit="image", disable=None):
-        image.verify()
-    if len(images) != manifest.count:
-        raise CvqnError(f"{name}: {len(images)} images, expected {manifest.count}; run: cvqn data fetch {name}")
-    pinned = {entry.file: entry.sha256 for entry in manifest.entries if manifest.kind != "rebuilt"}
-    for image in images:
-        if pinned and pinned.get(image.path.name) != image.sha256:
-            raise CvqnError(f"{image.path}: not the file that the manifest pins; run: cvqn data fetch {name}")
+    index = root / "sets" / name / "index.json"
+    images = read_index(index)
+    wrong = sorted({image.file for image in images} - set(_unchanged(manifest, images)))
+    if wrong or len(images) != manifest.image_count:
+        found = (
+            f"{', '.join(wrong)}: not as fetched" if wrong else f"{len(images)} images, expected {manifest.image_count}"
+        )
+        raise CvqnError(f"{index.parent}: {found}; run: cvqn data fetch {name}")
     return len(images)
 
 
-class Receipts:
-    """Checksums of the files that came out of an archive or were rebuilt: what the manifest cannot pin.
-
-    They outlive `index.json`, which a workflow deletes before it runs a step again.
-    """
-
-    def __init__(self, path: Path, manifest_sha256: str):
-        self._path = path
-        self._head = manifest_sha256 + "\n"
-        self.files: dict[str, str] = {}
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for line in lines[1:] if lines[:1] == [manifest_sha256] else []:
-            try:
-                self.files.update(json.loads(line))
-            except ValueError:
-                break  # the last line of an interrupted call
-        self._begun = False
-
-    def add(self, file: str, sha256: str) -> None:
-        """Note that `file` is whole."""
-        self.files[file] = sha256
-        if self._begun:
-            with open(self._path, "a", encoding="utf-8") as out:
-                out.write(self._line(file, sha256))
-        else:
-            with atomic_write(self._path, "w") as out:
-                out.write(self._head + "".join(self._line(*item) for item in self.files.items()))
-            self._begun = True
-
-    @staticmethod
-    def _line(file: str, sha256: str) -> str:
-        return json.dumps({file: sha256}) + "\n"
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait for other processes that fetch the same set; where files cannot be locked, there is no waiting."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(open(lock, "w")), fcntl.LOCK_EX)
+        yield
 
 
-def _indexed(index: Path, manifest: Manifest) -> list[Image]:
-    """The entries of an earlier index of the same manifest; none where there is no such index."""
-    try:
-        return read_index(index) if manifest_sha256(index) == manifest.sha256 else []
-    except (OSError, ValueError, AttributeError, CvqnError):
-        return []
+def _unchanged(manifest: Manifest, images: list[Image]) -> dict[str, Image]:
+    """Those images, by file, that lie there as their index says and the manifest pins."""
+    pins = {image.file: image.sha256 for image in manifest.images if manifest.kind != "rebuilt"}
+    found = {}
+    for image in tqdm(images, desc=f"verify {manifest.name}", unit="image", disable=None):
+        with contextlib.suppress(CvqnError):
+            image.contents()
+            if pins.get(image.file, image.sha256) == image.sha256:
+                found[image.file] = image
+    return found
 
 
-def _whole(manifest: Manifest, folder: Path, receipts: Receipts) -> dict[str, str]:
-    """File name -> checksum of the images that lie there and are right."""
-    accepted = {file: {sha256} for file, sha256 in receipts.files.items()}
-    for entry in manifest.entries:
-        accepted.setdefault(entry.file, set()).add(entry.sha256)
-    there = [file for file in accepted if (folder / file).is_file()]
-    found = {
-        file: file_digest(folder / file, "sha256")
-        for file in tqdm(there, desc=f"verify {manifest.name}", unit="image", disable=None)
-    }
-    return {file: sha256 for file, sha256 in found.items() if sha256 in accepted[file]}
-
-
-def _fetch_entry(manifest: Manifest, entry: Entry, folder: Path, downloads: Path, receipts: Receipts) -> None:
-    target, pin = folder / entry.file, Pin("sha256", entry.sha256, entry.bytes)
-    if manifest.kind == "packages":
-        _copy_verified(_packaged(entry), target, pin, f"the installed {entry.package} is not the pinned version")
-    elif source := _mirrored(manifest.name, entry.file):
-        _copy_verified(source, target, pin, "replace it in the mirror")
-    elif manifest.kind == "files":
-        here = _download(manifest.name, entry.file, [(entry.url, {})], downloads / entry.file, pin)
-        _copy_verified(here, target, pin, "remove it and run again")
-    else:
-        # History may have moved the file since: the blob's id finds it wherever it was.
-        blob = BLOBS.format(repository=entry.repository, blob=entry.git_blob)
-        urls = [(entry.url, {}), (blob, {"Accept": "application/vnd.github.raw+json"})]
-        source = _download(manifest.name, entry.file, urls, downloads / entry.git_blob, Pin("git", entry.git_blob))
-        with atomic_write(target) as file:
-            file.write(rebuild(source, entry.width, entry.height))
-        receipts.add(entry.file, file_digest(target, "sha256"))
-
-
-def _fetch_archive(
-    manifest: Manifest, folder: Path, downloads: Path, receipts: Receipts, whole: dict[str, str]
-) -> None:
-    archive = manifest.archive
-    algorithm = "sha256" if archive.sha256 else "md5"
-    pin = Pin(algorithm, archive.sha256 or archive.md5, archive.bytes)
-    source = _mirrored(manifest.name, archive.file)
-    unpacked = mirror() and not source and _unpacked(mirror() / manifest.name, manifest)
-    if unpacked:
-        print(f"warning: {mirror() / manifest.name}: taken as it is; only the archive has a checksum", file=sys.stderr)
-        for path in tqdm(unpacked, desc=f"fetch {manifest.name}", unit="image", disable=None):
-            receipts.add(path.name, _copy(path, folder / path.name))
+def _get_image(manifest: Manifest, image: Entry, folder: Path, downloads: Path) -> None:
+    target, pin = folder / image.file, Pin("sha256", image.sha256, image.bytes)
+    if target.is_file() and not pin.mismatch(target):
         return
-    if source:
-        _check(source, pin, "replace it in the mirror")
+    if source := _find(pin, _places(manifest, image)):
+        _copy(source, target)
+    elif manifest.kind == "rebuilt":
+        # History may have moved the original since: the blob's id finds it wherever it was.
+        blob = BLOBS.format(repository=image.repository, blob=image.git_blob)
+        urls = [(manifest.url(image), {}), (blob, {"Accept": "application/vnd.github.raw+json"})]
+        source = _get(manifest, image.file, Pin("git", image.git_blob), downloads / image.git_blob, urls)
+        with atomic_write(target) as file:
+            file.write(rebuild(source, image.width, image.height))
     else:
-        source = _download(manifest.name, archive.file, [(archive.url, {})], downloads / archive.file, pin)
-    for file, sha256 in unpack(source, manifest.members, manifest.count, archive.unpacked_limit, folder, whole):
-        receipts.add(file, sha256)
+        urls = [(manifest.url(image), {})] if manifest.base_url else []
+        _copy(_get(manifest, image.file, pin, downloads / image.file, urls), target)
 
 
-def _download(name: str, file: str, urls: list[tuple[str, dict]], target: Path, pin: Pin) -> Path:
-    """Try the URLs in turn; say what to get by hand, and where to put it, when none can be reached."""
-    reasons = []
+def _get_archive(manifest: Manifest, folder: Path, downloads: Path) -> list[str]:
+    """Put the images of an archive into the set's folder; return their names."""
+    archive = manifest.archive
+    file = archive.url.rsplit("/", 1)[-1]
+    pin = Pin("sha256" if archive.sha256 else "md5", archive.sha256 or archive.md5, archive.bytes)
+    source = _find(pin, _mirrored(manifest.name, file))
+    if not source and (unpacked := _unpacked(manifest)):
+        print(f"warning: {unpacked[0].parent}: taken as it is; only the archive has a checksum", file=sys.stderr)
+        for path in tqdm(unpacked, desc=f"fetch {manifest.name}", unit="image", disable=None):
+            _copy(path, folder / path.name)
+        return [path.name for path in unpacked]
+    source = source or _get(manifest, file, pin, downloads / file, [(archive.url, {})])
+    return unpack(source, manifest.members, manifest.count, archive.unpacked_limit, folder)
+
+
+def _get(manifest: Manifest, file: str, pin: Pin, target: Path, urls: list[tuple[str, dict]]) -> Path:
+    """`target`, downloaded if it is not there; say what to get by hand, and where to put it, if that cannot be."""
+    if _find(pin, [target]):
+        return target
+    reasons = [] if urls else ["it is not installed" if manifest.kind == "packages" else "its manifest names no URL"]
     for url, headers in urls:
         try:
             return download(url, target, pin, headers)
         except Unreachable as error:
-            reasons.append(str(error))
+            reasons.append(f"{url}: {error}")
     size = f"{pin.bytes} bytes, " if pin.bytes else ""
     raise CvqnError(
-        f"{name}: {file} could not be fetched from {urls[0][0]} ({'; '.join(reasons)}). Put that file ({size}"
-        f"{pin.algorithm} {pin.digest}) at {target}, or {file} as {name}/{file} into a folder that CVQN_MIRROR names, "
-        "and run again"
+        f"{manifest.name}: {file} could not be fetched ({'; '.join(reasons)}). Put that file "
+        f"({size}{pin.algorithm} {pin.digest}) at {target}, or {file} as {manifest.name}/{file} into a "
+        "folder that CVQN_MIRROR names, and run again"
     )
 
 
-def _mirrored(name: str, file: str) -> Path | None:
+def _find(pin: Pin, places: list[Path]) -> Path | None:
+    """The first place where a file lies, None if none has it; an error if it is another file."""
+    for place in places:
+        if place.is_file():
+            if wrong := pin.mismatch(place):
+                raise CvqnError(f"{place}: {wrong}; replace it, or remove it, and run again")
+            return place
+    return None
+
+
+def _places(manifest: Manifest, image: Entry) -> list[Path]:
+    """Where an image's file may lie: in its package, or else in the mirror or in the folder that was described."""
+    if image.package:
+        spec = importlib.util.find_spec(image.package)  # of a top-level package: nothing of it is imported
+        return [Path(spec.origin).parent / image.path] if spec and spec.origin and image.path else []
+    described = [Path(manifest.folder, image.file)] if manifest.folder else []
+    return [*_mirrored(manifest.name, image.file), *described]
+
+
+def _mirrored(name: str, file: str) -> list[Path]:
     folder = mirror()
-    places = [folder / name / file, folder / file] if folder else []
-    return next((place for place in places if place.is_file()), None)
+    return [folder / name / file, folder / file] if folder else []
 
 
-def _unpacked(folder: Path, manifest: Manifest) -> list[Path]:
-    """The images of an archive that lie unpacked in a folder, if they are all there."""
+def _unpacked(manifest: Manifest) -> list[Path]:
+    """The images of an archive that lie unpacked in the mirror, if they are all there."""
     pattern = manifest.members.rsplit("/", 1)[-1]
-    paths = sorted(path for path in folder.glob("*") if fnmatch.fnmatchcase(path.name, pattern) and path.is_file())
-    return paths if len(paths) == manifest.count else []
+    paths = (mirror() / manifest.name).glob("*") if mirror() else []
+    found = sorted(path for path in paths if fnmatch.fnmatchcase(path.name, pattern) and path.is_file())
+    return found if len(found) == manifest.image_count else []
 
 
-def _packaged(entry: Entry) -> Path:
-    spec = importlib.util.find_spec(entry.package)  # of a top-level package: nothing of it is imported
-    path = Path(spec.origin).parent / entry.path if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise CvqnError(f"{entry.file}: not in the package {entry.package}; install the pinned requirements")
-    return path
+def mirror() -> Path | None:
+    """The folder that the environment variable CVQN_MIRROR names, None when it is not set."""
+    value = os.environ.get("CVQN_MIRROR")
+    if value and not Path(value).is_dir():
+        raise CvqnError(f"CVQN_MIRROR={value}: not a folder; name one that holds the sets, or unset it")
+    return Path(value) if value else None
 
 
-def _check(path: Path, pin: Pin, advice: str) -> None:
-    if wrong := pin.mismatch(path):
-        raise CvqnError(f"{path}: {wrong}; {advice}")
-
-
-def _copy_verified(source: Path, target: Path, pin: Pin, advice: str) -> None:
-    _check(source, pin, advice)
-    _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> str:
+def _copy(source: Path, target: Path) -> None:
     with open(source, "rb") as data, atomic_write(target) as file:
         shutil.copyfileobj(data, file)
-    return file_digest(target, "sha256")
 
 
-def _describe(folder: Path, licences: dict[str, str], licence: str, file: str) -> Image:
-    return describe(folder / file, licences.get(file, licence))
-
-
-def _warn_of_other_pixels(manifest: Manifest, images: list[Image]) -> None:
-    pinned = {entry.file: entry.pixels_sha256 for entry in manifest.entries}
-    for image in images:
-        expected = pinned.get(image.path.name)
-        if expected and image.pixels_sha256 != expected:
-            print(
-                f"warning: {manifest.name}: {image.path.name} has other pixels than the manifest's (another image "
-                "library made or decoded it); results will differ slightly",
-                file=sys.stderr,
-            )
+def _warn_of_other_pixels(manifest: Manifest, images: dict[str, Image]) -> None:
+    pinned = {image.file: image.pixels_sha256 for image in manifest.images if image.pixels_sha256}
+    if other := [file for file in pinned if images[file].pixels_sha256 != pinned[file]]:
+        message = "other pixels than the manifest's (another image library); results will differ slightly"
+        print(f"warning: {manifest.name}: {message}: {', '.join(other)}", file=sys.stderr)

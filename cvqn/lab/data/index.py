@@ -2,55 +2,74 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import decode_picture
+from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side, Strict, problem, read_json
+from cvqn.lab.data.workers import parallel
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Strict):
     """One image of a set. `width` and `height` are pixels as displayed, `bytes` and `sha256` are of the file."""
 
-    name: str
-    path: Path
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    pixels_sha256: str
+    name: FileName
+    file: FileName
+    width: Side
+    height: Side
+    bytes: Count
+    sha256: Sha256
+    pixels_sha256: Sha256
     licence: str
+    _folder: Path = PrivateAttr(Path())
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._folder / self.file
 
     def read(self) -> np.ndarray:
         """The picture, uint8 `[H, W, 3]`.
 
         Raises:
-            CvqnError: the file is missing, is not the one that was indexed, or cannot be decoded.
+            CvqnError: the file is missing, is not the one that was indexed, cannot be decoded or has another size.
         """
-        return decode_picture(self._bytes(), self.path)
+        picture = decode_picture(self.contents(), self.path)
+        if picture.shape != (self.height, self.width, 3):
+            found, said = f"{picture.shape[1]}x{picture.shape[0]}", f"{self.width}x{self.height}"
+            raise CvqnError(f"{self.path}: {found} pixels, its index says {said}; remove that and fetch the set again")
+        return picture
 
-    def verify(self) -> None:
-        """Compare the file's checksum with the index.
+    def contents(self) -> bytes:
+        """The file's bytes.
 
         Raises:
             CvqnError: the file is missing or is not the one that was indexed.
         """
-        self._bytes()
-
-    def _bytes(self) -> bytes:
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise CvqnError(f"{self.path}: cannot be read ({error.strerror}); fetch the set again") from error
+        data = _read(self.path)
         found = hashlib.sha256(data).hexdigest()
         if found != self.sha256:
             raise CvqnError(f"{self.path}: sha256 is {found}, expected {self.sha256}; fetch the set again")
         return data
+
+
+class Index(Strict):
+    """What `index.json` holds."""
+
+    set: SetName
+    manifest_sha256: str
+    images: list[Image] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Index":
+        if len({image.name for image in self.images}) < len(self.images):
+            raise ValueError("two images have one name")
+        return self
 
 
 def pixels_sha256(picture: np.ndarray) -> str:
@@ -62,13 +81,38 @@ def describe(path: Path, licence: str) -> Image:
     """The index entry of an image file, from its bytes and its pixels.
 
     Raises:
-        CvqnError: the file is not a readable picture.
+        CvqnError: the file is not a readable picture, or its name has no place in an index.
     """
-    data = path.read_bytes()
+    data = _read(path)
     picture = decode_picture(data, path)
     height, width, _ = picture.shape
-    digest = hashlib.sha256(data).hexdigest()
-    return Image(path.stem, path, width, height, len(data), digest, pixels_sha256(picture), licence)
+    facts = {"width": width, "height": height, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    names = {"name": path.stem, "file": path.name, "licence": licence}
+    try:
+        image = Image(**names, **facts, pixels_sha256=pixels_sha256(picture))
+    except ValidationError as error:
+        raise CvqnError(f"{str(path)!r}: {problem(error)}") from error
+    image._folder = path.parent
+    return image
+
+
+def describe_all(files: Sequence[tuple[Path, str]], label: str) -> list[Image]:
+    """The index entries of image files, each given with its licence, decoded on all cores.
+
+    Raises:
+        CvqnError: some are not readable pictures; all of these are named, a line each.
+    """
+
+    def entry_or_error(file: tuple[Path, str]) -> Image | CvqnError:
+        try:
+            return describe(*file)
+        except CvqnError as error:
+            return error
+
+    found = list(parallel(entry_or_error, files, label))
+    if wrong := [str(one) for one in found if isinstance(one, CvqnError)]:
+        raise CvqnError("\n".join(wrong))
+    return found
 
 
 def read_index(path: str | Path) -> list[Image]:
@@ -77,51 +121,36 @@ def read_index(path: str | Path) -> list[Image]:
     Raises:
         CvqnError: no index there, or not one that `cvqn data fetch` wrote.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        images = [_entry(fields, path.parent) for fields in content["images"]]
-    except FileNotFoundError as error:
-        raise CvqnError(f"{path}: no such index; get the set with: cvqn data fetch {path.parent.name}") from error
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CvqnError(f"{path}: not an index of images ({error!r}); fetch the set again") from error
+    images = _index(path).images
+    for image in images:
+        image._folder = Path(path).parent
     return sorted(images, key=lambda image: image.name)
 
 
 def set_name(path: str | Path) -> str:
     """The name of the set that an `index.json` describes."""
-    return _head(path, "set")
+    return _index(path).set
 
 
 def manifest_sha256(path: str | Path) -> str:
     """The checksum of the manifest that an `index.json` was made from."""
-    return _head(path, "manifest_sha256")
+    return _index(path).manifest_sha256
 
 
 def write_index(path: Path, set_name: str, manifest_sha256: str, images: Iterable[Image]) -> None:
     """Write `index.json`; the image files lie in the same folder."""
-    entries = []
-    for image in sorted(images, key=lambda image: image.name):
-        fields = asdict(image)
-        fields["path"] = image.path.name
-        entries.append({"file" if key == "path" else key: value for key, value in fields.items()})
+    entries = [image.model_dump() for image in sorted(images, key=lambda image: image.name)]
     with atomic_write(path, "w") as file:
         json.dump({"set": set_name, "manifest_sha256": manifest_sha256, "images": entries}, file, indent=1)
         file.write("\n")
 
 
-def _head(path: str | Path, key: str) -> str:
-    return str(json.loads(Path(path).read_text(encoding="utf-8")).get(key, ""))
+def _index(path: str | Path) -> Index:
+    return read_json(Index, Path(path), f"get the set with: cvqn data fetch {Path(path).parent.name}")
 
 
-def _entry(fields: dict, folder: Path) -> Image:
-    file = fields["file"]
-    if Path(file).name != file or file in ("", ".", ".."):
-        raise ValueError(f"{file!r} is not a plain file name")
-    values = {key: fields[key] for key in ("name", "sha256", "pixels_sha256", "licence")}
-    sizes = {key: int(fields[key]) for key in ("width", "height", "bytes")}
-    if min(sizes.values()) < 1 or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError(f"bad values for {file!r}")
-    return Image(path=folder / file, **values, **sizes)
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error

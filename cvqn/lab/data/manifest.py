@@ -3,181 +3,181 @@
 import csv
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import quote
 
-import jsonschema
 import yaml
+from pydantic import Field, ValidationError, model_validator
 
 from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.images import list_pictures
+from cvqn.lab.data import fields
+from cvqn.lab.data.fields import Count, SetName, Sha256, Strict, Text, problem
+from cvqn.lab.data.index import describe_all
 
 RAW = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
-SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-FILE = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"}
-URL = {"type": "string", "pattern": "^https?://"}
-ARCHIVE_URL = {"type": "string", "pattern": r"^https?://.*/[A-Za-z0-9_-]+\.(zip|tar)$"}
-TEXT = {"type": "string", "minLength": 1}
-COUNT = {"type": "integer", "minimum": 1}
-DIGESTS = {"sha256": SHA256, "md5": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
-
-
-def _object(required: dict, optional: dict | None = None) -> dict:
-    properties = {**required, **(optional or {})}
-    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
-
-
-def _images(required: dict) -> dict:
-    entry = _object({"file": FILE, "bytes": COUNT, "sha256": SHA256, **required}, {"licence": TEXT})
-    return {"type": "array", "items": entry, "minItems": 1}
-
-
-_HEAD = {"set": FILE, "title": TEXT, "licence": TEXT}
-_ARCHIVE = _object({"url": ARCHIVE_URL, "unpacked_limit": COUNT}, {"bytes": COUNT, **DIGESTS})
-_ARCHIVE["anyOf"] = [{"required": [digest]} for digest in DIGESTS]
-_COMMITS = {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{7,40}$"}}
-SCHEMAS = {
-    "files": _object({**_HEAD, "kind": {}, "base_url": URL, "images": _images({})}),
-    "packages": _object({**_HEAD, "kind": {}, "images": _images({"package": TEXT, "path": TEXT})}),
-    "archive": _object({**_HEAD, "kind": {}, "archive": _ARCHIVE, "members": TEXT, "count": COUNT}),
-    "rebuilt": _object({**_HEAD, "kind": {}, "table": FILE, "commits": _COMMITS}),
+KEYS = {  # by kind: those that a manifest must have and may have, and those that each image must have
+    "files": ({"images"}, {"folder", "base_url"}, {"bytes"}),
+    "packages": ({"images"}, set(), {"bytes", "package", "path"}),
+    "archive": ({"archive", "members", "count"}, set(), set()),
+    "rebuilt": ({"images", "table", "commits"}, set(), {"repository", "path", "git_blob", "width", "height"}),
 }
 
 
-@dataclass(frozen=True)
-class Archive:
-    """One zip or tar file that holds the set; `bytes` is None where the publisher does not say."""
+class Entry(Strict):
+    """One image: the file it becomes, and what it is made from, if it is not fetched as it is.
 
-    url: str
-    unpacked_limit: int
-    bytes: int | None = None
-    sha256: str | None = None
-    md5: str | None = None
-
-    @property
-    def file(self) -> str:
-        """The file's name."""
-        return self.url.rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image of a manifest: the file it becomes, and by the manifest's kind what it is made from.
-
-    `sha256` and `bytes` are of the file. A rebuilt image also has the width and height it is cut to, the Git blob of
-    its source and the checksum of its pixels, since another JPEG library may write another file.
+    That is a file inside an installed package, or a picture in a repository, out of which a size is cut. Another JPEG
+    library may then write another file than `sha256` says; the pixels have a checksum of their own.
     """
 
-    file: str
-    sha256: str
-    licence: str
-    bytes: int | None = None
-    url: str | None = None
-    package: str | None = None
-    path: str | None = None
-    repository: str | None = None
-    git_blob: str | None = None
-    width: int | None = None
-    height: int | None = None
-    pixels_sha256: str | None = None
+    file: fields.FileName
+    sha256: Sha256
+    bytes: Count | None = None
+    licence: Text | None = None  # that of the set
+    pixels_sha256: Sha256 | None = None
+    package: fields.PackageName | None = None
+    repository: fields.Repository | None = None
+    path: fields.InnerPath | None = None
+    git_blob: fields.Sha1 | None = None
+    width: Annotated[fields.Side | None, Field(strict=False)] = None
+    height: Annotated[fields.Side | None, Field(strict=False)] = None
+    author: str = ""
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """One set. `kind` is files, packages, archive or rebuilt; an archive has a pattern `members`, others `entries`."""
+class Archive(Strict):
+    """A zip or tar file; `bytes` is None where the publisher does not say."""
 
-    name: str
-    title: str
-    licence: str
-    kind: str
-    count: int
-    entries: tuple[Entry, ...] = ()
+    url: fields.ArchiveUrl
+    unpacked_limit: Count
+    bytes: Count | None = None
+    sha256: Sha256 | None = None
+    md5: fields.Md5 | None = None
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> "Archive":
+        if not (self.sha256 or self.md5):
+            raise ValueError("needs sha256 or md5")
+        return self
+
+
+class Manifest(Strict):
+    """One set: `images` one by one, or those in an archive whose names match the pattern `members`."""
+
+    name: SetName = Field(alias="set")
+    title: Text
+    licence: Text
+    kind: Literal["files", "packages", "archive", "rebuilt"]
+    folder: Text | None = None
+    base_url: fields.BaseUrl | None = None
+    images: list[Entry] = Field([], min_length=1)
     archive: Archive | None = None
-    members: str = ""
+    members: Text = ""
+    count: Count | None = None
+    table: SetName | None = None
+    commits: dict[fields.Repository, fields.Commit] = Field({})
+
+    @model_validator(mode="after")
+    def _is_of_its_kind(self) -> "Manifest":
+        required, optional, of_images = KEYS[self.kind]
+        given = self.model_fields_set - {"name", "title", "licence", "kind"}
+        if wrong := (required - given) | (given - required - optional):
+            raise ValueError(f"{', '.join(sorted(wrong))}: missing, or not for the kind {self.kind}")
+        names = Counter(Path(image.file).stem.lower() for image in self.images)
+        if twins := [image.file for image in self.images if names[Path(image.file).stem.lower()] > 1]:
+            raise ValueError(f"{', '.join(twins)}: differ in case or suffix alone")
+        for image in self.images:
+            if missing := of_images - image.model_fields_set:
+                raise ValueError(f"{image.file}: without {', '.join(sorted(missing))}")
+            if image.repository not in (None, *self.commits):
+                raise ValueError(f"{image.file}: no commit of {image.repository}")
+        return self
+
+    @property
+    def image_count(self) -> int:
+        """How many images there are."""
+        return self.count or len(self.images)
 
     @property
     def sha256(self) -> str:
         """A checksum of everything that decides the images: it stays when words or places change."""
-        facts = [self.kind, self.count, self.members, self.archive and (self.archive.sha256 or self.archive.md5)]
-        facts += [[entry.file, entry.sha256, entry.pixels_sha256, entry.licence] for entry in self.entries]
+        facts = [self.kind, self.image_count, self.members, self.archive and (self.archive.sha256 or self.archive.md5)]
+        facts += [[one.file, one.sha256, one.pixels_sha256, one.licence or self.licence] for one in self.images]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
     def bytes(self) -> int | None:
         """Bytes to fetch; None where unknown."""
-        sizes = [self.archive.bytes] if self.archive else [entry.bytes for entry in self.entries]
+        sizes = [one.bytes for one in self.images] or [self.archive.bytes]
         return None if None in sizes else sum(sizes)
+
+    def url(self, image: Entry) -> str | None:
+        """Where an image's file, or the original of one that is rebuilt, can be fetched; None where nobody said."""
+        if self.kind == "rebuilt":
+            commit = self.commits[image.repository]
+            return RAW.format(repository=image.repository, commit=commit, path=quote(image.path))
+        return self.base_url and self.base_url + quote(image.file)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, which a small file can nest into gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases have no place in a manifest")
+        return super().compose_node(parent, index)
 
 
 def read_manifest(name: str, folder: Path) -> Manifest:
-    """The manifest of the set `name` in a folder of manifests.
+    """The manifest of the set `name` in a folder of manifests, and the table beside it, if it names one.
 
     Raises:
-        CvqnError: no such set, or the manifest breaks the schema; the message names the key.
+        CvqnError: no such set, or the manifest or its table holds what it must not; the message names the key.
     """
     path = folder / f"{name}.yaml"
     if Path(name).name != name or not path.is_file():
-        known = ", ".join(list_sets(folder))
-        raise CvqnError(f"{name}: no manifest {path}; known sets: {known}")
+        raise CvqnError(f"{name}: no manifest {path}; known sets: {', '.join(list_sets(folder))}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        kind = content.get("kind") if isinstance(content, dict) else None
-        if kind not in SCHEMAS:
-            raise CvqnError(f"{path}: kind: {kind!r} is not one of {', '.join(SCHEMAS)}")
-        jsonschema.validate(content, SCHEMAS[kind])
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CvqnError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    except jsonschema.ValidationError as error:
-        raise CvqnError(f"{path}: {'.'.join(map(str, error.absolute_path)) or 'top'}: {error.message}") from error
-    if content["set"] != name:
-        raise CvqnError(f"{path}: set: {content['set']!r} is not the file's name")
-    head = {"name": name, "title": content["title"], "licence": content["licence"], "kind": kind}
-    if kind == "archive":
-        archive = Archive(**content["archive"])
-        return Manifest(**head, count=content["count"], archive=archive, members=content["members"])
-    entries = _rebuilt(path, content) if kind == "rebuilt" else _listed(content)
-    if len({entry.file.lower() for entry in entries}) != len(entries):
-        raise CvqnError(f"{path}: a file name stands there twice")
-    return Manifest(**head, count=len(entries), entries=tuple(entries))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        if isinstance(content, dict) and content.get("table"):
+            with open(folder / Path(str(content["table"])).name, encoding="utf-8", newline="") as table:
+                content["images"] = list(csv.DictReader(table))
+        manifest = Manifest.model_validate(content)
+    except ValidationError as error:
+        raise CvqnError(f"{path}: {problem(error)}") from error
+    except (OSError, yaml.YAMLError, csv.Error, ValueError, RecursionError) as error:
+        raise CvqnError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
+    if manifest.name != name:
+        raise CvqnError(f"{path}: set: {manifest.name!r} is not the file's name")
+    return manifest
+
+
+def describe_folder(folder: Path, name: str, licence: str, manifests: Path) -> Path:
+    """Write `<name>.yaml`, the manifest of the pictures that lie right in a folder; hidden files are left out.
+
+    Raises:
+        CvqnError: there is such a manifest already, no picture, or pictures that cannot be used (all are named).
+    """
+    path = manifests / f"{name}.yaml"
+    if path.exists():
+        raise CvqnError(f"{path}: is there already; remove it or choose another name")
+    files = [(file, licence) for file in list_pictures(folder) if not file.name.startswith(".")]
+    images = describe_all(files, f"describe {name}")
+    content = {"set": name, "kind": "files", "title": f"photographs of {name}", "licence": licence}
+    content["folder"] = str(folder.resolve())
+    content["images"] = [{"file": image.file, "bytes": image.bytes, "sha256": image.sha256} for image in images]
+    try:
+        Manifest.model_validate(content)
+    except ValidationError as error:
+        raise CvqnError(f"{folder}: {problem(error)}") from error
+    with atomic_write(path, "w") as file:
+        yaml.safe_dump(content, file, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000)
+    return path
 
 
 def list_sets(folder: Path) -> list[str]:
     """The names of the sets that have a manifest in the folder."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
-
-
-def _listed(content: dict) -> list[Entry]:
-    base = content.get("base_url")
-    for fields in content["images"]:
-        fields.setdefault("licence", content["licence"])
-    return [Entry(**fields, url=base and base + fields["file"]) for fields in content["images"]]
-
-
-def _rebuilt(path: Path, content: dict) -> list[Entry]:
-    table = path.parent / content["table"]
-    commits = content["commits"]
-    try:
-        with open(table, encoding="utf-8", newline="") as file:
-            return [_rebuilt_entry(row, commits) for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise CvqnError(f"{table}: not the table that {path.name} needs ({error!r})") from error
-
-
-def _rebuilt_entry(row: dict, commits: dict) -> Entry:
-    for value, schema in ((row["file"], FILE), (row["sha256"], SHA256), (row["pixels_sha256"], SHA256)):
-        try:
-            jsonschema.validate(value, schema)
-        except jsonschema.ValidationError as error:
-            raise ValueError(f"{row['file']}: {error.message}") from error
-    repository = row["repository"]
-    return Entry(
-        file=row["file"],
-        sha256=row["sha256"],
-        licence=row["licence"],
-        url=RAW.format(repository=repository, commit=commits[repository], path=quote(row["path"])),
-        repository=repository,
-        git_blob=row["git_blob"],
-        width=int(row["width"]),
-        height=int(row["height"]),
-        pixels_sha256=row["pixels_sha256"],
-    )

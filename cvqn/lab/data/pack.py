@@ -1,22 +1,44 @@
 """Decoded images of one or more sets in a single memory-mapped file that any number of jobs share.
 
 `<name>.npy` is one array, uint8, one dimension: the pixels of every image, row-major `[H, W, 3]`, one image after the
-other. `<name>.json` beside it says where each begins.
+other. `<name>.json` beside it says which images these are.
 """
 
+import contextlib
+import glob
+import hashlib
 import io
 import json
 import os
+import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
 from cvqn.lab.data.duplicates import Excluded, thumbnail
+from cvqn.lab.data.fields import SetName, Sha256, Strict, read_json
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
 from cvqn.lab.data.workers import parallel
-from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, sha256_file
+
+ABANDONED = 900.0  # seconds after which a temporary file that nobody writes to is of a process that was killed
+
+
+class Member(Image):
+    """One image of a pack, as its set's index describes it."""
+
+    set: SetName
+
+
+class Contents(Strict):
+    """What `<name>.json` holds: the images in their order, and the checksum of `<name>.npy`."""
+
+    images: list[Member] = Field(min_length=1)
+    sha256: Sha256
 
 
 class Pack:
@@ -35,7 +57,7 @@ class Pack:
         self.names = [f"{image['set']}/{image['name']}" for image in images]
         self.pixels_sha256s = [image["pixels_sha256"] for image in images]
         self.sizes = np.array([[image["height"], image["width"]] for image in images], np.int64)
-        self.offsets = np.array([image["offset"] for image in images], np.int64)
+        self.offsets = np.cumsum([0, *self.sizes.prod(1) * 3], dtype=np.int64)[:-1]
         self._views = [
             pixels[offset : offset + height * width * 3].reshape(height, width, 3)
             for offset, (height, width) in zip(self.offsets, self.sizes, strict=True)
@@ -48,27 +70,24 @@ class Pack:
         Raises:
             CvqnError: the pack or its index is missing, or they do not belong together.
         """
-        path = Path(path)
+        path, advice = Path(path), "make it with: cvqn data pack"
+        images = read_json(Contents, path.with_suffix(".json"), advice).images
+        header, total = _header(images)
         try:
-            images = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["images"]
-            pixels = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-            if pixels.dtype != np.uint8 or pixels.shape != (sum(i["height"] * i["width"] * 3 for i in images),):
-                raise ValueError("the index describes another pack")
-            return cls(pixels, images)
-        except FileNotFoundError as error:
-            raise CvqnError(f"{error.filename}: no such pack; make it with: cvqn data pack") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CvqnError(f"{path}: not a pack of images ({error}); make it again with: cvqn data pack") from error
+            with open(path, "rb") as file:
+                whole = file.read(len(header)) == header and file.seek(0, os.SEEK_END) == len(header) + total
+        except OSError:
+            whole = False
+        if not whole:
+            raise CvqnError(f"{path}: missing, or not the pack that its index describes; {advice}")
+        pixels = np.memmap(path, np.uint8, "r", len(header), (total,)).view(np.ndarray)
+        return cls(pixels, [image.model_dump() for image in images])
 
     def __len__(self) -> int:
         return len(self._views)
 
     def __getitem__(self, image: int) -> np.ndarray:
         return self._views[image]
-
-    def crop(self, image: int, top: int, left: int, size: int) -> np.ndarray:
-        """A copy of one square, uint8 `[size, size, 3]`; see `crops`."""
-        return self.crops([(image, top, left)], size)[0]
 
     def crops(self, specs: Sequence, size: int, out: np.ndarray | None = None) -> np.ndarray:
         """Copies of squares, uint8 `[B, size, size, 3]`, into `out` if given.
@@ -95,10 +114,9 @@ class Pack:
 
 
 def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), workers: int | None = None) -> None:
-    """Decode the images of sets into one pack, on all cores, with at most two decoded images in memory a worker.
+    """Decode the images of sets into one pack, on all cores.
 
-    The unfinished pack is `<name>.npy.part`. Interrupted, the next call goes on: what already lies there is known by
-    its checksum.
+    The pack appears when it is whole, so that any number of processes may make it at once; none is continued.
 
     Args:
         indexes: `index.json` of each set.
@@ -112,68 +130,50 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
         raise CvqnError(f"{output}: a pack's name ends in .npy")
     excluded = Excluded([image for index in exclude for image in read_index(index)])
     members = [(set_name(index), image) for index in indexes for image in read_index(index)]
-    for _, image in members:
+    images = [image for _, image in members]
+    for image in images:
         excluded.refuse_pixels(image)
-    ends = np.cumsum([image.height * image.width * 3 for _, image in members], dtype=np.int64)
-    offsets = [0, *ends.tolist()]
-    part = output.with_name(output.name + ".part")
-    begin, resuming = _reserve(part, offsets[-1])
-    tasks = [(part, begin + offset, image, resuming) for offset, (_, image) in zip(offsets, members, strict=False)]
-    for (_, image), small in zip(members, parallel(_place, tasks, f"pack {output.name}", workers), strict=True):
-        excluded.refuse_alike(image, small)
-    entries = [
-        {"name": image.name, "set": name, "offset": offset, "height": image.height, "width": image.width}
-        | {"pixels_sha256": image.pixels_sha256}
-        for offset, (name, image) in zip(offsets, members, strict=False)
-    ]
-    _finish(part, output, entries)
+    _remove_abandoned(output)
+    sidecar = output.with_suffix(".json")
+    with atomic_write(sidecar, "w") as index, atomic_write(output) as file:
+        header, total = _header(images)
+        if total > (free := shutil.disk_usage(output.parent).free):
+            raise CvqnError(f"{output}: needs {total:,} bytes, {free:,} are free; make room")
+        os.posix_fallocate(file.fileno(), 0, len(header) + total)
+        file.write(header)
+        checksum = hashlib.sha256(header)
+        pictures = parallel(_decode, images, f"pack {output.name}", workers)
+        for image, (picture, small) in zip(images, pictures, strict=True):
+            excluded.refuse_alike(image, small)
+            file.write(picture)
+            checksum.update(picture)
+        entries = [{**image.model_dump(), "set": name} for name, image in members]
+        text = json.dumps({"images": entries, "sha256": checksum.hexdigest()}, indent=1) + "\n"
+        index.write(text)
+        index.flush()
+        with contextlib.suppress(FileNotFoundError):
+            if sidecar.read_bytes() != text.encode():
+                sidecar.unlink()  # never the index of one pack beside another
 
 
-def _reserve(part: Path, total: int) -> tuple[int, bool]:
-    """Give the file its header and its full size on the disk; return where pixels begin, and whether there was one."""
+def _header(images: Sequence[Image]) -> tuple[bytes, int]:
+    """The first bytes of the pack of these images, and how many bytes of pixels follow."""
+    total = sum(image.height * image.width * 3 for image in images)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (total,)})
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        resuming = part.exists()
-        with open(part, "r+b" if resuming else "w+b") as file:
-            file.write(header.getvalue())
-            file.truncate(header.tell() + total)
-            os.posix_fallocate(file.fileno(), 0, header.tell() + total)
-    except OSError as error:
-        raise CvqnError(f"{part}: cannot reserve {total:,} bytes ({error.strerror}); make room") from error
-    return header.tell(), resuming
+    return header.getvalue(), total
 
 
-def _place(task: tuple[Path, int, Image, bool]) -> np.ndarray:
-    """Write one image's pixels to their place, unless they are there; return its thumbnail."""
-    part, offset, image, resuming = task
-    try:
-        with open(part, "r+b", buffering=0) as file:
-            if resuming:
-                picture = np.fromfile(file, np.uint8, image.height * image.width * 3, offset=offset)
-                picture = picture.reshape(image.height, image.width, 3)
-                if pixels_sha256(picture) == image.pixels_sha256:
-                    return thumbnail(picture)
-            picture = image.read()
-            if pixels_sha256(picture) != image.pixels_sha256:
-                raise CvqnError(f"{image.path}: decodes to other pixels than its index says; fetch the set again")
-            file.seek(offset)
-            rest = memoryview(picture).cast("B")
-            while rest:
-                rest = rest[file.write(rest) :]
-    except OSError as error:
-        raise CvqnError(f"{part}: cannot write ({error.strerror}); run again to go on") from error
-    return thumbnail(picture)
+def _decode(image: Image) -> tuple[np.ndarray, np.ndarray]:
+    """The picture of an image and its thumbnail."""
+    picture = image.read()
+    if pixels_sha256(picture) != image.pixels_sha256:
+        raise CvqnError(f"{image.path}: decodes to other pixels than its index says; fetch the set again")
+    return picture, thumbnail(picture)
 
 
-def _finish(part: Path, output: Path, entries: list[dict]) -> None:
-    with open(part, "r+b") as file:
-        os.fsync(file.fileno())
-    checksum = sha256_file(part)
-    sidecar = output.with_suffix(".json")
-    sidecar.unlink(missing_ok=True)  # never the index of one pack beside another
-    os.replace(part, output)
-    with atomic_write(sidecar, "w") as file:
-        json.dump({"images": entries, "sha256": checksum}, file, indent=1)
-        file.write("\n")
+def _remove_abandoned(output: Path) -> None:
+    for part in output.parent.glob(f".{glob.escape(output.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()

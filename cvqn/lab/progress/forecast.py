@@ -18,6 +18,7 @@ from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.report import registry as report_registry
 from cvqn.lab.settings.configuration import Configuration, Experiment
+from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
 PACK_PER_FILE = 1.3  # bytes of decoded pixels per byte of a PNG of photographs
@@ -33,7 +34,7 @@ def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
     Raises:
         CvqnError: the profile cannot be read.
     """
-    scale = Scale(plan.configuration.results, plan.configuration)
+    scale = Scale(plan.configuration.results, plan)
     sections = [_jobs(plan.configuration), _trainings(scale, gpus), _disk(scale)]
     if profile is not None:
         sections.insert(1, _asked(profile))
@@ -43,6 +44,11 @@ def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
 def jobs(configuration: Configuration) -> dict[str, int]:
     """How many jobs of each kind there are in all, without the experiments beyond the paper."""
     runs, codecs = configuration.runs(), configuration.measured_codecs()
+    results = Results(configuration.results.as_posix())
+    shown = {
+        kind: [one for one in report_registry.possible(entries, configuration, results) if not one.extra]
+        for kind, entries in (("table", report_registry.TABLES), ("figure", report_registry.FIGURES))
+    }
     return {
         "fetch": len({*configuration.data.train, configuration.data.evaluation}),
         "pack": 1,
@@ -50,7 +56,8 @@ def jobs(configuration: Configuration) -> dict[str, int]:
         "evaluate": sum(len(configuration.experiments[run.experiment].checkpoints) for run in runs),
         "encode": sum(map(len, codecs.values())),
         "measure": len(codecs),
-        "report": len(list(report_registry.jobs())),
+        **{kind: len(entries) for kind, entries in shown.items()},
+        **dict.fromkeys(("config", "crops", "identities", *report_registry.DOCUMENTS), 1),
     }
 
 
@@ -114,10 +121,10 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
 
 def _seconds(scale: Scale, run: Run) -> float | None:
     batch = scale.configuration.experiments[run.experiment].training.batch
-    finished = [entry.finished_path / "log.csv" for entry in scale.entries(run.training) if entry.finished]
-    outputs = Path(scale.results.training(run.training), "log.csv")
-    log = next((path for path in (outputs, *finished) if path.exists()), None)
-    return None if log is None else logged_seconds(log, batch)
+    entry = scale.entry(run)
+    if scale.is_done(run):
+        return logged_seconds(Path(scale.results.training(run.training), "log.csv"), batch)
+    return logged_seconds(entry.finished_path / "log.csv", batch) if entry is not None and entry.finished else None
 
 
 def _disk(scale: Scale) -> str:

@@ -44,8 +44,8 @@ def queue(project: Path) -> list[Queued]:
     command = ["squeue", "--me", "--noheader", "--format=%i|%T|%r|%N|%Z|%k"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     jobs = []
-    for line in answer.stdout.splitlines():
-        number, status, reason, node, folder, comment = line.split("|", 5)
+    for fields in (line.split("|", 5) for line in answer.stdout.splitlines() if line.count("|") >= 5):
+        number, status, reason, node, folder, comment = fields
         rule, _, wildcards = comment.removeprefix("rule_").partition("_wildcards_")
         if wildcards and Path(folder) == project.resolve():
             jobs.append(Queued(number, status, reason, node, rule, frozenset(wildcards.split("_"))))

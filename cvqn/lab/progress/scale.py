@@ -24,28 +24,26 @@ class Scale:
     """The results of a scale, in the folder `root`, and the data beside it, `../../data`.
 
     Args:
-        configuration: where it is not to be that of the newest plan or, without one, of config.yaml.
+        plan: one that has not been written yet, to be taken for the newest.
     """
 
-    def __init__(self, root: Path, configuration: Configuration | None = None):
-        self.root, self.results, self._given = root, Results(root.as_posix()), configuration
+    def __init__(self, root: Path, plan: Plan | None = None):
+        self.root, self.results, self._given = root, Results(root.as_posix()), plan
         self.data = root.parent.parent / "data"
 
     @cached_property
     def plans(self) -> list[Plan]:
         """What jobs were planned with, the newest first; files that this version cannot read are left out."""
         paths = sorted(self.root.glob("plans/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        return [plan for plan in map(_readable, paths) if plan is not None]
+        return [plan for plan in (self._given, *map(_readable, paths)) if plan is not None]
 
     @cached_property
     def configuration(self) -> Configuration:
-        """The settings that results are made with.
+        """The settings that results are made with: those of the newest plan, without one of config.yaml.
 
         Raises:
             CvqnError: there is no plan and no valid config.yaml.
         """
-        if self._given is not None:
-            return self._given
         return self.plans[0].configuration if self.plans else configurations.read(self.results.config)
 
     @cached_property
@@ -97,6 +95,11 @@ class Scale:
         """The name of the entry that a training's outputs are from, by what their provenance says."""
         path = Path(self.results.training(run.training), "provenance.json")
         return read_json(path).get("key") if path.exists() else None
+
+    def is_done(self, run: Run) -> bool:
+        """Whether the outputs of a training are there, and are those that the newest plan wants."""
+        files = [*self.model_files(run), *self.results.training_files(run.training)]
+        return not self.missing(files) and self.wanted(run) in (None, self.origin(run))
 
     def missing(self, paths: Iterable[str]) -> list[str]:
         """Those of these files that are not there."""

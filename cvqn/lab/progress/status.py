@@ -69,7 +69,7 @@ class Status:
     def _training(self, run: Run) -> Row:
         steps, entry = self._steps(run), self.scale.entry(run)
         queued = self._queued(("train", "train_monitored"), {run.training})
-        if self._is_done(run):
+        if self.scale.is_done(run):
             return Row(run.training, "done", step=steps or 0, steps=steps, seconds_left=0)
         if entry is not None and entry.finished:
             state, note = "done", "in the store of trainings; the workflow puts its files in place"
@@ -131,12 +131,6 @@ class Status:
         if said:
             return "failed", said
         return (RECORDED, "") if self.scale.in_record(files) else ("waiting", "")
-
-    def _is_done(self, run: Run) -> bool:
-        """Whether the outputs are there, and are those that the newest plan wants."""
-        if self.scale.missing([*self.scale.model_files(run), *self.results.training_files(run.training)]):
-            return False
-        return self.scale.wanted(run) in (None, self.scale.origin(run))
 
     def _queued(self, rules: Sequence[str], wildcards: set[str]) -> Queued | None:
         """The job of one of these rules with these wildcards, a running one first."""

@@ -44,7 +44,7 @@ def now() -> str:
 def environment() -> dict[str, object]:
     """Code, command and machine of this process; to be asked before the work, as the code may change while it runs."""
     return {
-        "code": code_version(),
+        "source": code_version(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "lock": lock(),

@@ -28,7 +28,7 @@ MODULES = {
     "fetch": ("cvqn.lab.data.fetch", "cvqn.lab.data.rebuild"),
     "pack": ("cvqn.lab.data.pack", "cvqn.lab.data.duplicates"),
     "train": (
-        *(f"cvqn.lab.training.{name}" for name in ("loop", "batches", "device", "optimizer", "average", "monitor")),
+        *(f"cvqn.lab.training.{name}" for name in ("loop", "batches", "augmentation", "device", "optimizer", "average", "monitor")),
         "cvqn.codecs.trainable",
         *_METRICS,
     ),

@@ -48,7 +48,7 @@ def record(scale: str) -> list[str]:
         guards.require_made_by_jobs(files, jobs, before.files if before else {})
         stamps = _stamps(files)
         with _undone_on_error([LOCK, folder, crate.PATH]):
-            dvc("commit", "--force", stage.name)
+            dvc("commit", "--force", "--no-relink", stage.name)  # outputs stay links into the store
             stage.require_sound_cache()
             dvc("push", stage.name)
             made = _describe(stage, configuration, files)

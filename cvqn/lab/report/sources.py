@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
@@ -82,7 +83,7 @@ class Sources(Inputs):
             CvqnError: the file is missing or damaged.
         """
         path = f"{self.analysis(run)}/importance.json"
-        return path, read_json(path)
+        return path, read_json(Path(path))
 
     def _channel_files(self, name: str, *runs: Run) -> list[str]:
         files = [file for run in runs for file in self._analysis(run) if file.endswith(f"/{name}")]

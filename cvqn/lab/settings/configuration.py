@@ -102,7 +102,7 @@ class ReportSettings(Settings):
 class QualitySettings(Settings):
     """A conventional codec."""
 
-    qualities: tuple[float, ...]
+    qualities: tuple[int | float, ...]
     """On the codec's own scale, see docs/baselines.md; none: the codec is left out."""
 
 

@@ -24,7 +24,7 @@ def prepare_device(training: TrainingSettings) -> str:
     torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
     torch.backends.cudnn.benchmark = True
     torch.set_num_threads(training.threads)
-    _keep_freed_memory()
+    keep_freed_memory()
     if training.device == "cuda" and not torch.cuda.is_available():
         raise CvqnError(
             "training.device is cuda, but torch sees no GPU; set it to cpu in a --configfile to train without"
@@ -47,7 +47,7 @@ def _multiplies_bfloat16() -> bool:
     return any(has.get(feature) for feature in FAST_BFLOAT16)
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep freed tensors for the next step; new pages from the system cost a tenth of a small step."""
     with suppress(OSError, AttributeError):  # another C library
         libc = ctypes.CDLL("libc.so.6")

@@ -17,6 +17,7 @@ from cvqn.codecs.interface import LearnedCodec, Picture
 from cvqn.codecs.store import save_model
 from cvqn.codecs.trainable import Trainable
 from cvqn.lab.data.pack import Pack
+from cvqn.lab.training.augmentation import jitter_colours
 from cvqn.lab.training.average import Average
 from cvqn.lab.training.batches import FixedCrops, Source, crops_of_step
 from cvqn.lab.training.device import autocast, prepare_device
@@ -110,6 +111,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             factor = learning_rate_factor(training, step / epoch_steps)
             set_learning_rates(optimizer, factor)
             images = source.load(crops_of_step(task.pack, seed, step, training.batch, training.patch), training.patch)
+            images = jitter_colours(images, training.colour_jitter, seed, step)
             optimizer.zero_grad(set_to_none=True)
             with autocast(training):
                 forward = run(images)

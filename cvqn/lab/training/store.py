@@ -154,7 +154,10 @@ class Entry:
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; the one before stays until the new one is whole."""
         with atomic_write(self.state_path) as file:
-            torch.save(state, file)
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:  # torch puts its own error over the one of a full disk
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
     def finish(self, write: Callable[[Path], None]) -> None:
         """Let `write` fill a folder, make it `finished`, and remove what only a resumed training needs."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from cvqn.lab.data import download
 from cvqn.images import write_png
+from cvqn.lab.data import download
 
 
 class Server(http.server.ThreadingHTTPServer):

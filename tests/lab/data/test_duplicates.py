@@ -5,10 +5,10 @@ import pytest
 from PIL import Image as PillowImage
 from skimage import data as skimage_data
 
-from cvqn.lab.data.duplicates import ALIKE, Excluded, orientations, thumbnail
-from cvqn.lab.data.index import describe
 from cvqn.errors import CvqnError
 from cvqn.images import write_png
+from cvqn.lab.data.duplicates import ALIKE, Excluded, orientations, thumbnail
+from cvqn.lab.data.index import describe
 
 PHOTOGRAPHS = {
     name: np.ascontiguousarray(getattr(skimage_data, name)()[::2, ::2])

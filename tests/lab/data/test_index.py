@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from cvqn.lab.data.index import describe, read_index, set_name, write_index
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
+from cvqn.lab.data.index import describe, read_index, set_name, write_index
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_images_are_verified_before_use(index):
     image = read_index(index)[2]
     assert image.read().shape == (50, 30, 3)
     image.path.write_bytes(image.path.read_bytes()[:-1] + b"x")
-    for use in (image.read, image.verify):
+    for use in (image.read, image.contents):
         with pytest.raises(CvqnError, match=rf"c\.png: sha256 is .*, expected {image.sha256}"):
             use()
     image.path.unlink()
@@ -53,14 +53,22 @@ def test_images_are_verified_before_use(index):
         lambda images: images[0].update(width=0),
         lambda images: images[0].update(height="many"),
         lambda images: images[0].update(licence=None),
+        lambda images: images[0].update(width=1 << 20),
+        lambda images: images[0].update(width=56.0),
+        lambda images: images[0].update(name="../a"),
+        lambda images: images[0].update(name="b"),
+        lambda images: images[0].update(folder="/etc"),
+        lambda images: images[0].update(_folder="/etc"),
+        lambda images: images[0].update(sha256="0" * 63),
         lambda images: images.append("text"),
+        lambda images: images.clear(),
     ],
 )
 def test_an_index_that_is_wrong_is_refused(index, change):
     content = json.loads(index.read_text())
     change(content["images"])
     index.write_text(json.dumps(content))
-    with pytest.raises(CvqnError, match=r"index\.json: not an index of images"):
+    with pytest.raises(CvqnError, match=r"index\.json: .*; get the set with: cvqn data fetch"):
         read_index(index)
 
 
@@ -69,7 +77,16 @@ def test_what_is_no_index_is_refused(tmp_path):
         read_index(tmp_path / "kodak" / "index.json")
     for text in ("", "[]", "{}", "null"):
         (tmp_path / "index.json").write_text(text)
-        with pytest.raises(CvqnError, match="not an index of images"):
+        with pytest.raises(CvqnError, match="get the set with"):
             read_index(tmp_path / "index.json")
     with pytest.raises(CvqnError, match="cannot be read"):
         read_index(tmp_path)
+
+
+@pytest.mark.parametrize("size", [(31, 50), (50, 30), (15, 100)])
+def test_a_picture_of_another_size_than_its_index_says_is_refused(index, size):
+    content = json.loads(index.read_text())
+    content["images"][2].update(width=size[0], height=size[1])
+    index.write_text(json.dumps(content))
+    with pytest.raises(CvqnError, match=rf"c\.png: 30x50 pixels, its index says {size[0]}x{size[1]}"):
+        read_index(index)[2].read()

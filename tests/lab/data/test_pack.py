@@ -3,10 +3,10 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvqn.cli import main
-from cvqn.lab.data import pack as module
-from cvqn.lab.data.index import describe, write_index
-from cvqn.lab.data.pack import Pack, pack
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
 from cvqn.images import write_png
+from cvqn.lab.data.index import describe, write_index
+from cvqn.lab.data.pack import Pack, pack
 
 
 def make_set(folder, pictures, name="set"):
@@ -86,16 +85,15 @@ def test_crops_are_cut_from_their_image(data):
         height, width = sizes[image]
         extended = np.pad(pictures[image], ((0, max(size - height, 0)), (0, max(size - width, 0)), (0, 0)), mode="edge")
         assert np.array_equal(crop, extended[top : top + size, left : left + size])
-        assert np.array_equal(packed.crop(image, top, left, size), crop)
 
 
 def test_crops_outside_an_image_are_refused():
     packed = in_memory([np.zeros((10, 20, 3), np.uint8)])
     for top, left in ((-1, 0), (0, -1), (3, 0), (0, 13)):
         with pytest.raises(IndexError, match="set/0: no square of 8"):
-            packed.crop(0, top, left, 8)
+            packed.crops([(0, top, left)], 8)
     with pytest.raises(IndexError):
-        packed.crop(0, 1, 0, 12)
+        packed.crops([(0, 1, 0)], 12)
 
 
 def test_crops_fill_what_is_given():
@@ -124,108 +122,220 @@ def test_a_disguised_copy_is_refused(tmp_path, photographs):
     assert not (tmp_path / "all.npy").exists()
 
 
-def test_a_pack_goes_on_where_it_was_interrupted(tmp_path, photographs, monkeypatch):
+def test_a_pack_that_fails_leaves_nothing_and_the_old_one(tmp_path, photographs):
     index = make_set(tmp_path / "set", photographs)
-    output, damaged = tmp_path / "all.npy", tmp_path / "set" / "p30.png"
-    good = damaged.read_bytes()
-    damaged.write_bytes(good[:-1])
+    pack([index], tmp_path / "packs" / "all.npy")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "packs").iterdir()}
+    (tmp_path / "set" / "p30.png").write_bytes(b"another file")
     with pytest.raises(CvqnError, match=r"p30\.png: sha256 is"):
-        pack([index], output, workers=1)
-    assert [path.name for path in tmp_path.glob("all*")] == ["all.npy.part"]
-    damaged.write_bytes(good)
-    decoded = []
-    read = module.Image.read
-    monkeypatch.setattr(module.Image, "read", lambda image: decoded.append(image.name) or read(image))
-    pack([index], output, workers=1)
-    assert decoded == [f"p{number}" for number in range(30, 40)]
-    assert all(
-        np.array_equal(view, picture) for view, picture in zip(Pack.open(output), photographs.values(), strict=True)
-    )
+        pack([index], tmp_path / "packs" / "all.npy")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "packs").iterdir()} == before
 
 
-def test_a_killed_pack_goes_on(tmp_path, photographs):
-    """Killed in the middle, the workers end too; the next call gives the same file as one that was never killed."""
-    index = make_set(
-        tmp_path / "set", {name: picture.repeat(20, 0).repeat(20, 1) for name, picture in photographs.items()}
+COMMAND = [sys.executable, "-m", "cvqn", "data", "pack"]
+
+
+@pytest.fixture
+def large(tmp_path, photographs):
+    """A set of 33 MB of pixels; a function that starts a process that packs it into `all.npy`."""
+    pictures = {name: picture.repeat(20, 0).repeat(20, 1) for name, picture in photographs.items()}
+    index = make_set(tmp_path / "set", pictures)
+
+    def start():
+        return subprocess.Popen([*COMMAND, "--sets", index, "--output", tmp_path / "packs" / "all.npy"])
+
+    start.index = index
+    return start
+
+
+def test_processes_that_make_the_same_pack_at_once_all_succeed(tmp_path, large, photographs):
+    """And from when the first has it, no moment is without a whole pack."""
+    output = tmp_path / "packs" / "all.npy"
+    processes = [large() for _ in range(3)]
+    until(lambda: output.with_suffix(".json").exists())
+    while any(process.poll() is None for process in processes):
+        assert len(Pack.open(output)) == 40
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(os.listdir(output.parent)) == ["all.json", "all.npy"]
+    assert json.loads(output.with_suffix(".json").read_text())["sha256"] == sha256_file(output)
+    assert np.array_equal(Pack.open(output)[39][::20, ::20], photographs["p39"])
+
+
+def test_what_killed_processes_left_is_removed_later(tmp_path, large):
+    folder = tmp_path / "packs"
+    code = (
+        "import sys, time; from pathlib import Path; from cvqn.lab.data import pack\n"
+        "pack._decode = lambda image: time.sleep(100)\n"
+        "pack.pack([Path(sys.argv[1])], Path(sys.argv[2]))"
     )
-    pack([index], tmp_path / "straight.npy", workers=1)
-    command = ["data", "pack", "--sets", index, "--output", tmp_path / "all.npy", "--workers", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "cvqn", *command], start_new_session=True)
-    part = tmp_path / "all.npy.part"
-    until(lambda: part.exists() and np.fromfile(part, np.uint8, offset=128).any())
+    process = subprocess.Popen([sys.executable, "-c", code, large.index, folder / "all.npy"])
+    until(lambda: any(folder.glob(".all.npy.*")))
     process.kill()
     process.wait()
-    until(lambda: not alive(process.pid))
-    assert not (tmp_path / "all.npy").exists()
-    pack([index], tmp_path / "all.npy", workers=2)
-    assert (tmp_path / "all.npy").read_bytes() == (tmp_path / "straight.npy").read_bytes()
+    (left,) = folder.glob(".all.npy.*")
+    pack([large.index], folder / "all.npy")
+    assert left.exists(), "as long as it may be of a living process"
+    os.utime(left, (0, 0))
+    pack([large.index], folder / "all.npy")
+    assert not left.exists()
+    assert len(Pack.open(folder / "all.npy")) == 40
 
 
-def test_the_part_of_another_pack_does_no_harm(tmp_path, photographs):
-    index = make_set(tmp_path / "set", photographs)
-    (tmp_path / "all.npy.part").write_bytes(os.urandom(1000))
-    pack([index], tmp_path / "all.npy", workers=1)
-    assert np.array_equal(Pack.open(tmp_path / "all.npy")[39], photographs["p39"])
+def test_an_interrupted_pack_leaves_nothing(tmp_path, large):
+    code = (
+        "import sys, time; from pathlib import Path; from cvqn.lab.data import pack; import cvqn.cli\n"
+        "pack._decode = lambda image: time.sleep(1)\n"
+        "sys.exit(cvqn.cli.main(['data', 'pack', '--sets', sys.argv[1], '--output', sys.argv[2]]))"
+    )
+    output = tmp_path / "packs" / "all.npy"
+    process = subprocess.Popen([sys.executable, "-c", code, large.index, output], stderr=subprocess.PIPE, text=True)
+    until(lambda: any(output.parent.glob(".all.npy.*")))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert os.listdir(output.parent) == []
 
 
-def test_a_decoder_that_gives_other_pixels_is_noticed(tmp_path, photographs):
-    index = make_set(tmp_path / "set", photographs)
-    content = json.loads(index.read_text())
-    content["images"][5]["pixels_sha256"] = "0" * 64
-    index.write_text(json.dumps(content))
-    with pytest.raises(CvqnError, match=r"p05\.png: decodes to other pixels"):
+def test_no_moment_has_the_index_of_another_pack(tmp_path, photographs, monkeypatch):
+    first = make_set(tmp_path / "first", {"a": photographs["p20"]})
+    second = make_set(tmp_path / "second", {"b": photographs["p20"][::-1]})
+    pack([first], tmp_path / "all.npy")
+    replace = os.replace
+
+    def killed(source, target):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pack([second], tmp_path / "all.npy")
+    monkeypatch.undo()
+    with pytest.raises(CvqnError, match=r"all\.json: cannot be read .*; make it with: cvqn data pack"):
+        Pack.open(tmp_path / "all.npy")
+    pack([second], tmp_path / "all.npy")
+    assert Pack.open(tmp_path / "all.npy").names == ["set/b"]
+
+
+def change(path, function):
+    content = json.loads(path.read_text())
+    function(content["images"])
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"width": 54}, {"width": 5, "height": 66}, {"width": 55, "height": 6, "pixels_sha256": "0" * 64}]
+)
+def test_an_index_that_does_not_fit_its_pixels_is_refused(tmp_path, photographs, sizes):
+    """Also where height and width are exchanged, which no checksum of the pixels shows."""
+    index = make_set(tmp_path / "set", photographs)  # p05 is 55x6
+    change(index, lambda images: images[5].update(sizes))
+    with pytest.raises(CvqnError, match=r"p05\.png: (55x6 pixels, its index says|decodes to other pixels)"):
+        pack([index], tmp_path / "all.npy")
+    assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5])
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path, photographs, monkeypatch, after):
+    """At the reservation, and at any write that fails all the same."""
+    index, calls = make_set(tmp_path / "set", photographs), iter(range(100))
+
+    def full(function):
+        def call(*arguments):
+            if next(calls) >= after:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "posix_fallocate", full(os.posix_fallocate))
+    monkeypatch.setattr(os, "fsync", full(os.fsync))
+    fdopen = os.fdopen
+
+    def opened(*arguments, **options):
+        file = fdopen(*arguments, **options)
+        return Full(file, full(file.write)) if "b" in file.mode else file
+
+    monkeypatch.setattr(os, "fdopen", opened)
+    with pytest.raises(CvqnError, match=r"all\.npy: no space left on the disk"):
         pack([index], tmp_path / "all.npy", workers=1)
+    assert os.listdir(tmp_path) == ["set"]
 
 
-def test_a_full_disk_is_an_error_before_anything_is_decoded(tmp_path, photographs, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+class Full:
+    """A file whose writes are another function's."""
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(module, "_place", lambda task: pytest.fail("decoded"))
-    with pytest.raises(CvqnError, match=r"all\.npy\.part: cannot reserve 83,640 bytes \(No space left on device\)"):
-        pack([make_set(tmp_path / "set", photographs)], tmp_path / "all.npy")
+    def __init__(self, file, write):
+        self.file, self.write = file, write
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+def test_a_disk_that_is_too_small(tmp_path, photographs):
+    """Nothing is decoded or written for a pack that has no room, which an index may only claim to be so large."""
+    index = make_set(tmp_path / "set", photographs)
+    change(index, lambda images: [image.update(width=100_000, height=100_000) for image in images])
+    with pytest.raises(CvqnError, match=r"all\.npy: needs 1,200,000,000,000 bytes, [0-9,]+ are free; make room"):
+        pack([index], tmp_path / "all.npy")
+    assert os.listdir(tmp_path) == ["set"]
 
 
 def test_what_is_no_pack_is_refused(tmp_path, photographs):
-    with pytest.raises(CvqnError, match=r"all\.json: no such pack"):
+    with pytest.raises(CvqnError, match=r"all\.json: cannot be read .*; make it with: cvqn data pack"):
         Pack.open(tmp_path / "all.npy")
     index = make_set(tmp_path / "set", photographs)
     with pytest.raises(CvqnError, match=r"all\.bin: a pack's name ends in \.npy"):
         pack([index], tmp_path / "all.bin")
-    pack([index], tmp_path / "all.npy", workers=1)
+    pack([index], tmp_path / "all.npy")
     shutil.copy(tmp_path / "all.json", tmp_path / "other.json")
-    for array in (np.zeros(10, np.uint8), np.zeros((2, 5), np.uint8), np.zeros(10), np.array([{}], object)):
+    size = (tmp_path / "all.npy").stat().st_size - 128
+    for array in (np.zeros(10, np.uint8), np.zeros((2, size // 2), np.uint8), np.zeros(size), np.array([{}], object)):
         np.save(tmp_path / "other.npy", array)
-        with pytest.raises(CvqnError, match=r"other\.npy: not a pack"):
+        with pytest.raises(CvqnError, match=r"other\.npy: missing, or not the pack that its index describes"):
             Pack.open(tmp_path / "other.npy")
-    (tmp_path / "all.json").write_text("{}")
-    with pytest.raises(CvqnError, match=r"all\.npy: not a pack"):
+    for content in (b"", (tmp_path / "all.npy").read_bytes()[:-1], (tmp_path / "all.npy").read_bytes() + b"x"):
+        (tmp_path / "other.npy").write_bytes(content)
+        with pytest.raises(CvqnError, match=r"other\.npy: missing, or not the pack"):
+            Pack.open(tmp_path / "other.npy")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda images: images.clear(),
+        lambda images: images.pop(),
+        lambda images: images.reverse() or images[0].update(width=1),
+        lambda images: images[0].update(height=-1),
+        lambda images: images[0].update(height=True),
+        lambda images: images[0].update(width=1 << 60),
+        lambda images: images[0].update(width=60.0),
+        lambda images: images[0].update(offset=0),
+        lambda images: images[0].update(set="../set"),
+        lambda images: images[0].update(name="a/b"),
+        lambda images: images[0].pop("pixels_sha256"),
+        lambda images: images.append(None),
+    ],
+)
+def test_a_packs_index_that_is_wrong_is_refused(tmp_path, photographs, function):
+    pack([make_set(tmp_path / "set", photographs)], tmp_path / "all.npy")
+    change(tmp_path / "all.json", function)
+    with pytest.raises(CvqnError, match=r"all\.(json|npy): .*; make it with: cvqn data pack"):
         Pack.open(tmp_path / "all.npy")
 
 
 def in_memory(pictures):
-    sizes = [picture.shape[0] * picture.shape[1] * 3 for picture in pictures]
-    offsets = np.cumsum([0, *sizes])
     images = [
-        {"set": "set", "name": str(number), "offset": offset, "height": len(p), "width": len(p[0]), "pixels_sha256": ""}
-        for number, (p, offset) in enumerate(zip(pictures, offsets, strict=False))
+        {"set": "set", "name": str(number), "height": len(picture), "width": len(picture[0]), "pixels_sha256": ""}
+        for number, picture in enumerate(pictures)
     ]
     return Pack(np.concatenate([picture.ravel() for picture in pictures]), images)
-
-
-def alive(session: int) -> list[int]:
-    """Processes of a session that are not zombies."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[3]) == session and fields[0] != "Z":
-                found.append(int(entry))
-    return found
 
 
 def until(condition, seconds=60):

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from skimage import data as skimage_data
 
-from cvqn.lab.data.rebuild import rebuild
 from cvqn.errors import CvqnError
+from cvqn.lab.data.rebuild import rebuild
 
 
 def decoded(data: bytes) -> np.ndarray:

@@ -1,53 +1,52 @@
 """Crops for figure 4: the nearest file of each codec, decoded, cut where the configuration says."""
 
 import csv
+import json
+import tarfile
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from skimage import data
 
-import baselines
-from cvqn.compression import CvqnCodec
-from cvqn.lab.data.index import describe, write_index
+from cvqn.codecs import registry
+from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
+from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.evaluation.crops import cut_crops
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import measure
-from cvqn.model.export import export_model
-from cvqn.model.cvqn import CVQN
-from cvqn.codecs.store import save_model
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.settings.configuration import resolve
+from tests import ROOT
+from tests.trained import make_model
 
 BOX = [30, 20, 64, 48]
 
 
+def figure(tmp_path, **changes) -> Plan:
+    """The plan of the scale tiny with changes in figure 4."""
+    shown = {"experiment": "c16", "codecs": ["jpeg-420"], "images": [{"name": "face", "box": BOX}]} | changes
+    (tmp_path / "overlay.yaml").write_text(json.dumps({"report": {"figure4": shown}}))
+    return Plan(resolve([ROOT / "workflow" / "scales" / "tiny.yaml", tmp_path / "overlay.yaml"]), {})
+
+
 @pytest.fixture
-def measured(model_config, tmp_path):
-    """A set of one image, encoded and measured by an untrained model and by JPEG at three qualities."""
+def results(model_settings, tmp_path, monkeypatch):
+    """The results of a set of one image, encoded and measured by an untrained model and by JPEG at three qualities."""
+    monkeypatch.chdir(tmp_path)
     Image.fromarray(data.astronaut()[40:230, 100:300]).save(tmp_path / "face.png")
-    index = tmp_path / "index.json"
-    write_index(index, "one", "0", [describe(tmp_path / "face.png", "")])
-    torch.manual_seed(0)
-    model = CVQN(model_config).eval()
-    save_model(tmp_path / "model", model, export_model(model, torch.rand(2, 3, 64, 64)), {"run": "c16-seed1"})
-    codecs = {"jpeg-420": baselines.codec("jpeg-420"), "cvqn": CvqnCodec(tmp_path / "model")}
-    archives = {"cvqn": [tmp_path / "bitstreams/cvqn/c16-seed1.tar"]}
-    archives["jpeg-420"] = [tmp_path / f"bitstreams/jpeg-420/{quality}.tar" for quality in (5, 40, 90)]
-    for name, paths in archives.items():
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            encode_set(codecs[name], None if name == "cvqn" else float(path.stem), index, path)
-        measure(codecs[name], index, paths, tmp_path / f"{name}.csv")
-    return {
-        "pictures": [{"name": "face", "box": BOX}],
-        "run": "c16-seed1",
-        "codecs": codecs,
-        "index": index,
-        "measurements": [tmp_path / "cvqn.csv", tmp_path / "jpeg-420.csv"],
-        "bitstreams": [path for paths in archives.values() for path in paths],
-        "output": tmp_path / "crops",
-    }
+    write_index(tmp_path / "index.json", "one", "0", [describe(tmp_path / "face.png", "")])
+    paths = figure(tmp_path).results
+    make_model(tmp_path / paths.model("c16-seed1", "last"), model_settings())
+    jpeg, own = registry.conventional("jpeg-420"), StoredCodec(paths.model("c16-seed1", "last"))
+    archives = [paths.archive("jpeg-420", str(quality)) for quality in (5, 40, 90)]
+    for quality, archive in zip((5, 40, 90), archives, strict=True):
+        encode_set(jpeg, quality, "index.json", archive)
+    measure(jpeg, "index.json", archives, paths.measurements("jpeg-420"))
+    encode_set(own, None, "index.json", paths.archive("cvqn", "c16-seed1"))
+    measure(own, "index.json", [paths.archive("cvqn", "c16-seed1")], paths.measurements("cvqn", "c16-seed1"))
+    return paths
 
 
 def rows(path):
@@ -55,44 +54,49 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_crops_are_cut_from_the_files_nearest_in_rate(measured, tmp_path):
-    cut_crops(**measured)
+def test_crops_are_cut_from_the_files_nearest_in_rate(results, tmp_path):
+    cut_crops(figure(tmp_path), "index.json", "crops")
     table = {row["codec"]: row for row in rows(tmp_path / "crops" / "crops.csv")}
     assert list(table) == ["original", "jpeg-420", "cvqn"]
     left, top, width, height = BOX
     original = np.asarray(Image.open(tmp_path / "face.png"))
     own = float(table["cvqn"]["bpp"])
-    jpeg = rows(tmp_path / "jpeg-420.csv")
+    jpeg = rows(results.measurements("jpeg-420"))
     nearest = min(jpeg, key=lambda row: abs(float(row["bpp"]) - own))
     assert table["jpeg-420"]["setting"] == nearest["setting"]
     assert table["jpeg-420"]["ms_ssim"] == nearest["ms_ssim"]
-    codec = baselines.codec("jpeg-420")
+    assert table["jpeg-420"]["bitstreams"] == results.archive("jpeg-420", nearest["setting"])
+    codec = registry.conventional("jpeg-420")
     decoded = codec.decode(codec.encode(original, float(nearest["setting"])))
     expected = {"original": original, "jpeg-420": decoded}
     for name, picture in expected.items():
         cut = np.asarray(Image.open(tmp_path / "crops" / table[name]["file"]))
         np.testing.assert_array_equal(cut, picture[top : top + height, left : left + width])
     assert table["cvqn"]["bitstreams"].endswith("cvqn/c16-seed1.tar")
+    with tarfile.open(table["cvqn"]["bitstreams"]) as archive:
+        stored = archive.extractfile(archive.next()).read()
+    whole = StoredCodec(results.model("c16-seed1", "last")).decode(stored)
+    cut = np.asarray(Image.open(tmp_path / "crops" / table["cvqn"]["file"]))
+    np.testing.assert_array_equal(cut, whole[top : top + height, left : left + width])
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"pictures": [{"name": "nobody", "box": BOX}]}, "has no image nobody"),
-        ({"pictures": [{"name": "face", "box": [190, 0, 64, 64]}]}, r"does not fit 200x190 pixels"),
-        ({"run": "c32-seed1"}, "0 measurements, there must be one"),
-        ({"bitstreams": []}, "give it with --bitstreams"),
-        ({"measurements": []}, "0 measurements"),
+        ({"images": [{"name": "nobody", "box": BOX}]}, "has no image nobody"),
+        ({"images": [{"name": "face", "box": [190, 0, 64, 64]}]}, r"does not fit 200x190 pixels"),
+        ({"experiment": "c32"}, "c32-seed1/last: not a model folder"),
+        ({"codecs": ["webp"]}, r"measurements/webp\.csv: cannot be read"),
     ],
 )
-def test_what_is_missing_is_named(measured, tmp_path, changed, message):
+def test_what_is_missing_is_named(results, tmp_path, changed, message):
     with pytest.raises(CvqnError, match=message):
-        cut_crops(**(measured | changed))
+        cut_crops(figure(tmp_path, **changed), "index.json", "crops")
     assert not (tmp_path / "crops" / "crops.csv").exists()
 
 
-def test_a_damaged_archive_is_named(measured):
-    for path in measured["bitstreams"]:
-        path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(CvqnError, match="holds no readable file of face"):
-        cut_crops(**measured)
+@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()])
+def test_a_damaged_or_missing_archive_is_named(results, tmp_path, harm):
+    harm(tmp_path / results.archive("cvqn", "c16-seed1"))
+    with pytest.raises(CvqnError, match=r"c16-seed1\.tar: holds no readable file of face"):
+        cut_crops(figure(tmp_path), "index.json", "crops")

@@ -14,11 +14,14 @@ from skimage import data
 
 from baselines.jpeg import Jpeg420
 from cvqn.cli import main
-from cvqn.lab.data.index import describe, write_index
+from cvqn.codecs import registry
+from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
+from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import COLUMNS, measure
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from tests.trained import make_model
 
 
 @pytest.fixture
@@ -173,10 +176,8 @@ def test_damage_is_an_error_and_leaves_nothing(index, tmp_path, archive, harm, m
 
 
 def test_an_archive_of_another_codec_is_an_error(index, tmp_path, archive):
-    import baselines
-
     with pytest.raises(CvqnError, match="jpeg-420"):
-        measure(baselines.codec("jpeg-444"), index, [archive], tmp_path / "table.csv")
+        measure(registry.conventional("jpeg-444"), index, [archive], tmp_path / "table.csv")
 
 
 def test_archives_of_different_versions_are_not_one_curve(index, tmp_path, archive):
@@ -205,12 +206,9 @@ def test_a_damaged_image_leaves_no_archive(index, tmp_path):
         ("encode --codec jpeg-420 --quality 101 --images {index} --output {out}.tar", "outside 1 to 100"),
         ("encode --codec jpeg-420 --quality 1.5 --images {index} --output {out}.tar", "whole number"),
         ("encode --codec jpeg-420 --images {index} --output {out}.tar", "needs --quality"),
-        ("encode --codec cvqn --quality 3 --model {out} --images {index} --output {out}.tar", "has none"),
-        ("encode --codec cvqn --images {index} --output {out}.tar", "needs --model"),
-        (
-            "encode --codec jpeg-420 --quality 10 --model {out} --images {index} --output {out}.tar",
-            "only the codec cvqn",
-        ),
+        ("encode --quality 3 --model {out} --images {index} --output {out}.tar", "a trained model has none"),
+        ("encode --codec cvqn --quality 3 --images {index} --output {out}.tar", "it needs a trained model"),
+        ("encode --model {out} --images {index} --output {out}.tar", "not a model folder"),
         ("encode --codec jpeg-420 --quality 10 --images {index} --output {out}.zip", "must end in .tar"),
         ("encode --codec jpeg-420 --quality 10 --images {out}/none.json --output {out}.tar", "none.json"),
         ("measure --codec jpeg-420 --images {index} --bitstreams {out}.tar --output {out}.csv", "encode again"),
@@ -224,6 +222,37 @@ def test_bad_arguments_end_with_code_2_and_one_line(index, tmp_path, capsys, arg
     assert message in error
     assert error.count("\n") == 1
     assert not out.parent.exists() or not list(out.parent.iterdir())
+
+
+@pytest.mark.parametrize("which", ["", "--codec jpeg-420 --model model"])
+def test_one_codec_is_named(index, tmp_path, capsys, which):
+    with pytest.raises(SystemExit) as caught:
+        main(["encode", *which.split(), "--images", str(index), "--output", str(tmp_path / "10.tar")])
+    assert caught.value.code == 2
+    assert "--codec" in (error := capsys.readouterr().err)
+    assert error.startswith("usage: cvqn encode ")
+
+
+def test_a_trained_model_goes_the_same_way(index, tmp_path, model_settings):
+    folder, archive = make_model(tmp_path / "model", model_settings()), tmp_path / "bitstreams" / "c16-seed1.tar"
+    which = ["--model", str(folder), "--images", str(index)]
+    assert main(["encode", *which, "--output", str(archive)]) == 0
+    table = tmp_path / "c16-seed1.csv"
+    assert main(["measure", *which, "--bitstreams", str(archive), "--output", str(table)]) == 0
+    codec, rows = StoredCodec(folder), rows_of(table)
+    assert [(row["codec"], row["setting"], row["image"]) for row in rows] == [
+        ("cvqn", "c16-seed1", "cat"),
+        ("cvqn", "c16-seed1", "cup"),
+    ]
+    for row in rows:
+        original = np.array(Image.open(index.parent / f"{row['image']}.png"))
+        file = codec.encode(original)
+        assert int(row["bytes"]) == len(file)
+        assert float(row["psnr_db"]) == pytest.approx(psnr_db(original, codec.decode(file)), abs=1e-3)
+        assert float(row["cross_entropy_bpp"]) < float(row["bound_bpp"])
+    record = json.loads(table.with_suffix(".json").read_text())
+    assert record["settings"]["model_id"] == codec.stored.model_id.hex()
+    assert {"torch", "cvqn", "range coder"} <= set(record["versions"])
 
 
 def test_encoding_imports_no_torch(index, tmp_path):

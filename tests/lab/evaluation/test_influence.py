@@ -11,30 +11,25 @@ from scipy.stats import spearmanr
 from skimage import data
 
 from cvqn.cli import main
+from cvqn.codecs.store import load_model
 from cvqn.compression import compress, decompress
+from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.evaluation.analysis import analyse
 from cvqn.lab.evaluation.identities import soft_quantizer
 from cvqn.lab.evaluation.influence import analyse_picture, luminance_correlation
 from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db, psnr_db
-from cvqn.model.export import export_model
 from cvqn.padding import pad_to_multiple
-from cvqn.model.cvqn import CVQN
-from cvqn.codecs.store import load_model, save_model
+from tests.trained import made_model, store_model
 
 
 @pytest.fixture
-def stored(model_config, tmp_path):
+def stored(model_settings, tmp_path):
     """A three-group model of random weights whose symbols vary, its channels in an order of their own."""
-    torch.manual_seed(0)
-    model = CVQN(model_config).eval()
+    model = made_model(model_settings(), spread=100)
     with torch.no_grad():
-        model.encoder.tail.weight *= 100
-        model.controller.order.copy_(torch.randperm(16))
         model.controller.quantizers[1].means.copy_(torch.tensor([0.3, -2.0, 1.0, 2.0, -1.0]))  # unsorted
-    integer = export_model(model, torch.rand(4, 3, 64, 64))
-    save_model(tmp_path / "model", model, integer, {"run": "c16-seed1"})
-    return load_model(tmp_path / "model")
+    return load_model(store_model(tmp_path / "model", model))
 
 
 @pytest.fixture
@@ -43,9 +38,9 @@ def picture():
 
 
 def test_influence_is_what_a_picture_loses_without_the_channel(stored, picture):
-    channels, _, _ = analyse_picture(stored, picture)
+    channels, _, _ = analyse_picture(stored.model, picture)
     whole = decompress(stored, compress(stored, picture))
-    model = stored.model
+    model = stored.model.network
     padded = torch.from_numpy(pad_to_multiple(picture, 16)).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         values = model.controller.values(model.controller.symbols(model.analyse(padded)))
@@ -62,11 +57,11 @@ def test_influence_is_what_a_picture_loses_without_the_channel(stored, picture):
 
 
 def test_bits_add_up_to_the_file_and_groups_to_their_channels(stored, picture):
-    channels, groups, maps = analyse_picture(stored, picture, influence=False)
+    channels, groups, maps = analyse_picture(stored.model, picture, influence=False)
     bits = sum(row["bits"] for row in channels)
     assert 8 * len(compress(stored, picture)) == pytest.approx(bits, abs=0.001 * bits + 8 * 40)
     assert "psnr_loss_db" not in channels[0]
-    order = stored.model.controller.order.tolist()
+    order = stored.model.layout.order
     assert [row["position"] for row in channels] == [order.index(channel) + 1 for channel in range(16)]
     for group in groups:
         own = [row for row in channels if row["group"] == group["group"]]
@@ -81,8 +76,8 @@ def test_bits_add_up_to_the_file_and_groups_to_their_channels(stored, picture):
 
 
 def test_maps_rank_the_values_of_a_group(stored, picture):
-    _, _, maps = analyse_picture(stored, picture, influence=False)
-    model = stored.model
+    _, _, maps = analyse_picture(stored.model, picture, influence=False)
+    model = stored.model.network
     padded = torch.from_numpy(pad_to_multiple(picture, 16)).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         values = model.controller.values(model.controller.symbols(model.analyse(padded)))[0].numpy()
@@ -98,7 +93,7 @@ def test_likeness_is_the_correlation_with_block_luminance(picture):
     noise = np.random.default_rng(0).random((12, 13))
     maps = np.stack([blocks, -3 * blocks + 1, noise, np.full((12, 13), 0.7)])
     expected = [1, 1, abs(np.corrcoef(noise.ravel(), blocks.ravel())[0, 1]), 0]
-    np.testing.assert_allclose(luminance_correlation(maps, picture), expected, atol=1e-9)
+    np.testing.assert_allclose(luminance_correlation(maps, picture, 16), expected, atol=1e-9)
 
 
 def test_the_analysis_of_a_set_as_files(stored, picture, tmp_path, capsys):
@@ -107,7 +102,8 @@ def test_the_analysis_of_a_set_as_files(stored, picture, tmp_path, capsys):
     write_index(
         tmp_path / "index.json", "two", "0", [describe(tmp_path / f"{name}.png", "") for name in ("first", "second")]
     )
-    analyse(stored, tmp_path / "index.json", tmp_path / "out", maps_of="second")
+    index, out = tmp_path / "index.json", tmp_path / "out"
+    analyse("c16-seed1", stored.model, index, out, maps_of="second", influence=True)
     with open(tmp_path / "out" / "channels.csv", newline="") as file:
         channels = list(csv.DictReader(file))
     assert len(channels) == 2 * 16
@@ -116,33 +112,39 @@ def test_the_analysis_of_a_set_as_files(stored, picture, tmp_path, capsys):
     assert [row["share_6"] == "" for row in groups] == [True, True, False] * 2  # q = 3, 5, 7
     with np.load(tmp_path / "out" / "maps.npz", allow_pickle=False) as maps:
         assert str(maps["image"]) == "second"
-        np.testing.assert_array_equal(maps["maps"], analyse_picture(stored, picture[::-1].copy(), influence=False)[2])
+        np.testing.assert_array_equal(
+            maps["maps"], analyse_picture(stored.model, picture[::-1].copy(), influence=False)[2]
+        )
     importance = json.loads((tmp_path / "out" / "importance.json").read_text())
-    assert importance["order"] == [channel + 1 for channel in stored.model.controller.order.tolist()]
+    assert importance["order"] == [channel + 1 for channel in stored.model.layout.order]
     losses = np.zeros(16)
     for row in channels:
         losses[int(row["position"]) - 1] += float(row["psnr_loss_db"])
     expected = spearmanr(np.arange(16), losses).statistic
     assert importance["order_rank_correlation"]["psnr_loss_db"] == pytest.approx(expected)
+    assert {row["run"] for row in channels} == {row["run"] for row in groups} == {"c16-seed1"}
 
-    arguments = ["analyse", "--model", str(tmp_path / "model"), "--images", str(tmp_path / "index.json")]
-    assert main([*arguments, "--maps-of", "third", "--output", str(tmp_path / "again")]) == 2
-    assert "has no image third; it has first, second" in capsys.readouterr().err
+    with pytest.raises(CvqnError, match="has no image third; it has first, second"):
+        analyse("c16-seed1", stored.model, index, tmp_path / "again", maps_of="third", influence=True)
     assert not (tmp_path / "again").exists()
-    assert main([*arguments, "--maps-of", "second", "--output", str(tmp_path / "again")]) == 0
+    analyse("c16-seed1", stored.model, index, tmp_path / "again", maps_of="second", influence=True)
     for name in ("channels.csv", "groups.csv", "maps.npz", "importance.json"):
-        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    analyse("c16-seed1", stored.model, index, tmp_path / "cheap", maps_of=None, influence=False)
+    with np.load(tmp_path / "cheap" / "maps.npz", allow_pickle=False) as maps:
+        assert str(maps["image"]) == "first"
+    assert json.loads((tmp_path / "cheap" / "importance.json").read_text())["order_rank_correlation"] == {}
 
 
-def test_se_weights_are_ranked_against_influence(model_config, picture, tmp_path):
-    model = CVQN(model_config | {"importance": {"kind": "se", "scale_latent": True}}).eval()
+def test_se_weights_are_ranked_against_influence(model_settings, picture, tmp_path):
+    model = made_model(model_settings(importance={"kind": "se"}), spread=100)
     with torch.no_grad():
-        model.encoder.tail.weight *= 100
+        model.controller.order.copy_(torch.arange(16))
         model.importance.importance.copy_(torch.linspace(0.1, 0.9, 16))
-    save_model(tmp_path / "model", model, export_model(model, torch.rand(2, 3, 64, 64)), {"run": "se-seed1"})
+    trained = load_model(store_model(tmp_path / "model", model)).model
     Image.fromarray(picture).save(tmp_path / "one.png")
     write_index(tmp_path / "index.json", "one", "0", [describe(tmp_path / "one.png", "")])
-    analyse(load_model(tmp_path / "model"), tmp_path / "index.json", tmp_path / "out")
+    analyse("se-seed1", trained, tmp_path / "index.json", tmp_path / "out", maps_of=None, influence=True)
     importance = json.loads((tmp_path / "out" / "importance.json").read_text())
     assert importance["weights"] == pytest.approx(np.linspace(0.1, 0.9, 16).tolist())
     assert importance["weights_rank_correlation"] == pytest.approx(importance["order_rank_correlation"])

@@ -16,6 +16,15 @@ def test_finished_trainings_count_as_long_as_they_took(made):
     assert set(took.values()) == {None}
 
 
+@pytest.mark.slow
+def test_jobs_are_those_that_snakemake_plans(project, tiny):
+    planned = project.planned()
+    planned.pop("all")
+    planned["train"] = planned.pop("train_monitored")
+    planned["evaluate"] += planned.pop("evaluate_channels")
+    assert forecast.jobs(tiny) == planned
+
+
 def test_weights_are_those_that_a_model_has(tiny):
     experiment = tiny.experiments["c16"]
     network = experiment.learned_codec.build(experiment.model, experiment.training)

@@ -1,9 +1,8 @@
-"""A quick training, as in tests/training, and a repository with a recorded scale."""
+"""A repository with a recorded scale."""
 
 import pytest
 
-from tests.record.repository import Repository, new_repository
-from tests.training.conftest import command, images  # noqa: F401
+from tests.lab.record.repository import Repository, new_repository
 
 
 @pytest.fixture(scope="session")

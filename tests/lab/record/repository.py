@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cvqn.lab.settings.configuration import ROOT
+from tests import ROOT
 from tests.projects import Project
 
 IDENTITY = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

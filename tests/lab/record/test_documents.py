@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cvqn.lab.settings import configuration as config
-from cvqn.cli import parser
-from cvqn.lab.settings.configuration import ROOT
+from cvqn.cli.parser import parser
 from cvqn.lab.record.compare import TOLERANCES
+from cvqn.lab.settings.configuration import resolve
+from tests import ROOT
 
 PAGES = [ROOT / "docs" / name for name in ("audit.md", "dvc.md")]
 CHECKLISTS = {
@@ -90,7 +90,7 @@ def test_a_stage_for_each_scale_that_certifies():
     assert set(scales) == {"small", "paper"}
     for scale in scales:
         named = scales[scale].partition(" --configfile ")[2].split()
-        assert config.resolve([ROOT / overlay for overlay in named])["scale"] == scale
+        assert resolve([ROOT / overlay for overlay in named]).scale == scale
         assert f"results/{scale}/metrics.json" in content["metrics"]
         assert f"results/{scale}/config.yaml" in content["params"]
         assert f"/results/{scale}/" not in (ROOT / ".gitignore").read_text().splitlines()

@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from cvqn.lab.settings.configuration import ROOT
 from cvqn.files import sha256_file
-from tests.record.repository import write_stages
-from tests.record.test_documents import CHECKLISTS, files_in, items_of
+from tests import ROOT
+from tests.lab.record.repository import write_stages
+from tests.lab.record.test_documents import CHECKLISTS, files_in, items_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.record]
 
-UNRECORDED = {"logs", "benchmarks", "crops", "record", "report.html"}
+UNRECORDED = {"logs", "benchmarks", "crops", "record", "report.html", "plans", "trainings"}
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def test_the_record_says_where_each_run_comes_from(recorded):
     runs = {path.stem: json.loads(path.read_text()) for path in (recorded.results / "record/runs").iterdir()}
     assert set(runs) == {"c16-seed1", "toy-seed1"}
     for name, run in runs.items():
-        assert run["code"] == {"commit": commit, "dirty": False}
-        assert run["command"].startswith("cvqn train --config results/tiny/config.yaml")
-        assert run["configuration"]["seed"] == 1
+        assert run["source"] == {"commit": commit, "dirty": False}
+        assert run["command"].startswith("cvqn train --plan results/tiny/plans/")
+        assert run["seed"] == 1
         assert run["lock"]["sha256"] == record["constraints_sha256"] == sha256_file(recorded.folder / "constraints.txt")
         assert (
             run["training_images"]["sets"][0]["manifest_sha256"] == record["data"]["packaged-train"]["manifest_sha256"]
@@ -85,7 +85,7 @@ def test_the_record_says_where_each_run_comes_from(recorded):
 def test_a_clone_has_nothing_to_do_even_after_touching(clone):
     assert clone.planned("all") == {}
     later = time.time() + 60
-    for path in ("runs/c16-seed1/model/model.safetensors", "measurements/webp.csv", "bitstreams/cvqn/toy-seed1.tar"):
+    for path in ("runs/c16-seed1/last/model.safetensors", "measurements/webp.csv", "bitstreams/cvqn/toy-seed1.tar"):
         os.utime(clone.results / path, (later, later))
     os.utime(clone.folder / "data/manifests/packaged-train.yaml", (later, later))
     assert clone.planned("all") == {}
@@ -97,7 +97,7 @@ def test_a_clone_verifies_and_traces(clone):
     output = clone.cvqn("verify", "tiny", "--only", "webp", "c16-seed1")
     assert "DIFFERS" not in output.replace("0 DIFFERS", "")
     for what in ("files: SHA-256", "cvqn/c16-seed1.csv: decoded and measured", "cvqn/c16-seed1.tar: coded",
-                 "webp/40.tar: coded", "tables/table1.csv: made again", "audit.json: made again"):  # fmt: skip
+                 "webp/40.0.tar: coded", "tables/table1.csv: made again", "audit.json: made again"):  # fmt: skip
         assert re.search(rf"agrees .*{what}", output), output
     trace = clone.cvqn("trace", "results/tiny/tables/table1.csv")
     assert "<- train," in trace
@@ -118,7 +118,7 @@ def test_verify_finds_a_forged_number_and_a_changed_file(clone):
     record.write_text(json.dumps(forged))
     output = clone.cvqn("verify", "tiny", "--only", "webp", code=1)
     assert re.search(rf"DIFFERS +{key}: decoded and measured \(line 2, ms_ssim", output)
-    assert "bitstreams/webp/1.tar: coded" in output
+    assert "bitstreams/webp/1.0.tar: coded" in output
     table.write_text(original)
     record.write_text(recorded)
 
@@ -135,7 +135,9 @@ def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
     copy.overlays = (*copy.overlays, overlay)
     write_stages(copy)
     copy.commit("another quality")
-    assert "codecs.webp.qualities[1] is 40, but 30 by params.yaml" in copy.cvqn("record", "tiny", code=2)
+    assert "another-quality.yaml the workflow is not finished" in copy.cvqn(
+        "record", "tiny", code=2
+    )
     copy.snakemake("all")
     copy.cvqn("record", "tiny")
     copy.commit("tiny again")

@@ -3,72 +3,78 @@ import copy
 import pytest
 import torch
 
-from cvqn.model.cvqn import CVQN
-from cvqn.lab.training.loop import training_step
+from cvqn.lab.training.loop import clip_gradients
 from cvqn.lab.training.optimizer import learning_rate_factor, make_optimizer, set_learning_rates
-
-PAPER = {"schedule": "drops", "drop_epochs": [200, 300], "drop_factor": 5, "warmup_epochs": 0, "epochs": 400}
-COSINE = {"schedule": "cosine", "warmup_epochs": 4, "epochs": 20}
+from cvqn.model.trainable import TrainableCVQN
 
 
-def test_paper_drops_twice_by_five():
+def factors(training, epochs):
+    return [learning_rate_factor(training, epoch) for epoch in epochs]
+
+
+def test_paper_drops_twice_by_five(training_settings):
+    paper = training_settings(schedule="drops", drop_epochs=[200, 300], drop_factor=5, warmup_epochs=0, epochs=400)
     epochs = [0, 199.99, 200, 299.99, 300, 399]
-    assert [learning_rate_factor(PAPER, epoch) for epoch in epochs] == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
+    assert factors(paper, epochs) == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
 
 
-def test_cosine_rises_then_falls_to_zero():
-    assert 0 < learning_rate_factor(COSINE, 0) < 0.01
-    assert learning_rate_factor(COSINE, 2) == pytest.approx(0.5, abs=1e-3)
-    assert learning_rate_factor(COSINE, 4) == pytest.approx(1)
-    assert learning_rate_factor(COSINE, 12) == pytest.approx(0.5)
-    assert learning_rate_factor(COSINE, 20) == pytest.approx(0, abs=1e-12)
+def test_cosine_rises_then_falls_to_zero(training_settings):
+    cosine = training_settings(schedule="cosine", warmup_epochs=4, epochs=20)
+    assert 0 < learning_rate_factor(cosine, 0) < 0.01
+    assert factors(cosine, [2, 4, 12]) == pytest.approx([0.5, 1, 0.5], abs=1e-3)
+    assert learning_rate_factor(cosine, 20) == pytest.approx(0, abs=1e-12)
 
 
-def test_every_parameter_is_optimized_once_at_its_own_rate(tiny):
-    training = copy.deepcopy(tiny["training"])
-    training["learning_rates"] = {"encoder": 1.0, "importance": 2.0, "quantizer": 3.0, "context": 4.0, "decoder": 5.0}
-    training["mixture_rate"] = 0.2
-    model = CVQN(tiny["experiments"]["se"]["model"])
+def test_every_parameter_is_optimized_once_at_its_own_rate(model_settings, training_settings):
+    rates = {"encoder": 0.1, "importance": 0.2, "quantizer": 0.3, "context": 0.4, "decoder": 0.5}
+    training = training_settings(learning_rates=rates, mixture_rate=0.2)
+    model = TrainableCVQN(model_settings(importance={"kind": "se"}), training)
     optimizer = make_optimizer(model, training)
-    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(rates) == len(list(model.parameters()))
-    expected = {"encoder": 1.0, "importance": 2.0, "controller.contexts": 4.0, "decoder": 5.0}
+    given = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(given) == len(list(model.parameters()))
+    expected = {"encoder": 0.1, "importance": 0.2, "controller.contexts": 0.4, "decoder": 0.5}
     for name, parameter in model.named_parameters():
         if name.startswith("controller.quantizers"):
-            assert rates[id(parameter)] == pytest.approx(3.0 if name.endswith("means") else 0.6)
+            assert given[id(parameter)] == pytest.approx(0.3 if name.endswith("means") else 0.06)
         else:
-            assert rates[id(parameter)] == next(rate for part, rate in expected.items() if name.startswith(part))
+            assert given[id(parameter)] == next(rate for part, rate in expected.items() if name.startswith(part))
     set_learning_rates(optimizer, 0.5)
     set_learning_rates(optimizer, 0.5)
-    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert optimizer.param_groups[0]["lr"] == 0.05
 
 
-def test_rates_by_fan_in_move_outputs_of_narrow_and_wide_layers_alike(tiny):
-    training = copy.deepcopy(tiny["training"])
-    training["rate_scaling"] = "fan-in"
-    training["learning_rates"] = dict.fromkeys(training["learning_rates"], 1e-3)
-    model = CVQN(tiny["experiments"]["se"]["model"])
-    optimizer = make_optimizer(model, training)
-    rates = {id(p): group["initial_lr"] for group in optimizer.param_groups for p in group["params"]}
-    assert len(rates) == sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
-    for part in (model.encoder, model.decoder):
-        for module in part.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                fan_in = module.in_channels * module.kernel_size[0] * module.kernel_size[1]
-                assert rates[id(module.weight)] * fan_in == pytest.approx(1e-3)
-                assert rates[id(module.bias)] == pytest.approx(1e-4)
-    assert {rates[id(p)] for p in model.controller.contexts.parameters()} == {1e-3}
+def step(model, optimizer, training):
+    """A step on noise, as the loop does it."""
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    optimizer.zero_grad(set_to_none=True)
+    model.loss(model(images), images).total.backward()
+    clip_gradients(model, training)
+    optimizer.step()
 
 
-def test_a_part_with_a_rate_of_zero_is_left_as_it_is(tiny):
-    training = copy.deepcopy(tiny["training"])
-    training["learning_rates"] |= {"encoder": 0, "quantizer": 0}
-    model = CVQN(tiny["experiments"]["c32"]["model"])
+def test_a_part_with_a_rate_of_zero_is_left_as_it_is(model_settings, training_settings):
+    training = training_settings(learning_rates={"encoder": 0, "quantizer": 0})
+    model = TrainableCVQN(model_settings(), training)
     optimizer = make_optimizer(model, training)
     before = copy.deepcopy(model.state_dict())
-    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    training_step(model, optimizer, images, training)
+    step(model, optimizer, training)
     moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert moved
     assert all(name.startswith(("decoder", "controller.contexts")) for name in moved)
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
+
+
+def test_gradients_are_clipped_as_told(model_settings, training_settings):
+    def gradients(**clipping):
+        torch.manual_seed(0)
+        training = training_settings(**clipping)
+        model = TrainableCVQN(model_settings(), training)
+        step(model, make_optimizer(model, training), training)
+        return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+    free = gradients(clip_value=None, clip_norm=None)
+    value = float(free.abs().max()) / 10
+    torch.testing.assert_close(gradients(clip_value=value), free.clamp(-value, value))
+    norm = float(free.norm()) / 10
+    torch.testing.assert_close(gradients(clip_value=None, clip_norm=norm), free * 0.1, rtol=1e-4, atol=1e-7)
+    assert free.abs().max() > value

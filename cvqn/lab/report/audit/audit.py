@@ -67,10 +67,8 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
     except NotMeasured as missing:
         return entry | {"reason": str(missing)}
     judged = claim.any_scale or evidence.scale == PAPER_SCALE
-    accepted = [tolerance.range(_number(one.expected, claim.expected)) for one in found.values]
-    verdicts = [
-        judge(one.interval, ends) if judged else None for one, ends in zip(found.values, accepted, strict=True)
-    ]
+    accepted = [tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
+    verdicts = [judge(one.interval, ends) if judged else None for one, ends in zip(found.values, accepted, strict=True)]
     entry |= {
         "measured": [_measured(*three) for three in zip(found.values, accepted, verdicts, strict=True)],
         "note": found.note,

@@ -24,7 +24,7 @@ class Accepted:
     above: float | None = None
     at_least: float | None = None
 
-    def range(self, expected: float | None) -> tuple[float, float]:
+    def ends(self, expected: float | None) -> tuple[float, float]:
         """The closed range of values that count as reproduced."""
         if self.above is not None:
             return math.nextafter(self.above, math.inf), math.inf

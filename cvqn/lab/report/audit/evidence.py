@@ -2,6 +2,7 @@
 
 import os
 from functools import cached_property
+from pathlib import Path
 
 from cvqn.lab.report.audit.verdicts import NotMeasured
 from cvqn.lab.report.runs import Experiment
@@ -34,7 +35,7 @@ class Evidence(Sources):
         path = self.results.identities
         if not os.path.exists(path):
             raise NotMeasured("the identities were not checked")
-        return path, read_json(path)
+        return path, read_json(Path(path))
 
     def experiment(self, name: str) -> Experiment:
         """The runs of an experiment by the paper's protocol, see `Runs.by_protocol`.
@@ -65,7 +66,7 @@ class Evidence(Sources):
             NotMeasured: that run has none.
         """
         path = self._of_first_run(name, "provenance.json")
-        return path, read_json(path)
+        return path, read_json(Path(path))
 
     def log(self, name: str) -> str:
         """The training log of an experiment's first run.

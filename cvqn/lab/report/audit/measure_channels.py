@@ -68,7 +68,9 @@ def group_content(evidence: Evidence, expected: object, experiment: str) -> Find
         ("ms_ssim_loss_db", "influence", "dB"),
         ("luminance_correlation", "correlation with luminance", ""),
     ):
-        steps = {name: _group_steps(evidence, evidence.analysed_runs(name), column) for name in _grouped(evidence, column)}
+        steps = {
+            name: _group_steps(evidence, evidence.analysed_runs(name), column) for name in _grouped(evidence, column)
+        }
         if experiment not in steps:
             raise NotMeasured(f"the influence of the channels of {experiment} was not measured")
         spreads = _spread_of_steps(steps)
@@ -101,7 +103,9 @@ def diversity(evidence: Evidence, expected: object, baseline: str, experiments: 
     measured = [name for name in experiments if name in analysed]
     if not measured:
         raise NotMeasured("no run with groups was analysed")
-    used = {name: [_values_used(evidence, run) for run in evidence.analysed_runs(name)] for name in [baseline, *measured]}
+    used = {
+        name: [_values_used(evidence, run) for run in evidence.analysed_runs(name)] for name in [baseline, *measured]
+    }
     values = tuple(
         exactly(
             f"values used by {name} above those of {baseline} (fewest against most)",

@@ -47,9 +47,7 @@ def above_published(evidence: Evidence, expected: object, curve: str) -> Finding
     own_curve = _mean_curve(own)
     rates = _common(own_curve.bpp[0], theirs.bpp)
     gains = _at(own_curve.bpp[0], own_curve.ms_ssim_db[0], rates) - _at(theirs.bpp, theirs.ms_ssim_db, rates)
-    return _share_above(
-        evidence, gains[None], rates, own_curve, theirs.codec, (published.path(theirs),)
-    )
+    return _share_above(evidence, gains[None], rates, own_curve, theirs.codec, (published.path(theirs),))
 
 
 def crops_order(evidence: Evidence, expected: object) -> Finding:

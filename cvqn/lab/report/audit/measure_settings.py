@@ -63,7 +63,7 @@ def optimizer(evidence: Evidence, expected: str, experiment: str) -> Finding:
 
 
 def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[str]]) -> Finding:
-    """For each pair by how much the first's bound r^T log2 q, equation (7), lies below the second's, bits per symbol."""
+    """For each pair by how much the first's bound r^T log2 q, equation (7), lies below the second's, bit/symbol."""
     bounds = {name: bound(evidence.configuration.experiments[name].model) for pair in pairs for name in pair}
     values = tuple(
         exactly(f"bound of {first} below that of {second}", bounds[second] - bounds[first], "bit/symbol")

@@ -36,7 +36,7 @@ def draw(sources: Sources, output: str | Path) -> None:
 
 
 def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: int, data_set: str) -> None:
-    """The same from the table: measured curves solid, with markers, the first of them bold; published ones pale, dashed."""
+    """The same from the table: measured curves solid with markers, the first bold; published ones pale and dashed."""
     entries = table.groupby("kind")["curve"].nunique().max()
     height = 0.06 + AXES + LABELS + TITLE + entries * ENTRY + FOOT
     figure = new_figure(COLUMN, height)

@@ -15,7 +15,7 @@ from cvqn.lab.report.style import COLUMN, new_figure, save
 
 LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
 COLUMNS = 8
-TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.42  # inches
+TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.53  # inches
 
 
 def draw(sources: Sources, output: str | Path) -> None:

@@ -1,0 +1,197 @@
+"""Pictures in files: uint8 arrays `[height, width, 3]`, sRGB, 0..255."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, features
+
+from cvqn.images.colour import conversion
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write, scan_folder
+from cvqn.images.headers import examine
+from cvqn.images.parts import Essence, RefusedError
+from cvqn.images.tiff import orientation_of
+
+LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a bound on what a small file can unfold to
+LARGEST_COPIED = 1 << 26  # the same for WebP and AVIF, whose decoders hold the picture several times
+LARGEST_PIPE = 1 << 29  # bytes; more than the largest picture has as it is
+READABLE = {
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
+}  # fmt: skip
+if features.check("avif"):
+    READABLE.add(".avif")
+_WRITERS = {".png": "PNG", ".ppm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
+_GREY = ("1", "L", "LA")
+_STRIP = 256  # rows converted at a time, so that a picture is never in memory more than twice
+_TURNED = {  # to upright, by EXIF's number
+    2: lambda picture: picture[:, ::-1],
+    3: lambda picture: picture[::-1, ::-1],
+    4: lambda picture: picture[::-1],
+    5: lambda picture: picture.transpose(1, 0, 2),
+    6: lambda picture: np.rot90(picture, -1),
+    7: lambda picture: picture[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda picture: np.rot90(picture),
+}
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """The picture in a file, uint8 `[H, W, 3]`, writable and shared with nothing.
+
+    Defined conversions: grey is repeated in the three channels; palettes and 1-bit become RGB; alpha that is opaque
+    everywhere is dropped; EXIF orientation is applied; colours are converted to sRGB by the ICC profile, if there is
+    one that can be read and that is not sRGB's by what it contains. Nothing else in the file has a say: comments,
+    thumbnails and other metadata may be damaged.
+
+    Raises:
+        CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
+            (transparency, more than 8 bits a sample, CMYK, several frames, more than `LARGEST_PICTURE` pixels).
+    """
+    try:
+        with open(path, "rb") as file:
+            return decode_picture(file, path)
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def decode_picture(file: BinaryIO | bytes, name: str | Path) -> np.ndarray:
+    """The same for an open file or the bytes of one; `name` is what errors call it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of oddities in files; its bomb warning is an error below
+            known = examine(_seekable(file))
+            if known is None:
+                raise CvqnError(f"{name}: not a picture of a known format ({', '.join(sorted(READABLE))})")
+            _check(known, known.size, name)
+            picture, orientation = _decoded(known, name)
+            return np.ascontiguousarray(_TURNED.get(orientation, lambda as_it_is: as_it_is)(picture))
+    except CvqnError:
+        raise
+    except RefusedError as error:
+        raise CvqnError(f"{name}: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise CvqnError(f"{name}: larger than {LARGEST_PICTURE:,} pixels; cut it into parts") from error
+    except MemoryError as error:
+        raise CvqnError(f"{name}: not enough memory for a picture of this size; cut it into parts") from error
+    except Exception as error:  # Pillow's decoders raise many types on damaged input
+        raise CvqnError(f"{name}: damaged or truncated picture, or of a rare kind ({error}); replace it") from error
+
+
+def check_picture(picture: np.ndarray) -> None:
+    """Raise ValueError for all but a uint8 array `[H, W, 3]` with H and W of 1 at least."""
+    if not isinstance(picture, np.ndarray):
+        raise ValueError(f"a picture is a numpy array, uint8 [H, W, 3], not {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f"a picture is uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}")
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise CvqnError for a path whose suffix is none that `write_picture` writes."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        raise CvqnError(f"{path}: pictures are written as {', '.join(_WRITERS)}, not as {suffix or 'no suffix'}")
+
+
+def write_png(path: str | Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 `[H, W, 3]`, as PNG; the file is whole or absent.
+
+    Raises:
+        CvqnError: the folder cannot be written to or the disk is full.
+        ValueError: not such an array.
+    """
+    _save(path, picture, "PNG")
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """The same in the lossless format that the suffix names: .png, .ppm, .bmp, .tif.
+
+    Raises:
+        CvqnError: another suffix; the folder cannot be written to or the disk is full.
+        ValueError: not such an array.
+    """
+    check_suffix(path)
+    _save(path, picture, _WRITERS[Path(path).suffix.lower()])
+
+
+def list_pictures(folder: str | Path) -> list[Path]:
+    """The picture files right in a folder, by suffix in any case, sorted by name; `scan_folder` says what is not.
+
+    Raises:
+        CvqnError: not a folder, not readable, or no picture in it.
+    """
+    paths, _ = scan_folder(folder, READABLE)
+    if not paths:
+        raise CvqnError(f"{folder}: holds no picture ({', '.join(sorted(READABLE))})")
+    return paths
+
+
+def _seekable(file: BinaryIO | bytes) -> BinaryIO:
+    if not isinstance(file, bytes):
+        if file.seekable():
+            return file
+        file = file.read(LARGEST_PIPE + 1)
+        if len(file) > LARGEST_PIPE:
+            raise RefusedError(f"more than {LARGEST_PIPE:,} bytes through a pipe; save it as a file first")
+    return io.BytesIO(file)
+
+
+def _check(known: Essence, size: tuple[int, int] | None, name: str | Path, image: Image.Image | None = None) -> None:
+    """Refuse what has no defined conversion, once before a decoder is asked and once after."""
+    limit = LARGEST_COPIED if known.format in ("WEBP", "AVIF") else LARGEST_PICTURE
+    if size and size[0] * size[1] > limit:
+        raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
+    frames = max(known.frames, getattr(image, "n_frames", 1))
+    if frames > 1:
+        raise CvqnError(f"{name}: holds {frames} frames; extract the one that is meant")
+    if known.bits > 8:
+        raise CvqnError(f"{name}: more than 8 bits a sample; convert it to 8 bits first")
+    if image and image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA"):
+        raise CvqnError(f"{name}: pixels of kind {image.mode}; convert it to 8-bit RGB first")
+
+
+def _decoded(known: Essence, name: str | Path) -> tuple[np.ndarray, int]:
+    """The picture `[H, W, 3]` as it lies in the file, and the orientation that turns it upright."""
+    with Image.open(known.file, formats=[known.format]) as image:
+        _check(known, image.size, name, image)
+        orientation, profile = known.orientation, known.profile
+        if known.format == "AVIF":  # it says both in boxes of its own, which Pillow puts like this
+            orientation = orientation_of(image.info.get("exif", b""))
+            profile = image.info.get("icc_profile")
+        image.load()
+        return _array(image, profile, name), orientation
+
+
+def _array(image: Image.Image, profile: bytes | None, name: str | Path) -> np.ndarray:
+    convert = conversion(profile, grey=image.mode in _GREY)
+    picture = np.empty((image.height, image.width, 3), np.uint8)
+    top = 0
+    for strip in _strips(image):
+        strip = _without_alpha(strip, name)
+        pixels = np.asarray(convert(strip) if convert else strip)
+        picture[top : top + strip.height] = pixels if pixels.ndim == 3 else pixels[:, :, None]
+        top += strip.height
+    return picture
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    for top in range(0, image.height, _STRIP):
+        yield image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+
+
+def _without_alpha(image: Image.Image, name: str | Path) -> Image.Image:
+    """The image as L or RGB, if it is opaque."""
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        alpha = image.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (255, 255):
+            raise CvqnError(f"{name}: has transparent pixels; flatten it onto a background first")
+        image.info.pop("transparency", None)
+    return image.convert("L" if image.mode in _GREY else "RGB")
+
+
+def _save(path: str | Path, picture: np.ndarray, format: str) -> None:
+    check_picture(picture)
+    with atomic_write(path) as file:
+        Image.fromarray(picture).save(file, format=format)

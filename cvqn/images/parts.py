@@ -1,0 +1,94 @@
+"""Picture files in parts: some kept as they are, some left out or put in place of others."""
+
+import bisect
+import io
+import itertools
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+LARGEST_PROFILE = 1 << 24  # bytes; those of printers have 3 million
+
+Part = bytes | tuple[int, int]  # of a file: new bytes, or start and end of old ones
+
+
+class RefusedError(Exception):
+    """The file cannot be read; the message says why and what to do, without the file's name."""
+
+
+class Essence(NamedTuple):
+    """What is known of a picture before its pixels are decoded."""
+
+    format: str  # Pillow's name of it
+    file: BinaryIO  # the parts that a decoder needs
+    bits: int = 8  # of the deepest sample
+    frames: int = 1
+    size: tuple[int, int] | None = None  # width and height, where a decoder would ask too late
+    orientation: int = 1  # as EXIF counts
+    profile: bytes | None = None  # ICC
+
+
+class _Spliced(io.RawIOBase):
+    """Parts of a file, and bytes in place of others, as one file."""
+
+    def __init__(self, file: BinaryIO, parts: list[Part]):
+        self._file, self._place = file, 0
+        self._parts = [(0, len(part), part) if isinstance(part, bytes) else (*part, None) for part in parts]
+        *self._starts, self._length = itertools.accumulate((stop - start for start, stop, _ in self._parts), initial=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence])
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self._place >= self._length:
+            return 0
+        number = bisect.bisect_right(self._starts, self._place) - 1
+        start, stop, new = self._parts[number]
+        start += self._place - self._starts[number]
+        stop = min(stop, start + len(buffer))
+        data = read_between(self._file, start, stop) if new is None else new[start:stop]
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
+def splice(file: BinaryIO, parts: list[Part]) -> BinaryIO:
+    """The parts in their order as one file, read when they are asked for."""
+    joined: list[Part] = []
+    for part in parts:
+        if part == b"" or (isinstance(part, tuple) and part[0] >= part[1]):
+            continue
+        last = joined[-1] if joined else b""
+        if isinstance(last, tuple) and isinstance(part, tuple) and last[1] == part[0]:
+            joined[-1] = (last[0], part[1])  # so that a file of many small parts is read fast
+        else:
+            joined.append(part)
+    return io.BufferedReader(_Spliced(file, joined), 1 << 16)
+
+
+def few(parts: Iterator, most: int = 100_000) -> Iterator:
+    """The parts of a file, refused where they are so many that reading them would take minutes."""
+    for number, part in enumerate(parts):
+        if number >= most:
+            raise RefusedError("has more parts than any picture; replace the file")
+        yield part
+
+
+def length_of(file: BinaryIO) -> int:
+    """How many bytes a file has."""
+    return file.seek(0, io.SEEK_END)
+
+
+def read_between(file: BinaryIO, start: int, stop: int) -> bytes:
+    """The bytes of a file from `start` on, before `stop`; fewer where it ends before."""
+    file.seek(start)
+    return file.read(max(0, stop - start))

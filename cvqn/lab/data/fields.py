@@ -1,0 +1,53 @@
+"""What the fields of manifests, tables, indexes and packs may hold; checked where a file of these is read."""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cvqn.errors import CvqnError
+
+_PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # of a path: neither hidden nor "..", no separator
+
+
+def _text(pattern: str) -> type[str]:
+    return Annotated[str, StringConstraints(pattern=f"^({pattern})$", max_length=1000)]
+
+
+Text = _text(r"[^\x00-\x1f\x7f]+")
+FileName = _text(_PART)
+InnerPath = _text(f"{_PART}(/{_PART})*")
+SetName = _text("[A-Za-z0-9_][A-Za-z0-9_.-]*")  # also a part of commands and of file names that the workflow makes
+PackageName = _text("[A-Za-z_][A-Za-z0-9_]*")
+Repository = _text("[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
+Commit = _text("[0-9a-f]{7,40}")
+BaseUrl = _text("https?://[!-~]+/")
+ArchiveUrl = _text(r"https?://[!-~]+/[A-Za-z0-9_-]+\.(zip|tar)")
+Md5, Sha1, Sha256 = (_text(f"[0-9a-f]{{{digits}}}") for digits in (32, 40, 64))
+Count = Annotated[int, Field(ge=1, lt=1 << 50)]
+Side = Annotated[int, Field(ge=1, lt=1 << 17)]  # of a picture, in pixels
+
+
+class Strict(BaseModel):
+    """Exactly these fields, of exactly these types, which do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Model = TypeVar("Model", bound=Strict)
+
+
+def read_json(model: type[Model], path: Path, advice: str) -> Model:
+    """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+    except ValidationError as error:
+        raise CvqnError(f"{path}: {problem(error)}; {advice}") from error
+
+
+def problem(error: ValidationError) -> str:
+    """The first thing that is wrong, as `key.number.key: what`, without quoting a value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'top'}: {first['msg'].removeprefix('Value error, ')}"

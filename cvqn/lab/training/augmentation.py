@@ -1,0 +1,33 @@
+"""Changes of colour that a training makes to its crops: a function of (seed, step), so that a resumed run needs no state.
+
+MS-SSIM hardly sees an error of colour, so that a network trained on few photographs keeps to their colours and is far off
+on others'.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+STREAM = 3  # beside those of cvqn.lab.training.batches
+SATURATION, CONTRAST, BALANCE, BRIGHTNESS = 0.7, 0.3, 0.15, 0.1  # largest changes: logarithms of factors; of 1
+LUMA = (0.299, 0.587, 0.114)
+PIVOT = 0.45  # about the mean of photographs, which contrast leaves
+
+
+def jitter_colours(images: Tensor, share: float, seed: int, step: int) -> Tensor:
+    """Images `[B, 3, H, W]` in [0, 1], of which about this share have other colours.
+
+    Saturation, white balance (a factor per channel), contrast and brightness are changed, each at random.
+    """
+    if not share:
+        return images
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, STREAM, step])))
+    count = len(images)
+    drawn = generator.uniform(-1, 1, (count, 6)) * (generator.random((count, 1)) < share)
+    factors = np.exp(drawn[:, :5] * (SATURATION, CONTRAST, BALANCE, BALANCE, BALANCE))
+    numbers = np.column_stack([factors, BRIGHTNESS * drawn[:, 5]]).astype(np.float32)
+    table = torch.from_numpy(numbers).to(images.device)[:, :, None, None]
+    saturation, contrast, balance, brightness = table[:, :1], table[:, 1:2], table[:, 2:5], table[:, 5:]
+    luma = (images * torch.tensor(LUMA, device=images.device)[:, None, None]).sum(dim=1, keepdim=True)
+    coloured = (luma + saturation * (images - luma)) * balance
+    return ((coloured - PIVOT) * contrast + PIVOT + brightness).clamp(0, 1)

@@ -1,0 +1,29 @@
+"""docs/architecture.md shows the imports that there are."""
+
+import re
+from pathlib import Path
+
+import grimp
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
+BELOW_ALL = {"__main__", "settings", "images", "padding", "files", "errors"}  # modules that the picture leaves out
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    if parts[0] == "baselines":
+        return "baselines"
+    return ".".join(parts[1:3]) if parts[1:2] == ["lab"] else ".".join(parts[1:2])
+
+
+def test_the_picture_shows_the_imports_between_rooms():
+    graph = grimp.build_graph("cvqn", "baselines")
+    found = {
+        (room(module), room(imported))
+        for module in graph.modules
+        for imported in graph.find_modules_directly_imported_by(module)
+    }
+    rooms = set(re.findall(r"^\s+([\w.]+) --> ([\w.]+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert rooms
+    drawn = {(first, second) for first, second in found if first != second and first and second}
+    assert {pair for pair in drawn if pair[1] not in BELOW_ALL and pair[0] not in BELOW_ALL} == rooms
