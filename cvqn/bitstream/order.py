@@ -46,7 +46,8 @@ class CodingOrder:
 
     def __init__(self, shape: tuple[int, int, int], margin: Margin = NO_MARGIN):
         self.shape, self._margin = shape, margin
-        self._whole = channels, height, width = (shape[0] + margin.front, *(side + 2 * margin.side for side in shape[1:]))
+        channels, height, width = shape[0] + margin.front, shape[1] + 2 * margin.side, shape[2] + 2 * margin.side
+        self._whole = (channels, height, width)
         t = 4 * np.arange(channels)[:, None, None] + 2 * np.arange(height)[:, None] + np.arange(width)
         known = np.ones(self._whole, dtype=bool)
         known[self._inside] = False

@@ -6,11 +6,11 @@ import numpy as np
 
 from cvqn.bitstream import rangecoder
 from cvqn.bitstream.errors import CorruptError
-from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.inference import IntegerInference
+from cvqn.bitstream.integer_model import IntegerModel
+from cvqn.bitstream.order import NO_MARGIN, CodingOrder, Margin
 from cvqn.bitstream.probabilities import TOTAL, frequencies
 from cvqn.bitstream.rangecoder import Coder
-from cvqn.bitstream.order import NO_MARGIN, CodingOrder, Margin
 
 CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency
@@ -106,9 +106,7 @@ class _Group:
     Until they are known all are `symbol`, that of the margin.
     """
 
-    def __init__(
-        self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating], symbol: int
-    ):
+    def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating], symbol: int):
         if not 0 <= symbol < model.levels:
             raise ValueError(f"the margin's symbol, {symbol}, is not among the group's {model.levels} levels")
         self.order, self.stride = order, stride
@@ -126,9 +124,7 @@ def _known_groups(
     """Groups with their symbols, to be evaluated about `chunk` positions at a time."""
     orders = [CodingOrder(group.shape, margin) for group in symbols]
     stride = max(1, min(chunk * order.steps // order.edges[-1] for order in orders))
-    groups = [
-        _Group(model, order, stride, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)
-    ]
+    groups = [_Group(model, order, stride, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)]
     for group, model, values in zip(groups, models, symbols, strict=True):
         if values.min() < 0 or values.max() >= model.levels:
             raise ValueError(f"the symbols of a group of {model.levels} levels must lie in 0..{model.levels - 1}")

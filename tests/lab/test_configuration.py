@@ -16,7 +16,7 @@ def overlay(tmp_path, content):
     return path
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 9), ("small", 11), ("paper", 23)])
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 20), ("paper", 24)])
 def test_every_scale_is_valid_and_has_its_trainings(scale, trainings):
     resolved = config.resolve([SCALES / f"{scale}.yaml"])
     assert resolved["scale"] == scale

@@ -36,7 +36,7 @@ def mean(run, column):
 def test_every_training_ran_to_its_end():
     resolved = config.read(RESULTS / "config.yaml")
     runs = config.runs(resolved)
-    assert len(runs) == 9
+    assert len(runs) == 12
     for run, settings in runs.items():
         record = json.loads((RESULTS / "runs" / run / "provenance.json").read_text())
         training = settings["training"]

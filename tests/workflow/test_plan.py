@@ -6,7 +6,7 @@ import yaml
 from cvqn.lab.settings import configuration as config
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 9), ("small", 11), ("paper", 23)])
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 20), ("paper", 24)])
 def test_dry_run_lists_every_training(project, scale, trainings):
     planned = project.planned("all", "--configfile", f"workflow/scales/{scale}.yaml")
     assert planned["train"] == trainings

@@ -78,7 +78,7 @@ def _forget(package: str) -> None:
 class _StandIn(ModuleType):
     """A module that has every name."""
 
-    __path__: list[str] = []
+    __path__ = ()
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):

@@ -2,7 +2,7 @@
 
 Latents are coded on the CPU in float32, wherever the transforms run. The hyperprior's scales choose the table of every
 symbol; a decoder that computes one of them otherwise in the last bit reads wrong symbols. Here they are computed in
-float64, in which two machines hardly ever fall on two sides of a border between tables; CompressAI itself takes float32.
+float64, in which two machines hardly ever fall on two sides of a border between tables; CompressAI takes float32.
 """
 
 import copy
@@ -65,7 +65,8 @@ class TrainedCompressai:
     @torch.inference_mode()
     def rates(self, picture: Picture) -> dict[str, float]:
         """Bits per pixel by the likelihoods of the rounded latents."""
-        bits = -sum(float(likelihoods.log2().sum()) for likelihoods in self._coder.likelihoods(self._latents([picture])))
+        likelihoods = self._coder.likelihoods(self._latents([picture]))
+        bits = -sum(float(own.log2().sum()) for own in likelihoods)
         return {"cross_entropy_bpp": bits / (picture.shape[0] * picture.shape[1])}
 
     def _latents(self, pictures: Sequence[Picture]) -> Tensor:

@@ -98,8 +98,9 @@ class Loss(NamedTuple):
 def loss(forward: Forward, images: Tensor, regularization: Tensor, settings: MentzerTraining) -> Loss:
     """alpha (1 - MS-SSIM) + beta max(H - target, 0) + regularization, as in the released code.
 
-    H is the mean of H_real, bits per symbol, and H_mask, bits times mask, by which alone the rate reaches the importance
-    map. `rate: mask` leaves out the former; `context_loss: own` trains the context model by beta H_real instead.
+    H is the mean of H_real, bits per symbol, and H_mask, bits times mask, by which alone the rate reaches the
+    importance map. `rate: mask` leaves out the former; `context_loss: own` trains the context model by beta H_real
+    instead.
     """
     reconstruction = forward.reconstruction.float()
     quality = ms_ssim(reconstruction.clamp(0, 1) if settings.clamp else reconstruction, images).mean()

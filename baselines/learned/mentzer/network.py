@@ -86,7 +86,7 @@ class Body(nn.Sequential):
 
 
 class Encoder(nn.Sequential):
-    """Images `[B, 3, 8 h, 8 w]`, 0..1, to `[B, C + 1, h, w]`: the importance map's channel, then those of the latent."""
+    """Images `[B, 3, 8 h, 8 w]`, 0..1, to `[B, C + 1, h, w]`: the importance map's channel, then the latent's."""
 
     def __init__(self, channels: int, features: int, groups: int):
         super().__init__(
@@ -135,7 +135,7 @@ class Denormalize(_Fixed):
 def importance_mask(logits: Tensor, channels: int, kind: str) -> Tensor:
     """The mask `[B, C, h, w]`, in 0..1, of an importance map's channel `[B, h, w]`: clip(C sigmoid(.) - c, 0, 1).
 
-    `ceiling` rounds it up to 0 or 1 and passes the gradient as if it did not (its paper, Section 3.5).
+    `ceiling` rounds it up to 0 or 1 and passes the gradient as if it did not, as its paper does.
     """
     levels = torch.arange(channels, device=logits.device, dtype=torch.float32).reshape(-1, 1, 1)
     mask = (channels * torch.sigmoid(logits.float()).unsqueeze(1) - levels).clamp(0, 1)
@@ -150,7 +150,7 @@ class Quantized(NamedTuple):
 
 
 class Quantizer(nn.Module):
-    """L learned centres, the same for all channels (Section 3.2).
+    """L learned centres, the same for all channels.
 
     Hard: the nearest centre. Soft, for the gradient: centres weighted by softmax(-|z - c|^2), sigma = 1.
     """

@@ -8,7 +8,7 @@ from cvqn.settings import Positive, Rate, Settings, TrainingSettings
 
 
 class ContextSettings(Settings):
-    """The context model (Section 3.4 of its paper)."""
+    """The context model."""
 
     width: Annotated[int, Field(ge=1, le=512)]
     """k, features of the masked convolutions."""

@@ -30,7 +30,8 @@ class TrainedMentzer:
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
         """The payload of each of some pictures of one size, which go through the network together."""
-        return [encode_symbols(self.integer_models, [own], margin=self.network.margin) for own in self.symbols(pictures)]
+        models, margin = self.integer_models, self.network.margin
+        return [encode_symbols(models, [symbols], margin=margin) for symbols in self.symbols(pictures)]
 
     def decode(self, payload: bytes, height: int, width: int) -> Picture:
         """The picture `[height, width, 3]` in a payload.

@@ -1,4 +1,4 @@
-"""CompressAI's models: their loss and parameter groups, strings as a payload, the zoo, and what is said without them."""
+"""CompressAI's models: loss, parameter groups, strings as a payload, the zoo, and what is said without the library."""
 
 import pytest
 import torch

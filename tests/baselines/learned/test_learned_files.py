@@ -125,8 +125,10 @@ def test_the_contract_of_a_learned_codec(name):
 
 
 def test_names_and_settings_need_no_torch():
-    program = "import sys; from cvqn.codecs import registry; registry.learned('mentzer-2018'); " \
+    program = (
+        "import sys; from cvqn.codecs import registry; registry.learned('mentzer-2018'); "
         "registry.learned('hyperprior'); print('torch' in sys.modules)"
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert json.loads(done.stdout.lower()) is False, done.stderr

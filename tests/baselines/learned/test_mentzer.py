@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from cvqn.errors import CvqnError
 from cvqn.lab.settings.configuration import resolve
 from cvqn.model.integers import from_tensors
 from cvqn.model.ms_ssim import ms_ssim
+from tests import ROOT
 from tests.baselines.learned.conftest import crops, small_experiment, train
 
 N, B, C, K, L = 128, 5, 32, 24, 6
@@ -177,7 +179,8 @@ def test_loss_is_a_plain_computation(training):
     picture = forward.reconstruction.clamp(0, 1) if settings.clamp else forward.reconstruction
     real, masked = forward.bits.mean(), (forward.bits * forward.mask).mean()
     rate = masked if settings.rate == "mask" else (real + masked) / 2
-    weights = [m.weight for part in (model.encoder, model.decoder) for m in part.modules() if isinstance(m, CONVOLUTIONS)]
+    modules = [*model.encoder.modules(), *model.decoder.modules()]
+    weights = [module.weight for module in modules if isinstance(module, CONVOLUTIONS)]
     decay = 0.005 / 2 * sum((weight**2).sum() for weight in weights) + 0.1 / 2 * (model.quantizer.centres**2).sum()
     expected = 5000 * (1 - ms_ssim(picture, images).mean()) + 500 * max(rate - settings.target, 0) + decay
     expected = expected + 500 * real * (settings.context_loss == "own")
@@ -227,3 +230,19 @@ def test_tiles_overlap_by_as_much_as_the_convolutions_reach():
 def test_an_odd_number_of_features_is_refused():
     with pytest.raises(CvqnError, match="even number"):
         small_experiment("mentzer-low", {"width": 0.19})
+
+
+def test_every_key_of_the_documentation_exists():
+    page = (ROOT / "docs" / "mentzer-2018.md").read_text(encoding="utf-8")
+    names, plain = [], resolve([]).experiments["mentzer-low"].plain()
+    for line in page.splitlines():
+        section = ""
+        for key in re.findall(r"`([a-z_.]+)`", line.rsplit(" | ", 1)[1]) if line.startswith("| ") else []:
+            names.append(section + key if key.startswith(".") else key)
+            section = names[-1].rpartition(".")[0]
+    assert len(names) > 12
+    for name in names:
+        value = plain
+        for part in name.split("."):
+            assert part in value, name
+            value = value[part]
