@@ -14,6 +14,7 @@ setup: $(VENV)/installed  ## a virtual environment with everything at its pinned
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps compressai einops  # docs/compressai.md
 	touch $@
 
 mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores

@@ -33,16 +33,26 @@ def fit_cascade(head: nn.Conv2d, stages: list[tuple[nn.Module, nn.Conv2d]], imag
         for down in (layer for layer in before if isinstance(layer, nn.Conv2d)):
             centre(down, torch.eye(down.out_channels), torch.zeros(down.out_channels))
         x = in_batches(before, features[-1])
-        unit = spread.repeat_interleave(x.shape[1] // len(spread))  # features times this: an orthonormal transform
-        rows = rows_of(x).double() * unit
-        mean = rows.mean(dim=0)
-        variances, vectors = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
-        pick = [*reversed(range(len(unit))), *[0] * project.out_channels][: project.out_channels]
-        spread = variances[pick].clamp(min=1e-8 * float(variances[-1])).sqrt().float()
-        basis = vectors.T[pick].float()
-        centre(project, basis * unit / spread[:, None], -(basis @ mean.float()) / spread)
+        matrix, bias, spread = components(x, spread, project.out_channels)
+        centre(project, matrix, bias)
         features.append(in_batches(project, x))
     return features, spread
+
+
+def components(x: Tensor, spread: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The strongest components of features `[N, D, h, w]`, of unit variance: matrix `[count, D]`, bias, deviations.
+
+    Features have unit variance and these deviations among the pixels, one for each plane that was unshuffled. Where
+    there are fewer components than asked for, the weakest stands for the rest.
+    """
+    unit = spread.repeat_interleave(x.shape[1] // len(spread))  # features times this: an orthonormal transform
+    rows = rows_of(x).double() * unit
+    mean = rows.mean(dim=0)
+    variances, vectors = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
+    pick = [*reversed(range(len(unit))), *[0] * count][:count]
+    spread = variances[pick].clamp(min=1e-8 * float(variances[-1])).sqrt().float()
+    basis = vectors.T[pick].float()
+    return basis * unit / spread[:, None], -(basis @ mean.float()) / spread, spread
 
 
 def deal(values: Tensor, spread: Tensor, groups: list[tuple[int, int]]) -> list[tuple[int, float, float]]:
@@ -94,14 +104,19 @@ def fit_upward(steps: list[tuple], tail: nn.Conv2d, x: Tensor, features: list[Te
 def least_squares(conv: nn.Conv2d, x: Tensor, target: Tensor) -> Tensor:
     """Fit a convolution of stride 1 from `x` to its first outputs, `target`; returns what it gives for `x`."""
     some = x[: max(1, FIT // x[0, 0].numel())]
-    inputs = rows_of(F.unfold(some, conv.kernel_size, padding=conv.padding).unflatten(2, some.shape[2:])).double()
-    inputs = F.pad(inputs, (0, 1), value=1.0)
-    gram = inputs.T @ inputs
-    gram.diagonal().add_(RIDGE * gram.diagonal().mean())
-    solution = torch.linalg.solve(gram, inputs.T @ rows_of(target).double()).T.float()
+    inputs = rows_of(F.unfold(some, conv.kernel_size, padding=conv.padding).unflatten(2, some.shape[2:]))
+    solution = solve(inputs, rows_of(target))
     conv.weight[: len(solution)] = solution[:, :-1].reshape(-1, *conv.weight.shape[1:])
     conv.bias[: len(solution)] = solution[:, -1]
     return in_batches(conv, x)
+
+
+def solve(inputs: Tensor, target: Tensor) -> Tensor:
+    """Weights and, as the last column, bias `[outputs, D + 1]` from rows `[n, D]` to `[n, outputs]`, with a ridge."""
+    inputs = F.pad(inputs.double(), (0, 1), value=1.0)
+    gram = inputs.T @ inputs
+    gram.diagonal().add_(RIDGE * gram.diagonal().mean())
+    return torch.linalg.solve(gram, inputs.T @ target.double()).T.float()
 
 
 def centre(conv: nn.Conv2d, matrix: Tensor, bias: Tensor) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 
 from cvqn.bitstream import rangecoder
 from cvqn.bitstream.errors import CorruptError
-from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.inference import IntegerInference
+from cvqn.bitstream.integer_model import IntegerModel
+from cvqn.bitstream.order import NO_MARGIN, CodingOrder, Margin
 from cvqn.bitstream.probabilities import TOTAL, frequencies
 from cvqn.bitstream.rangecoder import Coder
-from cvqn.bitstream.order import CodingOrder
 
 CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency
@@ -20,6 +20,7 @@ def encode_symbols(
     models: Sequence[IntegerModel],
     symbols: Sequence[np.ndarray],
     *,
+    margin: Margin = NO_MARGIN,
     coder: Coder = rangecoder.DEFAULT,
     chunk: int = CHUNK,
     dtype: type[np.floating] = np.float32,
@@ -29,6 +30,7 @@ def encode_symbols(
     Args:
         models: one a group.
         symbols: integers 0..Q-1, `[C_g, h, w]`, one array a group.
+        margin: known symbols around every group, for which no bits are spent; the decoder must be given the same.
         coder, chunk, dtype: change the speed and no byte; chunk is about how many positions of the largest group are
             evaluated at a time, dtype float32 or float64.
 
@@ -36,7 +38,7 @@ def encode_symbols(
         ValueError: symbols and models do not fit each other.
     """
     encoder = coder.encoder()
-    groups = _known_groups(models, symbols, chunk, dtype)
+    groups = _known_groups(models, symbols, margin, chunk, dtype)
     for group, span, rows in _fronts(groups):
         encoder.encode(groups[group].stream[span], rows)
     return encoder.words().astype("<u4").tobytes()
@@ -47,6 +49,7 @@ def decode_symbols(
     shapes: Sequence[tuple[int, int, int]],
     payload: bytes,
     *,
+    margin: Margin = NO_MARGIN,
     coder: Coder = rangecoder.DEFAULT,
     dtype: type[np.floating] = np.float32,
 ) -> list[np.ndarray]:
@@ -59,16 +62,19 @@ def decode_symbols(
     if not payload or len(payload) % 4:
         raise CorruptError(f"a payload of {len(payload)} bytes; it must be at least one word of 4")
     decoder = coder.decoder(np.frombuffer(payload, dtype="<u4").astype(np.uint32))
-    groups = [_Group(model, CodingOrder(shape), 1, dtype) for model, shape in zip(models, shapes, strict=True)]
+    orders = [CodingOrder(shape, margin) for shape in shapes]
+    groups = [_Group(model, order, 1, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)]
     spent = 0.0
     for step in range(max(group.order.steps for group in groups)):
         for group in groups:
             span = group.order.span(step, step + 1)
             if span.start < span.stop:
-                rows = frequencies(group.network.logits(span))
-                group.stream[span] = decoder.decode(rows)
+                logits, coded = group.network.logits(span), group.order.coded(step)
+                if coded.start < coded.stop:
+                    rows = frequencies(logits[: coded.stop - coded.start])
+                    group.stream[coded] = decoder.decode(rows)
+                    spent += _bits(group.stream[coded], rows).sum()
                 group.network.write(span, group.stream[span])
-                spent += _bits(group.stream[span], rows).sum()
         if 0.99 * spent > 8 * len(payload) + 64:  # a symbol's cost in the coder is this within 1 %
             raise CorruptError("the payload ends before the last symbol")
     if not decoder.maybe_exhausted():
@@ -76,36 +82,49 @@ def decode_symbols(
     return [group.order.from_stream(group.stream.astype(np.int64)) for group in groups]
 
 
-def symbol_bits(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+def symbol_bits(
+    models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], *, margin: Margin = NO_MARGIN
+) -> list[np.ndarray]:
     """The ideal code length of each symbol, float64 bits `[C_g, h, w]`; arguments as of `encode_symbols`."""
-    groups = _known_groups(models, symbols, CHUNK, np.float32)
+    groups = _known_groups(models, symbols, margin, CHUNK, np.float32)
     bits = [np.empty(len(group.stream)) for group in groups]
     for group, span, rows in _fronts(groups):
         bits[group][span] = _bits(groups[group].stream[span], rows)
     return [group.order.from_stream(own) for group, own in zip(groups, bits, strict=True)]
 
 
-def code_lengths(models: Sequence[IntegerModel], symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
+def code_lengths(
+    models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], *, margin: Margin = NO_MARGIN
+) -> list[np.ndarray]:
     """The ideal code length of each channel, float64 bits `[C_g]`; arguments as of `encode_symbols`."""
-    return [bits.sum(axis=(1, 2)) for bits in symbol_bits(models, symbols)]
+    return [bits.sum(axis=(1, 2)) for bits in symbol_bits(models, symbols, margin=margin)]
 
 
 class _Group:
-    """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time."""
+    """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time.
 
-    def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating]):
+    Until they are known all are `symbol`, that of the margin.
+    """
+
+    def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating], symbol: int):
+        if not 0 <= symbol < model.levels:
+            raise ValueError(f"the margin's symbol, {symbol}, is not among the group's {model.levels} levels")
         self.order, self.stride = order, stride
         self.network = IntegerInference(model, order, stride, dtype)
-        self.stream = np.empty(order.edges[-1], dtype=np.int32)
+        self.stream = np.full(order.edges[-1], symbol, dtype=np.int32)
 
 
 def _known_groups(
-    models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], chunk: int, dtype: type[np.floating]
+    models: Sequence[IntegerModel],
+    symbols: Sequence[np.ndarray],
+    margin: Margin,
+    chunk: int,
+    dtype: type[np.floating],
 ) -> list[_Group]:
     """Groups with their symbols, to be evaluated about `chunk` positions at a time."""
-    orders = [CodingOrder(group.shape) for group in symbols]
+    orders = [CodingOrder(group.shape, margin) for group in symbols]
     stride = max(1, min(chunk * order.steps // order.edges[-1] for order in orders))
-    groups = [_Group(model, order, stride, dtype) for model, order in zip(models, orders, strict=True)]
+    groups = [_Group(model, order, stride, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)]
     for group, model, values in zip(groups, models, symbols, strict=True):
         if values.min() < 0 or values.max() >= model.levels:
             raise ValueError(f"the symbols of a group of {model.levels} levels must lie in 0..{model.levels - 1}")
@@ -114,7 +133,7 @@ def _known_groups(
 
 
 def _fronts(groups: Sequence[_Group]) -> Iterator[tuple[int, slice, np.ndarray]]:
-    """All fronts of known symbols in stream order: group, positions, frequencies `[n, Q]`."""
+    """All fronts of known symbols in stream order: group, coded positions, frequencies `[n, Q]`."""
     stride, total = groups[0].stride, max(group.order.steps for group in groups)
     for first in range(0, total, stride):
         block = [group.order.span(first, first + stride) for group in groups]
@@ -124,10 +143,10 @@ def _fronts(groups: Sequence[_Group]) -> Iterator[tuple[int, slice, np.ndarray]]
             rows.append(frequencies(group.network.logits(span)))
         for step in range(first, min(first + stride, total)):
             for index, group in enumerate(groups):
-                span = group.order.span(step, step + 1)
-                if span.start < span.stop:
+                coded = group.order.coded(step)
+                if coded.start < coded.stop:
                     before = block[index].start
-                    yield index, span, rows[index][span.start - before : span.stop - before]
+                    yield index, coded, rows[index][coded.start - before : coded.stop - before]
 
 
 def _bits(symbols: np.ndarray, rows: np.ndarray) -> np.ndarray:

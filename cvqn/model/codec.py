@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from cvqn.model.trained import TrainedCVQN
 
 _NETWORK = tuple(
-    f"cvqn.model.{name}" for name in ("cvqn", "network", "importance", "controller", "quantizer", "context", "settings")
+    f"cvqn.model.{name}"
+    for name in ("cvqn", "network", "importance", "controller", "quantizer", "context", "integers", "settings")
 )
 
 

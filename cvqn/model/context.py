@@ -1,6 +1,7 @@
 """The context model of a group: masked 3D convolutions over (channel, row, column), after Mentzer et al. 2018."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +15,13 @@ class MaskedConv3d(nn.Module):
     """A 3x3x3 convolution, zero padding 1, that sees only what precedes a position in raster order.
 
     Taps are numbered in raster order of (channel, row, column): a hollow mask keeps the 13 before the centre, a
-    solid one the centre too. Weight `[outputs, inputs, 3, 3, 3]`, bias `[outputs]`.
+    solid one the centre too. Weight `[outputs, inputs, 3, 3, 3]`, bias `[outputs]`. Without padding the first channel
+    and the outer rows and columns are lost.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, hollow: bool):
+    def __init__(self, inputs: int, outputs: int, *, hollow: bool, padded: bool = True):
         super().__init__()
+        self.padded = padded
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
         self.bias = nn.Parameter(torch.empty(outputs))
         taps = CENTRE if hollow else CENTRE + 1
@@ -39,7 +42,17 @@ class MaskedConv3d(nn.Module):
         No kernel reaches a later channel, so two thirds of it are enough: the channel before and the channel itself.
         """
         weight = self.masked_weight[:, :, :2].contiguous(memory_format=torch.channels_last_3d)
+        if not self.padded:
+            return F.conv3d(features, weight, self.bias)
         return F.conv3d(F.pad(features, (0, 0, 0, 0, 1, 0)), weight, self.bias, padding=(0, 1, 1))
+
+
+class Activations(NamedTuple):
+    """What the layers before the last make of quantized values, `[B, K, channels, rows, columns]` each."""
+
+    x1: Tensor  # of the first layer, at least 0
+    y: Tensor  # inside the residual block, at least 0
+    x2: Tensor  # of the residual block
 
 
 class ContextModel(nn.Module):
@@ -52,30 +65,40 @@ class ContextModel(nn.Module):
         width: K, 192 in the released code, 24 in Mentzer et al. 2018.
         relu_logits: clip the logits at zero, as the released code does.
         detach_input: keep the rate's gradient from the encoder, as Mentzer et al. do.
+        padded: each layer continues its input by zeros. Without, the caller continues the values, by 4 channels in
+            front and 4 rows and columns at each side (Mentzer et al.), and the logits are those of the inside.
     """
 
-    def __init__(self, levels: int, width: int, *, relu_logits: bool = False, detach_input: bool = False):
+    def __init__(
+        self, levels: int, width: int, *, relu_logits: bool = False, detach_input: bool = False, padded: bool = True
+    ):
         super().__init__()
         self.levels = levels
         self.width = width
         self.relu_logits = relu_logits
         self.detach_input = detach_input
-        self.first = MaskedConv3d(1, width, hollow=True)
-        self.residual1 = MaskedConv3d(width, width, hollow=False)
-        self.residual2 = MaskedConv3d(width, width, hollow=False)
-        self.last = MaskedConv3d(width, levels, hollow=False)
+        self.padded = padded
+        self.first = MaskedConv3d(1, width, hollow=True, padded=padded)
+        self.residual1 = MaskedConv3d(width, width, hollow=False, padded=padded)
+        self.residual2 = MaskedConv3d(width, width, hollow=False, padded=padded)
+        self.last = MaskedConv3d(width, levels, hollow=False, padded=padded)
+
+    def activations(self, values: Tensor) -> Activations:
+        """What the first three layers make of quantized values `[B, C_g, h, w]`."""
+        x1 = F.relu(self.first(values.unsqueeze(1)), inplace=True)
+        y = F.relu(self.residual1(x1), inplace=True)
+        inside = x1 if self.padded else x1[:, :, 2:, 2:-2, 2:-2]
+        return Activations(x1, y, inside + self.residual2(y))
 
     def forward(self, values: Tensor) -> Tensor:
         """Logits `[B, Q, C_g, h, w]` (natural log, unnormalised) of quantized values `[B, C_g, h, w]`."""
         if self.detach_input:
             values = values.detach()
-        x1 = F.relu(self.first(values.unsqueeze(1)), inplace=True)
-        x2 = x1 + self.residual2(F.relu(self.residual1(x1), inplace=True))
-        logits = self.last(x2).float()
+        logits = self.last(self.activations(values).x2).float()
         if self.relu_logits:
             logits = F.relu(logits)
         return logits
 
     def cross_entropy(self, values: Tensor, symbols: Tensor) -> Tensor:
-        """Nats spent on each symbol, `[B, C_g, h, w]`, of values and symbols (0..Q-1) of that shape."""
+        """Nats spent on each symbol, `[B, C_g, h, w]`, of values, continued where not `padded`, and symbols 0..Q-1."""
         return F.cross_entropy(self(values), symbols, reduction="none")

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cvqn.bitstream.integer_model import (
@@ -60,7 +59,8 @@ def export_context(context: ContextModel, means: Tensor, calibration: Iterable[T
     Args:
         context: the float context model of Q levels.
         means: `[Q]` of the quantizer; the context model sees means[s] for symbol s.
-        calibration: symbols of the group, integers 0..Q-1, `[C_g, h, w]`, of typical images.
+        calibration: symbols of the group, integers 0..Q-1, `[C_g, h, w]`, of typical images, with their margin where
+            the context model does not pad by itself.
 
     Raises:
         CvqnError: there is no calibration data, a weight is not finite, or weights are so large that no scale keeps
@@ -108,10 +108,8 @@ def _largest_activations(context: ContextModel, means: Tensor, calibration: Iter
     """The largest |x1| or |x2|, and the largest y, of each channel: `[K]` each."""
     largest_x = largest_y = None
     for symbols in calibration:
-        x1 = F.relu(context.first(means[symbols.long()][None, None]))
-        y = F.relu(context.residual1(x1))
-        x2 = x1 + context.residual2(y)
-        x, y = torch.maximum(x1, x2.abs()).amax(dim=(0, 2, 3, 4)), y.amax(dim=(0, 2, 3, 4))
+        x1, y, x2 = (layer.abs().amax(dim=(0, 2, 3, 4)) for layer in context.activations(means[symbols.long()][None]))
+        x = torch.maximum(x1, x2)
         largest_x = x if largest_x is None else torch.maximum(largest_x, x)
         largest_y = y if largest_y is None else torch.maximum(largest_y, y)
     if largest_x is None:

@@ -9,6 +9,7 @@ from cvqn.model.cvqn import CVQN, Forward, Loss, loss
 from cvqn.model.export import export_model
 from cvqn.model.importance import reconstruction_errors
 from cvqn.model.initialization import preserve_variance
+from cvqn.model.integers import to_tensors
 from cvqn.model.ms_ssim import ms_ssim
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings, Training
@@ -16,7 +17,6 @@ from cvqn.model.start import start_from_components
 
 EXPLODED = 1e3  # standard deviation of a latent whose means lie a few units apart
 START_PIXELS = 1 << 22  # of the crops that a start from components is fitted to
-INTEGER = "integer"  # first part of the names of the integer models' tensors
 
 
 class TrainableCVQN(CVQN, Trainable):
@@ -115,11 +115,7 @@ class TrainableCVQN(CVQN, Trainable):
     @torch.inference_mode()
     def export(self, images: Tensor) -> dict[str, Tensor]:
         """The network's tensors, and the integer context model of each group."""
-        tensors = dict(self.state_dict())
-        for group, model in enumerate(export_model(self, images)):
-            for name, array in model.to_arrays().items():
-                tensors[f"{INTEGER}.{group}.{name}"] = torch.from_numpy(array.copy())
-        return tensors
+        return self.state_dict() | to_tensors(export_model(self, images))
 
 
 def _distance(decoded: Tensor, images: Tensor) -> Tensor:

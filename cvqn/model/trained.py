@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.codecs.interface import Layout, Picture
 from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
+from cvqn.model.integers import from_tensors
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings
 from cvqn.model.tiling import evaluate, reach
-from cvqn.model.trainable import INTEGER
 
 
 class TrainedCVQN:
@@ -25,12 +24,8 @@ class TrainedCVQN:
 
     def __init__(self, settings: ModelSettings, tensors: Mapping[str, Tensor], device: str = "cpu"):
         self.network = CVQN(settings)
-        prefixes = [f"{INTEGER}.{group}." for group in range(len(settings.levels))]
-        self.integer_models = [
-            IntegerModel.from_arrays({n.removeprefix(p): t.numpy() for n, t in tensors.items() if n.startswith(p)})
-            for p in prefixes
-        ]
-        self.network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(f"{INTEGER}.")})
+        self.integer_models, weights = from_tensors(tensors, len(settings.levels))
+        self.network.load_state_dict(weights)
         self.network.eval().requires_grad_(False).to(device)
         controller = self.network.controller
         self.layout = Layout(controller.order.tolist(), list(controller.sizes), controller.levels)

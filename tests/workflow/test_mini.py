@@ -37,7 +37,7 @@ def mean(run, column):
 def test_every_training_ran_to_its_end():
     resolved = configuration.read(RESULTS / "config.yaml")
     runs = resolved.runs()
-    assert len(runs) == 9
+    assert len(runs) == 12
     for run in runs:
         record = json.loads((RESULTS / "runs" / run.training / "provenance.json").read_text())
         training = resolved.experiments[run.experiment].training

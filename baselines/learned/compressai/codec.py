@@ -1,0 +1,53 @@
+"""CompressAI's models behind the interface of a learned codec. Imports torch only where a network is made."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
+from cvqn.errors import CvqnError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from baselines.learned.compressai.trainable import TrainableCompressai
+    from baselines.learned.compressai.trained import TrainedCompressai
+
+_NETWORK = tuple(f"baselines.learned.compressai.{name}" for name in ("codec", "library", "settings"))
+
+
+class CompressaiCodec:
+    """One of CompressAI's models; `model` is the name of its class."""
+
+    model_settings = CompressaiSettings
+    training_settings = CompressaiTraining
+    modules = (*_NETWORK, "baselines.learned.compressai.trainable", "cvqn.model.ms_ssim")
+    coding_modules = (
+        *_NETWORK, "baselines.learned.compressai.trained", "baselines.learned.compressai.strings", "cvqn.model.tiling",
+    )  # fmt: skip
+    libraries = ("torch", "numpy", "compressai")
+    has_channels = False
+
+    def __init__(self, name: str, model: str):
+        self.name, self.model = name, model
+
+    def build(self, model: CompressaiSettings, training: CompressaiTraining) -> "TrainableCompressai":
+        self._refuse_missing()
+        from baselines.learned.compressai.trainable import TrainableCompressai
+
+        return TrainableCompressai(self.model, model, training)
+
+    def load(self, model: CompressaiSettings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedCompressai":
+        self._refuse_missing()
+        from baselines.learned.compressai.trained import TrainedCompressai
+
+        return TrainedCompressai(self.model, model, tensors, device)
+
+    def _refuse_missing(self) -> None:
+        from baselines.learned.compressai.library import installed
+
+        if not installed():
+            raise CvqnError(f"{self.name}: needs CompressAI, which is not installed: pip install 'cvqn[learned]'")
+
+
+FACTORIZED = CompressaiCodec("factorized", "FactorizedPrior")
+HYPERPRIOR = CompressaiCodec("hyperprior", "MeanScaleHyperprior")

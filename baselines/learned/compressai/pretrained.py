@@ -1,0 +1,32 @@
+"""A pretrained model of CompressAI's zoo as a model folder, to be measured like a trained one; needs a network.
+
+    python -m baselines.learned.compressai.pretrained hyperprior 3 FOLDER
+
+The zoo's models for MS-SSIM, qualities 1 to 8, are downloaded by CompressAI from where its authors keep them.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from baselines.learned.compressai.codec import FACTORIZED, HYPERPRIOR
+from baselines.learned.compressai.library import zoo
+from baselines.learned.compressai.settings import CompressaiSettings
+from cvqn.codecs.store import save_model
+
+ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}
+
+
+@torch.no_grad()
+def save_pretrained(codec: str, quality: int, folder: str | Path, *, pretrained: bool = True) -> None:
+    """Write a model folder of a quality, 1 to 8; without `pretrained` it is as initialised, for tests."""
+    network = getattr(zoo(), ZOO[codec])(quality, metric="ms-ssim", pretrained=pretrained).eval()
+    network.update(force=True)
+    settings = CompressaiSettings(features=network.N, channels=network.M)
+    about = {"run": f"{ZOO[codec]}-{quality}", "origin": "CompressAI's zoo, metric ms-ssim"}
+    save_model(folder, codec, settings, network.state_dict(), about)
+
+
+if __name__ == "__main__":
+    save_pretrained(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,27 @@
+"""Settings of CompressAI's models: the network, and what its training takes beyond any codec's."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cvqn.settings import Positive, Rate, Settings, TrainingSettings
+
+
+class CompressaiSettings(Settings):
+    """The network."""
+
+    features: Positive
+    """N, channels of the transforms."""
+    channels: Positive
+    """M, channels of the latent."""
+
+
+class CompressaiTraining(TrainingSettings):
+    """The training."""
+
+    lmbda: Annotated[float, Field(gt=0)]
+    """Lambda, weight of 1 - MS-SSIM beside bits per pixel; its authors took 2.4 to 220.5."""
+    learning_rate: Rate
+    """Of the network."""
+    auxiliary_rate: Rate
+    """Of the entropy bottleneck's quantiles, which the auxiliary loss alone trains."""

@@ -1,0 +1,83 @@
+"""CompressAI's models in training: bits per pixel + lambda (1 - MS-SSIM), and the auxiliary loss of the quantiles."""
+
+import copy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from baselines.learned.compressai.library import STRIDES, build
+from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
+from cvqn.codecs.trainable import Trainable
+from cvqn.model.ms_ssim import ms_ssim
+
+QUANTILES = "quantiles"  # ends the names of what the auxiliary loss trains
+
+
+class Forward(NamedTuple):
+    """One pass through the network."""
+
+    reconstruction: Tensor  # [B, 3, H, W], not clipped
+    bits: Tensor  # of each image, [B], of latents with noise, or rounded in evaluation
+
+    def bpp(self) -> Tensor:
+        """Bits per pixel of each image, `[B]`."""
+        return self.bits / self.reconstruction[0, 0].numel()
+
+
+class Loss(NamedTuple):
+    """The loss and its terms, scalars."""
+
+    total: Tensor
+    ms_ssim: Tensor
+    bpp: Tensor
+    auxiliary: Tensor
+
+
+class TrainableCompressai(Trainable):
+    """One of CompressAI's models with what its training needs."""
+
+    def __init__(self, model: str, settings: CompressaiSettings, training: CompressaiTraining):
+        super().__init__()
+        self.stride = STRIDES[model]
+        self.training_settings = training
+        self.network = build(model, settings)
+
+    def forward(self, images: Tensor) -> Forward:
+        """Of images `[B, 3, H, W]` in [0, 1]."""
+        output = self.network(images)
+        bits = [-likelihoods.float().log2().flatten(1).sum(dim=1) for likelihoods in output["likelihoods"].values()]
+        return Forward(output["x_hat"].float(), torch.stack(bits).sum(dim=0))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The network, and the quantiles, which the rest of the loss does not reach."""
+        named = list(self.named_parameters())
+        network = [parameter for name, parameter in named if not name.endswith(QUANTILES)]
+        quantiles = [parameter for name, parameter in named if name.endswith(QUANTILES)]
+        training = self.training_settings
+        return [
+            {"params": network, "lr": training.learning_rate},
+            {"params": quantiles, "lr": training.auxiliary_rate},
+        ]
+
+    def loss(self, forward: Forward, images: Tensor) -> Loss:
+        """bpp + lambda (1 - MS-SSIM) + auxiliary loss; the last has a gradient to the quantiles alone."""
+        quality, bpp = ms_ssim(forward.reconstruction, images).mean(), forward.bpp().mean()
+        auxiliary = self.network.aux_loss()
+        return Loss(bpp + self.training_settings.lmbda * (1 - quality) + auxiliary, quality, bpp, auxiliary)
+
+    def describe(self, forward: Forward, loss: Loss) -> dict[str, float]:
+        """Loss terms and rate."""
+        return {
+            "loss": loss.total.item(),
+            "ms_ssim": loss.ms_ssim.item(),
+            "bpp": loss.bpp.item(),
+            "auxiliary": loss.auxiliary.item(),
+        }
+
+    @torch.inference_mode()
+    def export(self, images: Tensor) -> dict[str, Tensor]:
+        """The network's tensors, the tables of its entropy coder among them."""
+        network = copy.deepcopy(self.network)  # the tables would be in the way of the next weights
+        network.update(force=True)
+        return dict(network.state_dict())
