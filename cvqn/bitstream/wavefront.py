@@ -6,11 +6,11 @@ import numpy as np
 
 from cvqn.bitstream import rangecoder
 from cvqn.bitstream.errors import CorruptError
-from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.inference import IntegerInference
+from cvqn.bitstream.integer_model import IntegerModel
+from cvqn.bitstream.order import CodingOrder
 from cvqn.bitstream.probabilities import TOTAL, frequencies
 from cvqn.bitstream.rangecoder import Coder
-from cvqn.bitstream.order import CodingOrder
 
 CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency

@@ -10,12 +10,12 @@ from torch import Tensor
 from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.codecs.interface import Layout, Picture
-from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings
 from cvqn.model.tiling import evaluate, reach
 from cvqn.model.trainable import INTEGER
+from cvqn.padding import pad_to_multiple
 
 
 class TrainedCVQN:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cvqn.lab.data.index import read_index
-from cvqn.errors import CvqnError
 from cvqn.codecs import registry
 from cvqn.codecs.interface import Codec
 from cvqn.compression import StoredCodec
+from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import write_png
+from cvqn.lab.data.index import read_index
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.runs import Run
 
