@@ -9,12 +9,12 @@ from torch import Tensor
 
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.codecs.interface import Layout, Picture
-from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
 from cvqn.model.integers import from_tensors
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings
 from cvqn.model.tiling import evaluate, reach
+from cvqn.padding import pad_to_multiple
 
 
 class TrainedCVQN:
@@ -52,7 +52,8 @@ class TrainedCVQN:
         pixels = picture.shape[0] * picture.shape[1]
         controlled = self.network.controller(self._latents([picture]))
         nats = sum(float(group.sum()) for group in controlled.nats)
-        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, self.layout.levels, strict=True))
+        levels = self.layout.levels
+        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, levels, strict=True))
         return {"cross_entropy_bpp": nats / math.log(2) / pixels, "bound_bpp": bound / pixels}
 
     @torch.inference_mode()

@@ -7,8 +7,8 @@ import torch
 
 from cvqn.codecs.interface import Picture
 from cvqn.codecs.trainable import Trainable
-from cvqn.padding import pad_to_multiple
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from cvqn.padding import pad_to_multiple
 
 
 @torch.no_grad()

@@ -11,10 +11,9 @@ from PIL import Image
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.report import looks, registry, style
-from cvqn.lab.report.curves import curves_table
 from cvqn.lab.report.figures import bits, crops, curves, influence, maps
 from cvqn.lab.report.output import write_table
-from cvqn.lab.settings.runs import Run
+from cvqn.lab.report.sources import Sources
 
 
 @pytest.fixture
@@ -49,17 +48,41 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def complete(made: MadeUp, shown: maps.Maps) -> None:
+    """Add what the figures of pictures are made of: the maps of both runs, and a picture of each image."""
+    for run in ("toy-seed1", "c32-seed1"):
+        folder = made.path(made.results.analysis("cvqn", run))
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / "maps.npz", **shown._asdict())
+    folder = made.folder / f"data/sets/{made.configuration.data.evaluation}"
+    folder.mkdir(parents=True)
+    images = []
+    for name in made.images:
+        Image.new("RGB", (96, 64), "olive").save(folder / f"{name}.png")
+        images.append(describe(folder / f"{name}.png", "none"))
+    write_index(folder / "index.json", "made-up", "0", images)
+
+
+def draw(made: MadeUp, figure, name: str) -> None:
+    with contextlib.chdir(made.folder):
+        figure.draw(made.evidence(), made.folder / name)
+
+
 def test_the_maps_are_drawn_in_the_order_of_importance_and_kept_as_text(tmp_path, made_maps):
-    maps.draw_maps(made_maps, tmp_path / "maps.svg", "mini")
-    assert {path.suffix for path in tmp_path.iterdir()} == {".svg", ".png", ".csv"}
-    table = rows(tmp_path / "maps.csv")
+    made = MadeUp(tmp_path)
+    complete(made, made_maps)
+    for name in ("one", "two"):
+        draw(made, maps, f"{name}.svg")
+    table = rows(tmp_path / "one.csv")
     assert [int(row["position"]) for row in table] == list(range(1, 33))
     for row in table:
         drawn = np.array([[int(symbol, 16) for symbol in line] for line in row["symbols"].split()])
         np.testing.assert_array_equal(drawn, made_maps.maps[int(row["channel"]) - 1])
-    width, height = Image.open(tmp_path / "maps.png").size
+    width, height = Image.open(tmp_path / "one.png").size
     assert width == pytest.approx(300 * style.COLUMN, abs=1)
     assert 300 < height < 2000
+    for ending in ("svg", "png", "csv"):  # equal input gives equal bytes
+        assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 4, 500])
@@ -71,24 +94,14 @@ def test_truncated_maps_are_a_clear_error(tmp_path, kept_bytes):
         maps.read_maps(path)
 
 
-def test_equal_input_gives_equal_bytes(tmp_path, made_maps):
-    for name in ("one", "two"):
-        maps.draw_maps(made_maps, tmp_path / f"{name}.svg", "mini")
-    for ending in ("svg", "png", "csv"):
-        assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
-
-
-def test_every_figure_below_the_papers_scale_names_it(tmp_path, kept, made_maps):
+def test_every_figure_below_the_papers_scale_names_it(tmp_path, monkeypatch, kept, made_maps):
     made = whole_paper(tmp_path)
-    with contextlib.chdir(tmp_path):
-        evidence = made.evidence()
-        toy, table = evidence.channels_of(evidence.toy), curves_table(evidence, "figure-3")
+    complete(made, made_maps)
     for scale, note in (("mini", "scale mini: a demonstration, not a reproduction"), ("paper", "demonstration")):
         kept.clear()
-        maps.draw_maps(made_maps, tmp_path / "a", scale)
-        influence.draw_influence(np.zeros((64, 96, 3), np.uint8), made_maps, toy, tmp_path / "b", scale)
-        curves.draw_curves(table, tmp_path / "c", scale=scale, images=24, data_set="kodak")
-        bits.draw_bits(bits.bits_table(toy), tmp_path / "d", scale)
+        monkeypatch.setattr(Sources, "scale", scale)
+        for figure in (maps, influence, curves, bits):
+            draw(made, figure, "figure.svg")
         assert len(kept) == 4
         for figure in kept:
             assert any(note in text for text in texts(figure)) == (scale == "mini")
@@ -98,9 +111,8 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
     made = MadeUp(tmp_path)
     losses = falling_influence(32, 24)
     made.analyse("toy-seed1", losses)
-    with contextlib.chdir(tmp_path):
-        channels = made.evidence().channels_of(Run("toy", 1))
-    influence.draw_influence(np.zeros((64, 96, 3), np.uint8), made_maps, channels, tmp_path / "figure1.svg", "paper")
+    complete(made, made_maps)
+    draw(made, influence, "figure1.svg")
     table = rows(tmp_path / "figure1.csv")
     image = made.images.index("kodim15")
     for channel, row in enumerate(table):
@@ -114,9 +126,7 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
 
 def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
     made = whole_paper(tmp_path)
-    with contextlib.chdir(tmp_path):
-        table = curves_table(made.evidence(), "figure-3")
-    curves.draw_curves(table, tmp_path / "curves.svg", scale="paper", images=24, data_set="kodak")
+    draw(made, curves, "curves.svg")
     lines = {line.get_label(): line for line in kept[0].axes[0].get_lines()}
     published = {label: line for label, line in lines.items() if label.endswith("(published)")}
     assert len(published) == 8
@@ -138,13 +148,16 @@ def test_every_codec_has_a_look_of_its_own():
 
 
 def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kept):
+    made = MadeUp(tmp_path)
+    folder = made.path(made.results.crops)
+    folder.mkdir(parents=True)
     lines = ["image,codec,setting,bpp,ms_ssim,psnr_db,left,top,width,height,file,measurements,bitstreams"]
     for image in ("kodim01", "kodim21"):
         for codec, bpp, quality in (("original", "", ""), ("webp", 0.2512, 0.9312), ("cvqn", 0.2576, 0.9653)):
-            Image.new("RGB", (48, 32), "teal").save(tmp_path / f"{image}-{codec}.png")
+            Image.new("RGB", (48, 32), "teal").save(folder / f"{image}-{codec}.png")
             lines.append(f"{image},{codec},40,{bpp},{quality},,0,0,48,32,{image}-{codec}.png,,")
-    (tmp_path / "crops.csv").write_text("\n".join(lines) + "\n")
-    crops.draw_crops(tmp_path, tmp_path / "figure4.svg", "paper")
+    (folder / "crops.csv").write_text("\n".join(lines) + "\n")
+    draw(made, crops, "figure4.svg")
     captions = texts(kept[0])
     assert captions.count("0.251 bpp\nMS-SSIM 0.9312") == 2
     assert captions.count("0.258 bpp\nMS-SSIM 0.9653") == 2
@@ -153,23 +166,11 @@ def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kep
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, made_maps):
     """A project's folder with everything that figures are made of."""
     made = whole_paper(tmp_path, scale="mini", images=["china", "coffee", "flower"])
-    for run in ("toy-seed1", "c32-seed1"):
-        ones = np.ones(32, dtype=np.int32)
-        np.savez(
-            made.path(made.results.analysis("cvqn", run)) / "maps.npz", image=np.array("coffee"),
-            maps=np.zeros((32, 4, 6), np.uint8), group=ones, levels=2 * ones, position=np.arange(1, 33),
-        )  # fmt: skip
-    folder = tmp_path / "data/sets/packaged-evaluation"
-    folder.mkdir(parents=True)
-    images = []
-    for name in made.images:
-        Image.new("RGB", (96, 64), "olive").save(folder / f"{name}.png")
-        images.append(describe(folder / f"{name}.png", "none"))
-    write_index(folder / "index.json", "made-up", "0", images)
-    table, *pictures = (made.path(file) for file in made.evidence().crop_files)
+    complete(made, made_maps._replace(image="coffee"))
+    table, *pictures = (made.path(file) for file in made.evidence().files("crops"))
     table.parent.mkdir()
     lines = ["image,codec,setting,bpp,ms_ssim,psnr_db,left,top,width,height,file,measurements,bitstreams"]
     for picture in pictures:

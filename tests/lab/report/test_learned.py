@@ -77,7 +77,7 @@ def test_nothing_is_made_of_channels_that_it_does_not_have(made):
     assert [entry.name for entry in possible] == ["figure3-curves", "figure4"]
     with contextlib.chdir(made.folder):
         files = made.evidence()
-        assert not files.toy_files
-        assert not any("/low-" in file for file in files.analysis_files)
-        assert "results/paper/measurements/dummy/low-seed1.csv" in files.measurement_files
-        assert "results/paper/measurements/dummy/low-seed1-best.csv" not in files.measurement_files
+        assert not files.files("toy")
+        assert not any("/low-" in file for file in files.files("analyses"))
+        assert "results/paper/measurements/dummy/low-seed1.csv" in files.files("measurements")
+        assert "results/paper/measurements/dummy/low-seed1-best.csv" not in files.files("measurements")

@@ -15,7 +15,7 @@ def test_names_are_unique_and_modules_are_there():
     jobs = {job: modules for job, _, modules in registry.jobs()}
     assert len(jobs) == len(names) + len(registry.DOCUMENTS)
     for entry in registry.TABLES:
-        assert entry.module in jobs[f"table {entry.name}"]
+        assert f"cvqn.lab.report.{entry.module}" in jobs[f"table {entry.name}"]
     with pytest.raises(CvqnError, match="there are table1"):
         registry.entry("figure1", registry.TABLES)
 
