@@ -90,9 +90,7 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.schedule == "drops" and any(epoch >= self.epochs for epoch in self.drop_epochs):
-            raise ValueError(
-                f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs"
-            )
+            raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
         return self

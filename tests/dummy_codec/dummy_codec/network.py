@@ -8,7 +8,7 @@ from torch import nn
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.trainable import Trainable
 from cvqn.model.ms_ssim import ms_ssim
-from cvqn.padding import pad_to_multiple
+from cvqn.padding import inside, pad_to_multiple, padded_side
 
 Loss = namedtuple("Loss", "total ms_ssim")
 
@@ -64,7 +64,7 @@ class Trained:
 
     @torch.inference_mode()
     def decode(self, payload, height, width):
-        shape = (1, self.network.encoder.out_channels, -(-height // 8), -(-width // 8))
+        shape = (1, self.network.encoder.out_channels, *(padded_side(side, 8) // 8 for side in (height, width)))
         try:
             data = zlib.decompressobj().decompress(payload, int(np.prod(shape)) + 1)
             symbols = np.frombuffer(data, np.int8).reshape(shape).astype(np.float32)
@@ -72,7 +72,7 @@ class Trained:
             raise CorruptError(f"the payload does not decode ({error})") from error
         decoded = self.network.decoder(torch.from_numpy(symbols).to(self.device))[0] + 0.5
         image = (decoded.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        return np.ascontiguousarray(image[:height, :width])
+        return np.ascontiguousarray(image[inside(height, width)])
 
     def rates(self, picture):
         return {}
