@@ -47,7 +47,7 @@ def queue(project: Path) -> list[Queued]:
     for fields in (line.split("|", 5) for line in answer.stdout.splitlines() if line.count("|") >= 5):
         number, status, reason, node, folder, comment = fields
         rule, _, wildcards = comment.removeprefix("rule_").partition("_wildcards_")
-        if wildcards and Path(folder) == project.resolve():
+        if comment.startswith("rule_") and Path(folder) == project.resolve():
             jobs.append(Queued(number, status, reason, node, rule, frozenset(wildcards.split("_"))))
     return jobs
 
