@@ -141,14 +141,15 @@ def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
     """How many bytes are still to be written in `data` and in the results, where up to `jobs` trainings run at once."""
     configuration = scale.configuration
     names = (*configuration.data.train, configuration.data.evaluation)
-    sets = [read_manifest(name, scale.data / "manifests") for name in names]
-    missing = [one for one in sets if not (scale.data / "sets" / one.name / "index.json").exists()]
-    pixels = sum(map(_pixel_bytes, sets[:-1])) if scale.pack is None else 0
+    missing = [name for name in names if not (scale.data / "sets" / name / "index.json").exists()]
+    files = sum(_file_bytes(read_manifest(name, scale.data / "manifests")) for name in missing)
+    unpacked = configuration.data.train if scale.pack is None else ()
+    pixels = sum(_pixel_bytes(read_manifest(name, scale.data / "manifests")) for name in unpacked)
     left = [configuration.experiments[run.experiment] for run, took in seconds(scale).items() if took is None]
     models = {id(one): weight_bytes(one) for one in left}
     states = sorted((models[id(one)] * _copies(one) for one in left), reverse=True)[:jobs]
     return {
-        scale.data: sum(map(_file_bytes, missing)) + pixels,
+        scale.data: files + pixels,
         scale.root: sum(models[id(one)] * len(one.checkpoints) for one in left) + sum(states),
     }
 

@@ -179,8 +179,8 @@ def _refused_by(partition: Partition, asked: Asked) -> list[str]:
         found.append(f"account {asked.account} may not use partition {partition.name}: choose another of either")
     if asked.minutes > partition.minutes:
         found.append(
-            f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} gives "
-            f"{partition.minutes:g}; it would wait for ever: {_setting(asked.kind, f'runtime={partition.minutes:g}')}"
+            f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} "
+            f"gives {partition.minutes:g}; it would wait for ever: {_setting(asked.kind, f'runtime={partition.minutes:g}')}"
         )
     wanted = Node(asked.cpus, asked.memory_mb, asked.gpus)
     if not any(node.has(wanted) for node in partition.nodes):
