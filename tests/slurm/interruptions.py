@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 from tests.slurm.cluster import FOLDER, STATE, Run, shell, show, wait_for
 
@@ -38,10 +39,10 @@ def overtime(run: Run) -> dict:
 
 
 def paused(run: Run) -> dict:
-    """The trainer hangs for a while, so that it comes near its time limit and stops itself."""
+    """The trainer hangs for a while, so that it comes near its time limit, less than 30 s, and stops itself."""
     job, trainer = run.saved_job(), run.trainer()
     os.kill(trainer, signal.SIGSTOP)
-    time.sleep(85)
+    time.sleep(max(0, datetime.fromisoformat(job["EndTime"]).timestamp() - 27 - time.time()))
     os.kill(trainer, signal.SIGCONT)
     _wait_for_end_of(trainer)
     seen = {"step": run.state()["step"], "log": run.log()}

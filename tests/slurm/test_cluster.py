@@ -158,5 +158,5 @@ def test_a_diverged_training_is_not_tried_again(story):
     assert json.loads((run.entry.folder / "ended.json").read_text())["how"] == "diverged"
     assert "to try again" in run.log()
     logs = list(Path(story.project.folder, ".snakemake", "slurm_logs", "rule_train_monitored", run.name).glob("*.log"))
-    assert len(logs) == 6
+    assert len(logs) == 7
     assert all("exit status 76" in log.read_text() for log in logs)

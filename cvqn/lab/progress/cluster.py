@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cvqn.errors import CvqnError
+from cvqn.lab.progress.queue import parse_minutes
 
 CLOSED = {"DRAIN", "INACTIVE"}  # a partition that is DOWN takes jobs, which wait
 UNITS = {"": 1, "sec": 1, "s": 1, "min": 60, "m": 60, "hour": 3600, "h": 3600}
@@ -115,16 +116,6 @@ def parse_min_job_age(config: str) -> int | None:
     """Seconds for which the queue remembers an ended job, by `scontrol show config`."""
     found = re.search(r"^MinJobAge\s*=\s*(\d+)\s*([a-z]*)", config, re.MULTILINE)
     return int(found[1]) * UNITS.get(found[2].removesuffix("s") or "s", 1) if found else None
-
-
-def parse_minutes(text: str) -> float:
-    """Minutes of a time as SLURM writes it: [days-]hours:minutes:seconds, or UNLIMITED."""
-    if not re.fullmatch(r"[\d:-]+", text):
-        return math.inf
-    days, _, clock = text.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    hours, minutes, seconds = ([0] * (3 - len(parts)) + parts)[:3]
-    return 1440 * int(days or 0) + 60 * hours + minutes + seconds / 60
 
 
 def _nodes(partition: str, nodes: str, most: Node) -> list[Node]:

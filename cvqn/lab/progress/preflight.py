@@ -178,24 +178,25 @@ def _refused_by(partition: Partition, asked: Asked) -> list[str]:
     if asked.account and not partition.takes(asked.account):
         found.append(f"account {asked.account} may not use partition {partition.name}: choose another of either")
     if asked.minutes > partition.minutes:
+        setting = _setting(asked.kind, f"runtime: {partition.minutes:g}")
         found.append(
             f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} "
-            f"gives {partition.minutes:g}; it would wait for ever: {_setting(asked.kind, f'runtime={partition.minutes:g}')}"
+            f"gives {partition.minutes:g}; it would wait for ever: {setting}"
         )
     wanted = Node(asked.cpus, asked.memory_mb, asked.gpus)
     if not any(node.has(wanted) for node in partition.nodes):
         found.append(
             f"{asked.kind}: asks for {wanted} of one node, and partition {partition.name} has only "
-            f"{'; '.join(map(str, partition.nodes)) or 'no nodes'}: another partition, or less memory "
-            f"({_setting(asked.kind, 'mem_mb=…')}) or threads (--set-threads)"
+            f"{'; '.join(map(str, partition.nodes)) or 'no nodes'}: another partition, or less: "
+            f"{_setting(asked.kind, 'mem_mb: …')}; or --set-threads {asked.kind}=…"
         )
     return found
 
 
 def _setting(kind: str, what: str) -> str:
-    """How to set a resource of a kind of job."""
-    option = "" if kind == forecast.OTHERS else f"--set-resources {kind}:{what}, or "
-    return f"{option}in a copy of the profile"
+    """Where a resource is set; --set-resources would replace all that a profile sets."""
+    section = "default-resources" if kind == forecast.OTHERS else f"set-resources: {kind}"
+    return f"in a copy of the profile, {section}: {what}"
 
 
 def _orphans(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[str]:

@@ -1,6 +1,5 @@
 """The preflight on what programs of a real SLURM 22.05 and 23.11 printed."""
 
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from cvqn.cli import main
 from cvqn.errors import CvqnError
 from cvqn.lab.progress import cluster, forecast, preflight
-from cvqn.lab.progress.cluster import Cluster, Node, parse_accounts, parse_min_job_age, parse_minutes, parse_partitions
+from cvqn.lab.progress.cluster import Cluster, Node, parse_accounts, parse_min_job_age, parse_partitions
 from cvqn.lab.progress.preflight import Asked, Looks, forgotten, left_over, refused, space
 from cvqn.lab.progress.queue import Queued
 from cvqn.lab.progress.scale import Scale
@@ -43,14 +42,6 @@ def test_partitions_with_their_limits_and_nodes(slurm):
     assert slurm.partitions["old"].nodes == (Node(16, 64000, 0),)
 
 
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [("01:00:00", 60), ("2-00:00:00", 2880), ("30:00", 30), ("UNLIMITED", math.inf), ("00:00:30", 0.5)],
-)
-def test_times(text, minutes):
-    assert parse_minutes(text) == minutes
-
-
 @pytest.mark.parametrize(("text", "seconds"), [("300 sec", 300), ("2 min", 120), ("1h", 3600), ("60", 60)])
 def test_how_long_the_queue_remembers(text, seconds):
     assert parse_min_job_age(f"MinJobAge = {text}\n") == seconds
@@ -67,7 +58,7 @@ def test_how_long_the_queue_remembers(text, seconds):
         (Asked("train", "", "gpuu", gpus=1), ["no partition gpuu; there are low, gpu, old: set CVQN_SLURM_GPU_PART"]),
         (Asked("encode", "", "cpu"), ["set CVQN_SLURM_PARTITION, or slurm_partition in the profile"]),
         (Asked("train", "", "low", 240), ["240 minutes (the most of any attempt), partition low gives 60"]),
-        (Asked("train", "", "low", 240), ["--set-resources train:runtime=60"]),
+        (Asked("train", "", "low", 240), ["in a copy of the profile, set-resources: train: runtime: 60"]),
         (Asked("train", "", "low", 60, 16000, 8, 1), ["asks for 8 CPUs, 16000 MB, 1 GPU of one node"]),
         (Asked("train", "vision", "gpu", 60, 256000, 8, 1), ["has only 32 CPUs, 128000 MB, 4 GPUs"]),
         (Asked("measure", "vision", "old"), ["takes no jobs now (DRAIN)", "account vision may not use partition old"]),
