@@ -43,7 +43,8 @@ def paused(run: Run) -> dict:
     job, trainer = run.saved_job(), run.trainer()
     os.kill(trainer, signal.SIGSTOP)
     time.sleep(max(0, datetime.fromisoformat(job["EndTime"]).timestamp() - 27 - time.time()))
-    os.kill(trainer, signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(trainer, signal.SIGCONT)
     _wait_for_end_of(trainer)
     seen = {"step": run.state()["step"], "log": run.log()}
     wait_for("end of the job", lambda: show(job["JobId"])["JobState"] != "RUNNING")

@@ -4,9 +4,13 @@ import re
 
 import pytest
 
-from tests.slurm.conftest import NAMES
+from cvqn.lab.settings import configuration
+from tests import ROOT
 
 pytestmark = pytest.mark.slurm
+
+NAMES = {"CVQN_SLURM_ACCOUNT": "ci", "CVQN_SLURM_PARTITION": "low", "CVQN_SLURM_GPU_PARTITION": "gpu"}
+TRAININGS = len(configuration.resolve([ROOT / "workflow/scales/paper.yaml"]).runs())
 
 
 @pytest.fixture
@@ -25,18 +29,16 @@ def plan(project):
     return jobs
 
 
-def test_the_papers_plan_has_23_trainings_with_a_gpu_each(plan):
-    assert len(plan["train"]) == 23
-    for job in plan["train"]:
+def test_what_is_asked_of_slurm_at_the_papers_scale(plan):
+    trainings = plan["train_monitored"]
+    assert len(trainings) == TRAININGS
+    for job in trainings:
         assert (job["gpu"], job["threads"], job["mem_mb"], job["runtime"]) == ("1", "8", "32000", "240")
         assert (job["slurm_account"], job["slurm_partition"]) == ("ci", "gpu")
-
-
-def test_evaluation_has_gpus_and_the_rest_has_none(plan):
-    evaluation = [*plan["encode"], *plan["measure"], *plan["analyse"]]
-    assert len(evaluation) == 2 * 46 + 23
-    assert {(job["gpu"], job["slurm_partition"]) for job in evaluation} == {("1", "gpu")}
-    rest = [*plan["pack"], *plan["encode_baseline"], *plan["measure_baseline"]]
+    evaluations = [*plan["evaluate"], *plan["evaluate_channels"]]
+    assert len(evaluations) == 2 * TRAININGS
+    assert {(job["gpu"], job["slurm_partition"], job["runtime"]) for job in evaluations} == {("1", "gpu", "60")}
+    rest = [*plan["pack"], *plan["encode"], *plan["measure"], *plan["crops"]]
     assert {(job.get("gpu"), job["slurm_partition"]) for job in rest} == {(None, "low")}
-    assert min(int(job["runtime"]) for job in [*evaluation, *rest]) >= 30
-    assert min(int(job["mem_mb"]) for job in [*evaluation, *rest]) >= 2000
+    assert min(int(job["runtime"]) for job in rest) >= 30
+    assert min(int(job["mem_mb"]) for job in rest) >= 2000
