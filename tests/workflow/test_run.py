@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,6 +84,23 @@ def test_settings_edited_while_jobs_wait_do_not_reach_them(finished_copy):
     finished_copy.shell(command)
     record = json.loads((results / "runs/c16-seed1/provenance.json").read_text())
     assert record["settings"]["training"]["alpha"] == planned == 128
+
+
+def test_two_instances_from_one_clone_with_settings_that_differ(finished_copy):
+    """Each job has the settings that its own Snakemake planned, and a dry run tells them apart afterwards."""
+    import shutil
+
+    shutil.rmtree(finished_copy.folder / "results")
+    (finished_copy.folder / "other.yaml").write_text("learned: {cvqn: {training: {alpha: 200}}}\n")
+    overlays = {"c16": ["workflow/scales/tiny.yaml"], "toy": ["workflow/scales/tiny.yaml", "other.yaml"]}
+    targets = {name: f"results/tiny/runs/{name}-seed1/last/model.safetensors" for name in overlays}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: finished_copy.snakemake(targets[name], "--configfile", *overlays[name]), overlays))
+    for name, alpha in (("c16", 128), ("toy", 200)):
+        record = finished_copy.folder / f"results/tiny/runs/{name}-seed1/provenance.json"
+        assert json.loads(record.read_text())["settings"]["training"]["alpha"] == alpha
+        assert finished_copy.planned(targets[name], "--configfile", *overlays[name]) == {}
+    assert finished_copy.planned(targets["toy"]) == {"train_monitored": 1}
 
 
 def test_a_job_refuses_code_that_it_was_not_planned_with(finished_copy):
