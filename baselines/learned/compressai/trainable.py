@@ -4,7 +4,7 @@ import copy
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.learned.compressai.library import STRIDES, build
 from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
@@ -44,10 +44,26 @@ class TrainableCompressai(Trainable):
         self.network = build(model, settings)
 
     def forward(self, images: Tensor) -> Forward:
-        """Of images `[B, 3, H, W]` in [0, 1]."""
-        output = self.network(images)
-        bits = [-likelihoods.float().log2().flatten(1).sum(dim=1) for likelihoods in output["likelihoods"].values()]
-        return Forward(output["x_hat"].float(), torch.stack(bits).sum(dim=0))
+        """Of images `[B, 3, H, W]` in [0, 1]: the library's pass, with its entropy models always in float32."""
+        network = self.network
+        latent = network.g_a(images).float()
+        if hasattr(network, "h_a"):
+            side, likelihoods = self._coded(network.entropy_bottleneck, network.h_a(latent).float())
+            scales, means = network.h_s(side).float().chunk(2, dim=1)
+            latent, of_latent = self._coded(network.gaussian_conditional, latent, scales, means)
+            all_likelihoods = [likelihoods, of_latent]
+        else:
+            latent, likelihoods = self._coded(network.entropy_bottleneck, latent)
+            all_likelihoods = [likelihoods]
+        bits = sum(-own.log2().flatten(1).sum(dim=1) for own in all_likelihoods)
+        return Forward(network.g_s(latent).float(), bits)
+
+    @staticmethod
+    def _coded(model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What an entropy model makes of a latent, with noise or rounded, and its likelihoods."""
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            quantized, likelihoods = model(*inputs)
+        return quantized, likelihoods
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The network, and the quantiles, which the rest of the loss does not reach."""

@@ -92,3 +92,17 @@ def test_strings_as_a_payload():
     for bad in (good[:-4], good + bytes(4), good[:3], b"", b"\xff" * 12, good[:-1] + b"x"):
         with pytest.raises(CorruptError):
             unpack(bad, 2)
+
+
+@needs_compressai
+@pytest.mark.parametrize("name", NAMES)
+def test_entropy_models_run_in_float32_in_any_precision(name):
+    model, images = network(name).eval(), crops()
+    with torch.autocast("cpu", torch.bfloat16):
+        forward = model(images)
+        loss = model.loss(forward, images)
+    assert forward.bits.dtype == forward.reconstruction.dtype == torch.float32
+    assert loss.total.dtype == torch.float32
+    with torch.no_grad():
+        exact = model(images)
+    torch.testing.assert_close(forward.bits, exact.bits, rtol=0.02, atol=1.0)
