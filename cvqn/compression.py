@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from cvqn.bitstream.errors import ImageTooLargeError
 from cvqn.bitstream.rangecoder import DEFAULT
 from cvqn.codecs import container

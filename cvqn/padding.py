@@ -1,9 +1,33 @@
-"""Pictures continued to the sizes that networks take."""
+"""Pictures continued by their borders to the sizes that networks take.
+
+A side is continued after its end to a multiple of the network's stride. A side shorter than 64 pixels lies in the middle
+of 64: a network that was trained on larger crops is wrong where all that it sees is border.
+"""
 
 import numpy as np
 
+SHORTEST_SIDE = 64  # pixels
+
+
+def padded_side(side: int, multiple: int) -> int:
+    """Pixels of a continued side."""
+    return -(-max(side, SHORTEST_SIDE) // multiple) * multiple
+
 
 def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """`[H, W, 3]` continued by its last row and column until both sides are multiples of `multiple`."""
-    rows, columns = (-side % multiple for side in picture.shape[:2])
-    return np.pad(picture, ((0, rows), (0, columns), (0, 0)), mode="edge") if rows or columns else picture
+    """`[H, W, 3]` with its first and last rows and columns repeated until both sides are as `padded_side` says."""
+    around = []
+    for side in picture.shape[:2]:
+        before = _before(side)
+        around.append((before, padded_side(side, multiple) - side - before))
+    return np.pad(picture, (*around, (0, 0)), mode="edge") if any(map(any, around)) else picture
+
+
+def inside(height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns where a picture of this size lies in its continuation."""
+    top, left = _before(height), _before(width)
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _before(side: int) -> int:
+    return max(0, SHORTEST_SIDE - side) // 2

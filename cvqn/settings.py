@@ -70,8 +70,6 @@ class TrainingSettings(Settings):
     """Every gradient is clipped to +- this value; null: not."""
     clip_norm: Annotated[float, Field(gt=0)] | None
     """All gradients together are scaled down to this norm; null: not."""
-    average: Annotated[float, Field(gt=0, lt=1)] | None
-    """Decay per step of the average of weights that is kept from half time on and exported; null: the last weights."""
     device: Device
     """Where to train; never changed by itself."""
     precision: Literal["float32", "bfloat16"]
@@ -92,9 +90,7 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.schedule == "drops" and any(epoch >= self.epochs for epoch in self.drop_epochs):
-            raise ValueError(
-                f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs"
-            )
+            raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
         return self
@@ -109,7 +105,7 @@ def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tu
     if isinstance(error, TypeError):
         return [], f"not plain values ({error})"
     first = error.errors(include_url=False)[0]
-    key = [str(part) for part in first["loc"]]
+    key = [str(part) for part in first["loc"] if part != "[key]"]  # of a mapping the key itself is wrong
     given = json.dumps(first["input"], default=str)
     match first["type"]:
         case "extra_forbidden":
@@ -129,7 +125,7 @@ def _fields(settings: type[BaseModel], key: list[str]) -> list[str]:
     """The keys that are allowed under a key; none where it is not under a settings class."""
     for part in key:
         field = settings.model_fields.get(part)
-        inner = [one for one in (field and (field.annotation, *get_args(field.annotation))) or ()]
+        inner = (field.annotation, *get_args(field.annotation)) if field else ()
         nested = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
         if not nested:
             return []

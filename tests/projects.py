@@ -40,6 +40,12 @@ class Project:
         assert not check or run.returncode == 0, run.stdout[-3000:] + run.stderr[-6000:]
         return run.stdout + run.stderr
 
+    def shell(self, command: str, *, check: bool = True) -> tuple[int, str]:
+        """Exit code and output of a command in the project's folder."""
+        run = subprocess.run(command, shell=True, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        assert not check or run.returncode == 0, run.stdout + run.stderr
+        return run.returncode, run.stdout + run.stderr
+
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of each rule that a dry run would start."""
         output = self.snakemake("--dry-run", *arguments)
@@ -68,7 +74,7 @@ def sources(tmp_path_factory) -> Path:
         if source.is_symlink():
             target.symlink_to(os.readlink(source))
         elif source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, target)
     return folder

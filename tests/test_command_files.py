@@ -12,14 +12,14 @@ import time
 import numpy as np
 import pytest
 
-from cvqn.cli import parser as parsing
-from cvqn.cli import main
 from cvqn.bitstream.errors import ImageTooLargeError
+from cvqn.cli import main
+from cvqn.cli import parser as parsing
+from cvqn.codecs.store import load_model
 from cvqn.compression import compress, compress_batch, decompress
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import read_picture, write_png
-from cvqn.codecs.store import load_model
 from tests.trained import make_model, photograph
 
 

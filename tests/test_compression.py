@@ -6,10 +6,10 @@ import torch
 
 from cvqn.cli import main
 from cvqn.codecs import container
+from cvqn.codecs.store import load_model
 from cvqn.compression import StoredCodec, compress, decompress
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture, write_png
-from cvqn.codecs.store import load_model
 from tests.trained import make_model, photograph
 
 
@@ -23,10 +23,13 @@ def test_a_decompressed_picture_is_what_the_network_makes_of_it(folder, size):
     stored = load_model(folder)
     picture = photograph(*size)
     decoded = decompress(stored, compress(stored, picture))
-    padded = np.pad(picture, ((0, -size[0] % 16), (0, -size[1] % 16), (0, 0)), mode="edge")
+    before = [max(0, 64 - side) // 2 for side in size]
+    after = [max(64, side + -side % 16) - side - first for side, first in zip(size, before, strict=True)]
+    padded = np.pad(picture, (*zip(before, after, strict=True), (0, 0)), mode="edge")
     with torch.no_grad():
         image = stored.model.network(torch.tensor(padded).permute(2, 0, 1)[None] / 255).reconstruction[0]
-    expected = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()[: size[0], : size[1]]
+    whole = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    expected = whole[before[0] : before[0] + size[0], before[1] : before[1] + size[1]]
     assert decoded.shape == picture.shape
     assert np.abs(decoded.astype(int) - expected).max() <= 1
 

@@ -1,26 +1,50 @@
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from cvqn.lab.settings.configuration import ROOT
+from tests import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def name_of(requirement):
-    return re.split(r"[=<>!;\[ ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
-
-
-def pins_of_constraints():
+def pins_of_constraints() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().split("\n")
-    return {name_of(line): line.split("==")[1] for line in lines if line}
+    return {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines if line}
 
 
-def test_every_direct_dependency_has_the_pin_of_the_lock():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    locked = pins_of_constraints()
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        pinned = requirement.split(";")[0].strip()
-        assert pinned.split("==")[1] == locked[name_of(requirement)], requirement
+def requirements(*groups: str) -> list[Requirement]:
+    """Those of the library, and of extras."""
+    lines = PROJECT["dependencies"] + [line for group in groups for line in PROJECT["optional-dependencies"][group]]
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize("requirement", requirements("pipeline", "dev"), ids=lambda one: one.name)
+def test_the_lock_pins_every_direct_dependency_within_its_range(requirement):
+    if requirement.name == "cvqn":
+        assert requirement.extras == {"pipeline"}
+        return
+    pin = Version(pins_of_constraints()[canonicalize_name(requirement.name)])
+    assert requirement.specifier.contains(pin)
+    exact = {one.operator for one in requirement.specifier} & {"==", "==="}
+    assert not exact, "the project's ranges are ranges, the lock has the pins"
+
+
+def test_the_library_asks_for_nothing_of_the_lab():
+    names = {canonicalize_name(one.name) for one in requirements()}
+    assert {"torch", "numpy", "pillow", "safetensors", "constriction"} <= names
+    assert len(names) <= 8
+    assert not names & {
+        canonicalize_name(Requirement(one).name) for one in PROJECT["optional-dependencies"]["pipeline"]
+    }
 
 
 def test_lock_pins_exactly():
@@ -34,6 +58,49 @@ def test_makefile_and_conda_environment_use_the_lock():
     assert pip == ["--constraint constraints.txt", "--editable .[dev]"]
     assert "--constraint constraints.txt --editable '.[dev]'" in (ROOT / "Makefile").read_text()
     python = next(entry for entry in environment["dependencies"] if str(entry).startswith("python="))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert python == "python=3.11"
-    assert project["requires-python"].startswith(">=3.11")
+    assert PROJECT["requires-python"].startswith(">=3.11")
+
+
+OUTSIDE = """
+import os, sys
+import cvqn
+assert cvqn.__file__.startswith(sys.argv[1]), cvqn.__file__
+import numpy as np
+from cvqn.cli import main
+from cvqn.codecs.shipped import folder_of_quality, qualities
+from cvqn.codecs.store import load_model
+from cvqn.compression import compress, decompress
+from cvqn.images import write_png
+write_png("picture.png", np.full((20, 30, 3), 99, np.uint8))
+assert qualities() == [1, 2, 3, 4, 5]
+assert main(["compress", "picture.png", "picture.cvqn"]) == 0
+assert main(["decompress", "picture.cvqn", "back.png"]) == 0
+assert main(["config", "--output", "config.yaml"]) == 0
+from cvqn.codecs import registry
+registry.learned("cvqn"), registry.conventional("webp")
+"""
+
+
+@pytest.mark.slow
+def test_a_wheel_works_outside_a_clone(tmp_path):
+    source, site = tmp_path / "source", tmp_path / "site"
+    source.mkdir()
+    for name in ("cvqn", "baselines"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", str(site)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True)
+    work = tmp_path / "work"
+    work.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", OUTSIDE, str(site)],
+        cwd=work, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert yaml.safe_load((work / "config.yaml").read_text())["scale"] == "paper"
+    packaged = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    data = [path for path in [*(ROOT / "cvqn").rglob("*"), *(ROOT / "baselines").rglob("*")] if path.is_file()]
+    sources = {path.relative_to(ROOT).as_posix() for path in data if "__pycache__" not in path.parts}
+    assert sources - packaged == set()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvqn.bitstream.errors import BitstreamError
-from cvqn.errors import CvqnError
 from cvqn.codecs.shipped import DEFAULT_QUALITY
+from cvqn.errors import CvqnError
 
 if TYPE_CHECKING:
     from cvqn.codecs.interface import HasChannels
@@ -88,9 +88,9 @@ def _add_force(command: argparse.ArgumentParser) -> None:
 
 
 def _compress(arguments: argparse.Namespace) -> int:
+    from cvqn.codecs.shipped import folder_of_quality
     from cvqn.files import atomic_write
     from cvqn.images import READABLE, read_picture
-    from cvqn.codecs.shipped import folder_of_quality
 
     def fits(target: Path) -> None:
         if target.suffix.lower() in READABLE:
@@ -117,9 +117,9 @@ def _decompress(arguments: argparse.Namespace) -> int:
     from functools import cache
 
     from cvqn.codecs import container
+    from cvqn.codecs.shipped import folder_of_model
     from cvqn.files import is_stream
     from cvqn.images import check_suffix, write_picture, write_png
-    from cvqn.codecs.shipped import folder_of_model
 
     def is_bare(target: Path) -> bool:
         return not target.suffix and is_stream(target)

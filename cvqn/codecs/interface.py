@@ -72,7 +72,7 @@ class LearnedCodec(Protocol):
     """Installed distributions that decide them too."""
 
     def build(self, model: Settings, training: TrainingSettings) -> "Trainable":
-        """The network before its first step; random numbers come from torch's generator, which the caller has seeded."""
+        """The network before its first step; random numbers come from torch's generator, seeded by the caller."""
 
     def load(self, model: Settings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedModel":
         """The model that `Trainable.export` made tensors of, on `device`.

@@ -1,10 +1,10 @@
 """The trained models that come with the program, `cvqn/models/quality-1` and up by rising rate."""
 
+import json
 from pathlib import Path
 
 from cvqn.bitstream.errors import WrongModelError
 from cvqn.errors import CvqnError
-from cvqn.settings import read_json
 
 FOLDER = Path(__file__).parents[1] / "models"
 DEFAULT_QUALITY = 3
@@ -35,7 +35,7 @@ def folder_of_model(model_id: bytes) -> Path:
     """
     for quality in qualities():
         folder = folder_of_quality(quality)
-        if read_json(folder / "model.json")["model_id"] == model_id.hex():
+        if json.loads((folder / "model.json").read_text(encoding="utf-8"))["model_id"] == model_id.hex():
             return folder
     raise WrongModelError(
         f"made with model {model_id.hex()}, which does not come with this program; name its folder with --model"

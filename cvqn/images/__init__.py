@@ -9,9 +9,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, features
 
-from cvqn.images.colour import conversion
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, scan_folder
+from cvqn.images.colour import conversion
 from cvqn.images.headers import examine
 from cvqn.images.parts import Essence, RefusedError
 from cvqn.images.tiff import orientation_of

@@ -25,11 +25,11 @@ class CVQNCodec:
     training_settings = Training
     modules = (
         *_NETWORK,
-        "cvqn.model.codec", "cvqn.model.trainable", "cvqn.model.ms_ssim", "cvqn.model.initialization", "cvqn.model.start", "cvqn.start",
-        "cvqn.model.export", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
+        *(f"cvqn.model.{name}" for name in ("trainable", "ms_ssim", "initialization", "start", "export")),
+        "cvqn.start", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
     )  # fmt: skip
     coding_modules = (
-        *_NETWORK, "cvqn.model.codec", "cvqn.model.trained", "cvqn.model.tiling",
+        *_NETWORK, "cvqn.model.trained", "cvqn.model.tiling", "cvqn.padding",
         *(f"cvqn.bitstream.{name}" for name in
           ("integer_model", "inference", "order", "probabilities", "rangecoder", "wavefront")),
     )  # fmt: skip

@@ -100,10 +100,15 @@ class LearningRates(Settings):
     """Learning rates of the parts of the network."""
 
     encoder: Rate
+    """Of the encoder."""
     importance: Rate
+    """Of SE."""
     quantizer: Rate
+    """Of means, weights and variances."""
     context: Rate
+    """Of the context models."""
     decoder: Rate
+    """Of the decoder."""
 
 
 class OrderSettings(Settings):
@@ -129,7 +134,7 @@ class Training(TrainingSettings):
     clamp: bool
     """Measure the distortion on the clipped image."""
     reflect: Annotated[int, Field(ge=0)]
-    """Mirrored pixels by which image and reconstruction are continued before MS-SSIM, whose windows hardly see borders."""
+    """Mirrored pixels that continue image and reconstruction before MS-SSIM, whose windows hardly see borders."""
     learning_rates: LearningRates
     mixture_rate: Annotated[float, Field(ge=0, le=1)]
     """Factor on the quantizer's rate for its weights and variances."""

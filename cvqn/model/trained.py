@@ -9,12 +9,12 @@ from torch import Tensor
 
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols
 from cvqn.codecs.interface import Layout, Picture
-from cvqn.padding import pad_to_multiple
 from cvqn.model.cvqn import CVQN
 from cvqn.model.integers import from_tensors
 from cvqn.model.network import STRIDE
 from cvqn.model.settings import ModelSettings
 from cvqn.model.tiling import evaluate, reach
+from cvqn.padding import inside, pad_to_multiple, padded_side
 
 
 class TrainedCVQN:
@@ -52,7 +52,8 @@ class TrainedCVQN:
         pixels = picture.shape[0] * picture.shape[1]
         controlled = self.network.controller(self._latents([picture]))
         nats = sum(float(group.sum()) for group in controlled.nats)
-        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, self.layout.levels, strict=True))
+        levels = self.layout.levels
+        bound = sum(group.numel() * math.log2(q) for group, q in zip(controlled.symbols, levels, strict=True))
         return {"cross_entropy_bpp": nats / math.log(2) / pixels, "bound_bpp": bound / pixels}
 
     @torch.inference_mode()
@@ -66,7 +67,7 @@ class TrainedCVQN:
         Raises:
             BitstreamError: the payload does not decode.
         """
-        rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+        rows, columns = (padded_side(side, STRIDE) // STRIDE for side in (height, width))
         return decode_symbols(self.integer_models, [(size, rows, columns) for size in self.layout.sizes], payload)
 
     def write_symbols(self, symbols: Sequence[np.ndarray]) -> bytes:
@@ -99,7 +100,8 @@ class TrainedCVQN:
 
         source = torch.from_numpy(np.ascontiguousarray(values))
         decoded = evaluate(network, pixels, source, unit_in=1, unit_out=STRIDE, overlap=self._overlap)
-        cropped = decoded[:, :, :height, :width].permute(0, 2, 3, 1).numpy()
+        rows, columns = inside(height, width)
+        cropped = decoded[:, :, rows, columns].permute(0, 2, 3, 1).numpy()
         return [np.ascontiguousarray(picture) for picture in cropped]
 
     def code_lengths(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:

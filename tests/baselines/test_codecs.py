@@ -11,9 +11,10 @@ import PIL.Image
 import pytest
 from skimage import data
 
-import baselines
+from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 
+CONVENTIONAL = [name for name in registry.names() if not registry.is_learned(name)]
 SIZES = [(1, 1), (1, 2), (2, 1), (7, 5), (15, 16), (17, 33), (131, 77), (8, 4096), (4096, 3)]
 
 
@@ -22,9 +23,9 @@ def photograph():
     return data.coffee()
 
 
-@pytest.fixture(params=baselines.NAMES)
+@pytest.fixture(params=CONVENTIONAL)
 def codec(request):
-    return baselines.codec(request.param)
+    return registry.conventional(request.param)
 
 
 def middle(codec):
@@ -129,15 +130,47 @@ def test_versions_and_settings_are_told(codec):
     assert json.loads(json.dumps(codec.settings())) == codec.settings()
 
 
+def test_what_a_codec_tells_of_itself(codec):
+    assert codec.name in CONVENTIONAL
+    assert codec.suffix
+    assert not codec.suffix.startswith(".")
+    low, high = codec.quality_range
+    assert low < high
+    assert registry.conventional(codec.name) is codec
+
+
+def test_all_that_the_project_brings_are_there():
+    ours = {"jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420", "jpeg-444", "avif", "jpegxl", "heic"}
+    assert ours <= set(CONVENTIONAL)
+
+
 def test_an_unknown_codec_is_an_error():
-    with pytest.raises(CvqnError, match="jpeg2000"):
-        baselines.codec("jpeg2001")
+    with pytest.raises(CvqnError, match=r"jpeg2001: no such codec; installed:.*jpeg2000"):
+        registry.conventional("jpeg2001")
+    with pytest.raises(CvqnError, match="cvqn: a learned codec"):
+        registry.conventional("cvqn")
+    with pytest.raises(CvqnError, match="webp: a conventional codec"):
+        registry.learned("webp")
+
+
+def test_a_codec_whose_library_is_missing_is_an_error_that_names_it():
+    program = (
+        "import sys\n"
+        "sys.modules['pillow_heif'] = None\n"
+        "from cvqn.codecs import registry\n"
+        "from cvqn.errors import CvqnError\n"
+        "try: registry.conventional('heic')\n"
+        "except CvqnError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert run.stdout == "heic: needs pillow_heif, which is not installed\n"
 
 
 def test_codecs_and_encode_jobs_do_without_torch():
     program = (
-        "import sys, baselines, cvqn.cli, cvqn.lab.evaluation.encode\n"
-        "codecs = [baselines.codec(name) for name in baselines.NAMES]\n"
+        "import sys, cvqn.cli, cvqn.lab.evaluation.encode\n"
+        "from cvqn.codecs import registry\n"
+        f"codecs = [registry.conventional(name) for name in {CONVENTIONAL}]\n"
         "assert not {'torch', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -159,14 +192,14 @@ def by_pillow(file):
     ],
 )
 def test_files_open_in_another_library(name, decode, difference, photograph):
-    codec = baselines.codec(name)
+    codec = registry.conventional(name)
     file = codec.encode(photograph, middle(codec))
     assert np.abs(decode(file)[..., :3].astype(int) - codec.decode(file)).max() <= difference
 
 
 def test_jpeg2000_wavelets_and_component_transform(photograph):
     for name, wavelet in (("jpeg2000", 0), ("jpeg2000-5-3", 1)):
-        file = baselines.codec(name).encode(photograph, 0.5)
+        file = registry.conventional(name).encode(photograph, 0.5)
         coding_style = file[file.index(b"\xff\x52") :]  # ITU-T T.800, A.6.1
         layers, component_transform, transformation = (
             int.from_bytes(coding_style[6:8]),
@@ -179,13 +212,13 @@ def test_jpeg2000_wavelets_and_component_transform(photograph):
 @pytest.mark.parametrize("rate", [0.1, 0.3, 1.0, 4.0])
 def test_jpeg2000_keeps_the_rate(rate, photograph):
     for name in ("jpeg2000", "jpeg2000-5-3"):
-        bits = 8 * len(baselines.codec(name).encode(photograph, rate))
+        bits = 8 * len(registry.conventional(name).encode(photograph, rate))
         assert 0.97 * rate < bits / photograph[..., 0].size <= 1.01 * rate
 
 
 def test_jpeg_is_progressive_with_the_chroma_named(photograph):
     for name, factors in (("jpeg-420", 0x22), ("jpeg-444", 0x11)):
-        file = baselines.codec(name).encode(photograph, 50)
+        file = registry.conventional(name).encode(photograph, 50)
         frame = file[file.index(b"\xff\xc2") :]  # SOF2: progressive; ITU-T T.81, B.2.2
         assert frame[9] == 3
         assert frame[11] == factors
@@ -193,7 +226,7 @@ def test_jpeg_is_progressive_with_the_chroma_named(photograph):
 
 def test_webp_says_which_encoder_wrote_it(photograph, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda program: None)
-    codec = baselines.codec("webp")
+    codec = registry.conventional("webp")
     assert codec.settings()["encoder"] == "Pillow"
     assert "cwebp" not in codec.versions()
     decoded = codec.decode(codec.encode(photograph, 50))
@@ -201,7 +234,7 @@ def test_webp_says_which_encoder_wrote_it(photograph, monkeypatch):
 
 
 def test_webp_by_cwebp(photograph):
-    codec = baselines.codec("webp")
+    codec = registry.conventional("webp")
     if codec.program is None:
         pytest.skip("cwebp is not installed")
     assert codec.settings()["encoder"] == "cwebp"

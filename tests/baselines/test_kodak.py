@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-import baselines
 from baselines.published import curves
-from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db
+from cvqn.codecs import registry
 from cvqn.images import read_picture
+from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db
 
 PIXELS = 768 * 512
 RATES = (0.15, 0.3, 0.45, 0.6)
@@ -68,7 +68,7 @@ def test_four_images_at_two_rates_give_the_record(record, name):
     mirror = os.environ.get("CVQN_MIRROR")
     if mirror is None:
         pytest.skip("CVQN_MIRROR, a folder with the Kodak images, is not set")
-    codec = baselines.codec(name)
+    codec = registry.conventional(name)
     encoder = {"jpeg2000-5-3": "OpenJPEG", "bpg-444": "x265", "webp": codec.settings().get("encoder")}[name]
     images = [image for image in record[encoder] if image.startswith("kodim")]
     assert len(images) == 4

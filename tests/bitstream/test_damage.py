@@ -8,10 +8,10 @@ import zlib
 
 import pytest
 
-from cvqn.codecs import container
 from cvqn.bitstream.errors import BitstreamError
 from cvqn.bitstream.rangecoder import CODERS
 from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
+from cvqn.codecs import container
 from tests.bitstream.models import case
 
 MODEL_ID = b"test"

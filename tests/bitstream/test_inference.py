@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.inference import IntegerInference
+from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.order import CodingOrder
 from tests.bitstream import reference
 from tests.bitstream.models import hashed_symbols, integer_model

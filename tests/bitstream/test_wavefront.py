@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from cvqn.codecs import container
 from cvqn.bitstream.errors import CorruptError
 from cvqn.bitstream.rangecoder import CODERS, PYTHON
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols, symbol_bits
+from cvqn.codecs import container
 from tests.bitstream import reference
 from tests.bitstream.models import SMALL, case, hashed_symbols, integer_model
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvqn.codecs import container
 from cvqn.bitstream.errors import (
     BitstreamError,
     CorruptError,
@@ -16,6 +15,7 @@ from cvqn.bitstream.errors import (
     UnsupportedVersionError,
     WrongModelError,
 )
+from cvqn.codecs import container
 from cvqn.errors import CvqnError
 
 SIDES = st.integers(1, 65535)

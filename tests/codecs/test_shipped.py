@@ -3,16 +3,15 @@ import json
 import numpy as np
 import pytest
 
-from cvqn.codecs import shipped
 from cvqn.cli import main
-from cvqn.codecs import container
-from cvqn.compression import compress, decompress
-from cvqn.lab.settings.configuration import resolve, write
-from cvqn.errors import CvqnError
-from cvqn.lab.evaluation.metrics import ms_ssim
-from cvqn.images import read_picture, write_png
+from cvqn.codecs import container, shipped
 from cvqn.codecs.store import load_model
+from cvqn.compression import compress, decompress
+from cvqn.errors import CvqnError
+from cvqn.images import read_picture, write_png
+from cvqn.lab.evaluation.metrics import ms_ssim
 from cvqn.lab.record.ship import ship
+from cvqn.lab.settings.configuration import resolve, write
 from tests import ROOT
 from tests.trained import make_model, photograph
 

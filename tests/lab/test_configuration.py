@@ -1,93 +1,229 @@
+import json
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 import yaml
 
-from cvqn.lab.settings import configuration as config
 from cvqn.errors import CvqnError
+from cvqn.lab.settings import configuration as config
+from cvqn.lab.settings.runs import Run
+from cvqn.model.settings import ModelSettings, Training
+from tests import ROOT
 
-SCALES = config.ROOT / "workflow" / "scales"
+SCALES = ROOT / "workflow" / "scales"
 
 
 def overlay(tmp_path, content):
     path = tmp_path / "overlay.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     return path
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 20), ("paper", 24)])
+def cvqn(**content):
+    """A change of CVQN's own settings."""
+    return {"learned": {"cvqn": content}}
+
+
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 21), ("paper", 24)])
 def test_every_scale_is_valid_and_has_its_trainings(scale, trainings):
     resolved = config.resolve([SCALES / f"{scale}.yaml"])
-    assert resolved["scale"] == scale
-    assert len(config.runs(resolved)) == trainings
+    assert resolved.scale == scale
+    assert len(resolved.runs()) == trainings
 
 
 def test_grid_of_the_paper():
     resolved = config.resolve([SCALES / "paper.yaml"])
-    runs = config.runs(resolved)
-    for experiment in ("one-group", "se", "re", "c32", "levels-456", "levels-258"):
-        assert {f"{experiment}-seed{seed}" for seed in (1, 2, 3)} <= set(runs)
-    assert {f"c{channels}-seed1" for channels in (16, 48, 64, 80)} | {"toy-seed1"} <= set(runs)
-    assert runs["c80-seed1"]["model"]["channels"] == 80
-    assert runs["toy-seed1"]["model"]["levels"] == [2]
-    assert runs["c32-seed2"]["model"]["levels"] == [3, 5, 7]
-    authors = config.runs(resolved, ["authors"])["authors-seed1"]
-    assert authors["training"]["alpha"] == 256
-    assert authors["training"]["learning_rates"] == {
+    runs, experiments = resolved.runs(), resolved.experiments
+    for name in ("one-group", "se", "re", "c32", "levels-456", "levels-258"):
+        assert {Run(name, seed) for seed in (1, 2, 3)} <= set(runs)
+    assert {Run(f"c{channels}", 1) for channels in (16, 48, 64, 80)} | {Run("toy", 1)} <= set(runs)
+    assert experiments["c80"].model.channels == 80
+    assert experiments["toy"].model.levels == (2,)
+    assert experiments["c32"].model.levels == (3, 5, 7)
+    authors = experiments["authors"].training
+    assert authors.alpha == 256
+    assert authors.learning_rates.plain() == {
         "encoder": 1e-4, "importance": 1e-4, "quantizer": 5e-5, "context": 1e-4, "decoder": 1e-4,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "key", "message"),
     [
-        ({"modle": {}}, "modle: unknown key; allowed: scale, seeds"),
-        ({"training": {"devic": 1}}, "training.devic: unknown key; allowed: alpha"),
-        ({"experiments": {"c16": {"modl": {}}}}, "experiments.c16.modl: unknown key; allowed: model, training"),
-        ({"training": {"device": "tpu"}}, "'tpu' is not allowed; allowed: cuda, cpu"),
-        ({"training": {"patch": 100}}, "multipleOf"),
-        ({"training": {"epochs": "many"}}, "integer"),
-        ({"model": {"channels": 30}}, "every group needs a whole number of channels"),
-        ({"model": {"ratios": [0.5, 0.25]}}, "3 levels for 2 ratios"),
-        ({"model": {"ratios": [0.5, 0.5, 0.5]}}, "must add up to 1"),
-        ({"model": {"levels": [3, 5, 17]}}, "maximum"),
-        ({"model": {"width": 0.01}}, "whole number of at least 1"),
-        ({"report": {"toy": "nothing"}}, "unknown experiment 'nothing'; allowed: c16"),
-        ({"report": {"figure4": {"codecs": ["gif"]}}}, "codec 'gif' has no qualities"),
-        ({"data": {"train": ["kodak"]}}, "training on it is not allowed"),
-        ({"training": {"drop_epochs": [500]}}, "before the last of 400 epochs"),
-        ({"training": {"device": "cpu"}}, "bfloat16 is for cuda"),
+        ({"modle": {}}, "modle", "unknown key; allowed: scale, seeds"),
+        ({"training": {"devic": 1}}, "training.devic", "unknown key; allowed: batch"),
+        (cvqn(model={"chanels": 1}), "learned.cvqn.model.chanels", "unknown key; allowed: channels"),
         (
-            {"resources": {"train": {"job_minutes": 30}}},
-            "4 jobs of 30 minutes do not hold a training of 120; at least 5",
+            {"experiments": {"c16": {"modl": {}}}},
+            "experiments.c16.modl",
+            "unknown key; allowed: codec, model, training",
         ),
+        ({"training": {"device": "tpu"}}, "training.device", "\"tpu\" is not allowed; allowed: 'cpu', 'cuda'"),
+        ({"training": {"patch": 100}}, "training.patch", "100 is not allowed: input should be a multiple of 16"),
+        ({"training": {"epochs": "many"}}, "training.epochs", '"many" is not allowed: input should be a valid integer'),
+        ({"training": {"epochs": True}}, "training.epochs", "true is not allowed"),
+        ({"training": {"epochs": None}}, "training.epochs", "null is not allowed"),
+        (
+            cvqn(model={"channels": 30, "ratios": [0.25, 0.5, 0.25]}),
+            "ratios",
+            "every group needs a whole number of channels",
+        ),
+        (cvqn(model={"levels": [3, 5, 7], "ratios": [0.5, 0.5]}), "levels", "3 levels for 2 ratios"),
+        (cvqn(model={"ratios": [0.5, 0.5, 0.5]}), "ratios", "must add up to 1"),
+        (cvqn(model={"levels": [3, 5, 17]}), "levels", "17 is not allowed"),
+        (cvqn(model={"width": 0.01}), "width", "whole number of at least 1"),
+        (cvqn(training={"alpha": 0}), "learned.cvqn.training.alpha", "greater than 0"),
+        ({"report": {"toy": "nothing"}}, "report.toy", "unknown experiment 'nothing'; allowed: c16"),
+        ({"report": {"figure4": {"codecs": ["gif"]}}}, "report.figure4.codecs", "codec 'gif' has no qualities"),
+        ({"data": {"train": ["kodak"]}}, "data.train", "training on it is not allowed"),
+        ({"training": {"drop_epochs": [500]}}, "training.drop_epochs", "before the last of 400 epochs"),
+        ({"training": {"warmup_epochs": 500}}, "training.warmup_epochs", "more than the 400 epochs"),
+        ({"experiments": {"c16": {"codec": "webp"}}}, "experiments.c16.codec", "not a learned codec; installed: cvqn"),
+        ({"experiments": {"c16": {"codec": "nothing"}}}, "experiments.c16.codec", "'nothing' is not a learned codec"),
+        ({"experiments": {"C16": {}}}, "experiments.C16", "should match pattern"),
+        ({"report": {"rate_curve": ["c16", "c16"]}}, "report.rate_curve", "stands twice"),
+        ({"seeds": [1, 1]}, "seeds", "twice"),
+        ({"experiments": ["c16"]}, "experiments", "expected a mapping"),
+        ({"training": 5}, "training", "expected a mapping"),
+        ({"learned": {"cvqn": {"model": 5}}}, "learned.cvqn.model", "expected a mapping"),
+        ({"learned": {"cvqn": {"modle": {}}}}, "learned.cvqn.modle", "unknown key; allowed: model, training"),
+        ({"learned": {"cvqm": {}}}, "learned.cvqm", "no such codec; installed:"),
+        ({"learned": {"cvqn": [1]}}, "learned.cvqn", "expected a mapping"),
+        ({"experiments": {"c16": {"model": 5}}}, "experiments.c16.model", "expected a mapping"),
+        ({"experiments": {"c16": {"codec": [1]}}}, "experiments.c16.codec", "not a learned codec"),
     ],
 )
-def test_errors_name_file_key_and_what_is_allowed(tmp_path, content, message):
-    if content.get("data"):
-        content = content | {"scale": "paper"}
+def test_errors_name_file_key_and_what_is_allowed(tmp_path, content, key, message):
     path = overlay(tmp_path, content)
     with pytest.raises(CvqnError) as caught:
         config.resolve([SCALES / "paper.yaml", path])
-    assert message.replace("allowed: cuda, cpu", "allowed: cpu, cuda") in str(caught.value)
-    key = next(iter(content))
+    assert message in str(caught.value)
     assert key in str(caught.value)
+    assert "overlay.yaml: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# What YAML takes and settings do not mean: the line at fault, and words of the message.
+STRICT = [
+    (
+        "scale: mine\ntraining: {epochs: 5}\nexperiments:\n  c24: {}\nexperiments:\n  c40: {}\n",
+        5,
+        "'experiments' stands twice",
+    ),
+    ("training:\n  epochs: 7\nreport: {}\ntraining:\n  batch: 2\n", 4, "'training' stands twice"),
+    ("learned:\n  cvqn:\n    model: {channels: 16, blocks: 1,\n      channels: 32}\n", 4, "'channels' stands twice"),
+    ("learned: {cvqn: {training: {alpha: .nan}}}\n", 1, ".nan is no number that a setting can have"),
+    ("scale: mine\nlearned: {cvqn: {training: {alpha: 1,\n  mixture_rate: .NaN}}}\n", 3, ".NaN is no number"),
+    ("scale: mine\nlearned: {cvqn: {training: {alpha: .inf}}}\n", 2, ".inf is no number"),
+    ("scale: mine\nplan:\n  train_minutes: -.Inf\n", 3, "-.Inf is no number"),
+    ("plan:\n  train_minutes: 1.0e+999\n", 2, "1.0e+999 is no number"),
+    ("experiments:\n  32: {}\n", 2, "the key '32' is read as int; put it in quotes"),
+    ("experiments:\n  1e3: {}\n  3.5: {}\n", 3, "the key '3.5' is read as float"),
+    ("experiments:\n  on: {}\n", 2, "the key 'on' is read as bool"),
+    ("experiments:\n  2020-01-01: {}\n", 2, "the key '2020-01-01' is read as date"),
+    ("experiments:\n  ~: {}\n", 2, "the key '~' is read as NoneType"),
+    ("seeds: [1\nscale: mine\n", 2, ""),
+    ("a: &a {b: 1}\nc: {<<: *a, b: 2}\n", 2, "merge"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), STRICT)
+def test_what_yaml_takes_and_settings_do_not_mean_is_refused_with_file_and_line(tmp_path, text, line, message):
+    path = overlay(tmp_path, text)
+    with pytest.raises(CvqnError) as caught:
+        config.resolve([path])
+    assert f"overlay.yaml, line {line}: " in str(caught.value)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n", "", "5\n", "!!python/object:os.system {}\n", "a: \x00\n"])
+def test_what_is_no_mapping_is_refused(tmp_path, text):
+    with pytest.raises(CvqnError, match=r"overlay\.yaml"):
+        config.resolve([overlay(tmp_path, text)])
+    with pytest.raises(CvqnError, match=r"none\.yaml: cannot be read"):
+        config.resolve([tmp_path / "none.yaml"])
 
 
 def test_error_names_the_overlay_at_fault(tmp_path):
-    path = overlay(tmp_path, {"model": {"context": {"widht": 3}}})
-    with pytest.raises(CvqnError, match=r"overlay\.yaml: .*widht"):
+    path = overlay(tmp_path, cvqn(model={"context": {"widht": 3}}))
+    with pytest.raises(CvqnError, match=r"overlay\.yaml: learned\.cvqn\.model\.context\.widht"):
         config.resolve([path])
+    with pytest.raises(CvqnError, match=r"overlay\.yaml: learned\.cvqn\.model\.context\.widht"):
+        config.resolve([path, SCALES / "tiny.yaml"])
 
 
 def test_merge_replaces_lists_and_merges_mappings():
     assert config.merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
 
 
+def test_an_experiment_has_the_defaults_of_all_trainings_of_its_codec_and_its_own(tmp_path):
+    content = cvqn(model={"blocks": 2}, training={"alpha": 7.0, "batch": 3}) | {
+        "training": {"batch": 2, "patch": 64},
+        "experiments": {"c16": {"training": {"alpha": 8.0}}},
+    }
+    experiments = config.resolve([overlay(tmp_path, content)]).experiments
+    for name, alpha in (("c16", 8.0), ("c32", 7.0)):
+        own = experiments[name]
+        assert isinstance(own.model, ModelSettings)
+        assert isinstance(own.training, Training)
+        assert (own.codec, own.model.blocks) == ("cvqn", 2)
+        assert (own.training.alpha, own.training.batch, own.training.patch) == (alpha, 3, 64)
+
+
+def test_save_every_is_no_part_of_what_a_training_is(tmp_path):
+    saves = config.resolve([overlay(tmp_path, {"training": {"save_every": 7}})]).experiments["c32"]
+    batches = config.resolve([overlay(tmp_path, {"training": {"batch": 7}})]).experiments["c32"]
+    own = config.resolve([]).experiments["c32"]
+    assert saves.identity() == own.identity() != batches.identity()
+
+
 def test_written_configuration_reads_back_the_same(tmp_path, tiny):
     config.write(tiny, tmp_path / "config.yaml")
-    assert config.read(tmp_path / "config.yaml") == tiny
+    again = config.read(tmp_path / "config.yaml")
+    assert again.plain() == tiny.plain()
+    assert again.experiments == tiny.experiments
+    assert again.runs() == tiny.runs()
+
+
+def test_settings_do_not_change_after_they_are_read(tiny):
+    with pytest.raises(ValueError, match="frozen"):
+        tiny.scale = "other"
+    with pytest.raises(ValueError, match="frozen"):
+        tiny.experiments["c16"].model.channels = 3
+
+
+@pytest.mark.parametrize("scale", ["tiny", "mini", "small", "paper"])
+def test_the_schema_takes_the_overlays_of_every_scale_and_refuses_what_is_refused(scale):
+    schema = json.loads(json.dumps(config.schema()))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(yaml.safe_load((SCALES / f"{scale}.yaml").read_text()), schema)
+    jsonschema.validate(yaml.safe_load(config.DEFAULTS.read_text()), schema)
+    wrong_kinds = [
+        {"modle": {}},
+        {"learned": {"cvqn": {"modle": {}}}},
+        {"experiments": {"c16": {"modle": {}}}},
+        {"training": {"devic": 1}},
+        {"training": {"patch": 100}},
+        cvqn(model={"blocks": 0}),
+    ]
+    for wrong in [*wrong_kinds, cvqn(model={"context": {"widht": 3}}), {"training": {"device": "tpu"}}]:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+
+
+def test_the_schema_says_what_each_key_means():
+    def undescribed(part, key=""):
+        for name, value in part.get("properties", {}).items():
+            if not {"description", "$ref", "properties"} & set(value):
+                yield f"{key}.{name}"
+            yield from undescribed(value, f"{key}.{name}")
+        for name, value in part.get("$defs", {}).items():
+            yield from undescribed(value, name)
+
+    generic = {f".{name}" for name in ("learned", "experiments", "training")}
+    assert [name for name in undescribed(config.schema()) if name not in generic] == []
 
 
 def test_command_exits_with_2_and_writes_nothing(tmp_path):
@@ -97,3 +233,14 @@ def test_command_exits_with_2_and_writes_nothing(tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith("cvqn: error: ")
     assert not (tmp_path / "config.yaml").exists()
+
+
+def test_runs_have_one_name_and_are_found_by_it():
+    for run in (Run("c32", 1), Run("levels-456", 12, "best"), Run("a-seed-b", 0)):
+        assert Run.parse(run.name) == run
+    assert Run("c32", 1, "best").name == "c32-seed1-best"
+    assert Run("c32", 1, "best").training == "c32-seed1"
+    assert Run("c32", 1).at("best") == Run("c32", 1, "best")
+    for wrong in ("c32", "c32-seed", "C32-seed1", "c32-seed1-last", "c32-seed1-best-best", "32-seed1", ""):
+        with pytest.raises(CvqnError, match="not the name of a run"):
+            Run.parse(wrong)

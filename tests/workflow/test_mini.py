@@ -8,20 +8,21 @@ import pytest
 import torch
 from PIL import Image
 
-from cvqn.lab.settings import configuration as config
-from cvqn.compression import CvqnCodec
+from cvqn.codecs.store import load_model
 from cvqn.lab.data.index import read_index
 from cvqn.lab.evaluation.metrics import ms_ssim
+from cvqn.lab.settings import configuration
 from cvqn.model.cvqn import CVQN
+from tests import ROOT
 
-RESULTS = config.ROOT / "results" / "mini"
+RESULTS = ROOT / "results" / "mini"
 RATE_POINTS = ["c16-seed1", "c32-seed1", "c48-seed1"]
 pytestmark = pytest.mark.mini
 
 
 @pytest.fixture(scope="module")
 def images():
-    return read_index(config.ROOT / "data" / "sets" / "packaged-evaluation" / "index.json")
+    return read_index(ROOT / "data" / "sets" / "packaged-evaluation" / "index.json")
 
 
 def rows(path):
@@ -34,14 +35,14 @@ def mean(run, column):
 
 
 def test_every_training_ran_to_its_end():
-    resolved = config.read(RESULTS / "config.yaml")
-    runs = config.runs(resolved)
+    resolved = configuration.read(RESULTS / "config.yaml")
+    runs = resolved.runs()
     assert len(runs) == 12
-    for run, settings in runs.items():
-        record = json.loads((RESULTS / "runs" / run / "provenance.json").read_text())
-        training = settings["training"]
-        assert record["steps"] == training["epochs"] * training["epoch_steps"]
-        assert rows(RESULTS / "runs" / run / "log.csv")[-1]["step"] == str(record["steps"])
+    for run in runs:
+        record = json.loads((RESULTS / "runs" / run.training / "provenance.json").read_text())
+        training = resolved.experiments[run.experiment].training
+        assert record["steps"] == training.epochs * training.epoch_steps
+        assert rows(RESULTS / "runs" / run.training / "log.csv")[-1]["step"] == str(record["steps"])
 
 
 @pytest.mark.parametrize("run", RATE_POINTS)
@@ -51,9 +52,9 @@ def test_files_are_smaller_than_fixed_length_symbols(run):
 
 @pytest.mark.parametrize("run", RATE_POINTS)
 def test_training_beats_the_untrained_model(run, images):
-    stored = CvqnCodec(RESULTS / "runs" / run / "model").stored
+    stored = load_model(RESULTS / "runs" / run / "last")
     torch.manual_seed(1)
-    untrained = CVQN(stored.model.config).eval()
+    untrained = CVQN(stored.model.network.settings).eval()
     scores = []
     for image in images:
         picture = image.read()

@@ -1,32 +1,59 @@
+import subprocess
 import time
 
 import pytest
 import yaml
 
-from cvqn.lab.settings import configuration as config
+from cvqn.lab.settings import configuration
+from tests import ROOT
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 20), ("paper", 24)])
-def test_dry_run_lists_every_training(project, scale, trainings):
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 21), ("paper", 24)])
+def test_dry_run_lists_every_training_and_its_evaluations(project, scale, trainings):
     planned = project.planned("all", "--configfile", f"workflow/scales/{scale}.yaml")
-    assert planned["train"] == trainings
-    assert planned["encode"] == planned["measure"] == 2 * trainings
-    resolved = config.resolve([config.ROOT / "workflow" / "scales" / f"{scale}.yaml"])
-    qualities = sum(len(codec["qualities"]) for codec in resolved["codecs"].values())
-    assert planned["encode_baseline"] == qualities
+    resolved = configuration.resolve([ROOT / "workflow" / "scales" / f"{scale}.yaml"])
+    monitored = sum("best" in resolved.experiments[run.experiment].checkpoints for run in resolved.runs())
+    assert planned.get("train", 0) == trainings - monitored
+    assert planned.get("train_monitored", 0) == monitored
+    assert planned["evaluate_channels"] == trainings
+    assert planned.get("evaluate", 0) == monitored
+    assert planned["encode"] == sum(map(len, resolved.measured_codecs().values()))
+
+
+def test_a_dry_run_writes_nothing(project):
+    def files():
+        return {
+            path
+            for path in project.folder.rglob("*")
+            if ".snakemake" not in path.parts and "__pycache__" not in path.parts
+        }
+
+    before = files()
+    project.snakemake("--dry-run", "all")
+    assert files() == before
+
+
+def test_a_dry_run_works_on_results_that_cannot_be_written(project):
+    results = project.folder / "results"
+    results.mkdir()
+    results.chmod(0o555)
+    try:
+        assert "train" in project.snakemake("--dry-run", "all")
+    finally:
+        results.chmod(0o755)
 
 
 def test_without_a_profile_the_scale_is_mini(project):
     output = project.snakemake("--dry-run", "all", profile="none", check=True)
-    assert "results/mini/runs/c48-seed1/model/model.json" in output
+    assert "results/mini/runs/c48-seed1/last/model.json" in output
     assert "results/paper" not in output
 
 
 def test_a_bad_configuration_is_one_clear_line(project):
     overlay = project.folder / "bad.yaml"
-    overlay.write_text(yaml.safe_dump({"model": {"chanels": 3}}))
+    overlay.write_text(yaml.safe_dump({"learned": {"cvqn": {"model": {"chanels": 3}}}}))
     output = project.snakemake("--dry-run", "all", "--configfile", "bad.yaml", check=False)
-    assert "bad.yaml: model.chanels: unknown key; allowed: channels" in output
+    assert "bad.yaml: learned.cvqn.model.chanels: unknown key; allowed: channels" in output
 
 
 def test_values_on_the_command_line_are_refused(project):
@@ -38,3 +65,17 @@ def test_dry_run_of_the_paper_is_quick(project):
     began = time.monotonic()
     project.snakemake("--dry-run", "--quiet", "rules", "all", "--configfile", "workflow/scales/paper.yaml")
     assert time.monotonic() - began < 60  # a guard against runaway growth; the limit of 10 s is measured in benchmarks
+
+
+def test_every_command_that_a_rule_runs_is_short_and_can_be_run_by_hand(project):
+    """No job is given lists of files that it could find by itself."""
+    output = project.snakemake("--dry-run", "--printshellcmds", "all")
+    commands = [line.strip() for line in output.splitlines() if line.strip().startswith("Shell command: ")]
+    assert len(commands) > 20
+    assert max(map(len, commands)) < 800
+
+
+def test_help_lists_every_command_in_groups(project):
+    run = subprocess.run(["cvqn", "--help"], env=project.environment, capture_output=True, text=True, check=True)
+    for group in ("pictures:", "experiments:", "checking results:"):
+        assert group in run.stdout

@@ -108,3 +108,46 @@ def models(runs):
 def bitstreams(runs):
     """The archives of every checkpoint."""
     return [RESULTS.archive(CONFIG.experiments[run.experiment].codec, run.name) for run in checkpoints(runs)]
+
+
+def beside(path, *endings):
+    """A file's name with other endings."""
+    return multiext(os.path.splitext(path)[0], *endings)
+
+
+def entry_of(wildcards):
+    """The table or figure of a job."""
+    return report_registry.entry(wildcards.name)
+
+
+def entry_files(extra):
+    """Tables and figures, of the target extras or of all."""
+    tables = [RESULTS.table(one.name) for one in TABLES if one.extra == extra]
+    figures = [RESULTS.figure(one.name) for one in FIGURES if one.extra == extra]
+    pages = [file for table in tables for file in beside(table, ".md")]
+    return [*tables, *pages, *figures, *(file for figure in figures for file in beside(figure, ".png", ".csv"))]
+
+
+def made(runs, inputs, extra):
+    """What one of the two targets makes.
+
+    Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
+    """
+    return [*models(runs), *bitstreams(runs), *inputs.files("measurements", "analyses"), *entry_files(extra)]
+
+
+def model_of(wildcards):
+    """The files of a run's model."""
+    run = Run.parse(wildcards.run)
+    return RESULTS.model_files(run.training, run.checkpoint)
+
+
+def shown_of(wildcards):
+    """What of a run's channels the report shows."""
+    experiment = Run.parse(wildcards.run).experiment
+    return [REPORT.shown_image(experiment), REPORT.shows_influence(experiment)]
+
+
+def folder_of_output(wildcards, output):
+    """The folder of a rule's first output."""
+    return os.path.dirname(output[0])

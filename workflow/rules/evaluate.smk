@@ -1,18 +1,6 @@
 """Evaluation images through every codec: one job per trained model, one per quality of a conventional codec."""
 
 
-def model_of(wildcards):
-    """The files of a run's model."""
-    run = Run.parse(wildcards.run)
-    return RESULTS.model_files(run.training, run.checkpoint)
-
-
-def shown_of(wildcards):
-    """What of a run's channels the report shows."""
-    experiment = Run.parse(wildcards.run).experiment
-    return [REPORT.shown_image(experiment), REPORT.shows_influence(experiment)]
-
-
 EVALUATED = {
     "archive": RESULTS.archive("{learned}", "{run}"),
     "timings": RESULTS.archive_table("{learned}", "{run}"),
@@ -36,12 +24,14 @@ rule evaluate:
     wildcard_constraints:
         run=run_but(WITH_CHANNELS) + "(-best)?",
     threads: CONFIG.evaluation.threads
+    resources:
+        plan=PLAN_FILE,
     params:
         code=lambda wildcards: code("evaluate", wildcards.learned),
         shown=shown_of,
         device=CONFIG.evaluation.device,
     shell:
-        "cvqn evaluate --plan {PLAN_FILE:q} --run {wildcards.run} --images {input.images:q}"
+        "cvqn evaluate --plan {resources.plan:q} --run {wildcards.run} --images {input.images:q}"
         " --device {params.device} --threads {threads} >> {log:q} 2>&1"
 
 
@@ -67,10 +57,12 @@ rule encode:
         f"{RESULTS.root}/logs/encode/{{codec}}-{{quality}}.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/encode/{{codec}}-{{quality}}.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         code=lambda wildcards: code("encode", wildcards.codec),
     shell:
-        "cvqn encode --plan {PLAN_FILE:q} --codec {wildcards.codec} --quality {wildcards.quality}"
+        "cvqn encode --plan {resources.plan:q} --codec {wildcards.codec} --quality {wildcards.quality}"
         " --images {input.images:q} --output {output.archive:q} >> {log:q} 2>&1"
 
 
@@ -88,8 +80,10 @@ rule measure:
         f"{RESULTS.root}/logs/measure/{{codec}}.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/measure/{{codec}}.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         code=lambda wildcards: code("measure", wildcards.codec),
     shell:
-        "cvqn measure --plan {PLAN_FILE:q} --codec {wildcards.codec} --images {input.images:q}"
+        "cvqn measure --plan {resources.plan:q} --codec {wildcards.codec} --images {input.images:q}"
         " --bitstreams {input.bitstreams:q} --output {output.table:q} >> {log:q} 2>&1"

@@ -10,7 +10,7 @@ localrules:
     audit,
 
 
-from cvqn.lab.report.inputs import Inputs
+from cvqn.lab.report.inputs import TEMPLATE, Inputs
 
 INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, extras=True)}
@@ -20,58 +20,16 @@ CROPPED = [*REPORT.figure4.codecs, INPUTS.codec(REPORT.figure4.experiment)]
 CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]
 
 
-def beside(path, *endings):
-    """A file's name with other endings."""
-    return multiext(os.path.splitext(path)[0], *endings)
-
-
-def entry_of(wildcards):
-    """The table or figure of a job."""
-    return report_registry.entry(wildcards.name)
-
-
-def inputs_of(wildcards):
-    """The files that it is made of."""
-    return report_registry.inputs(entry_of(wildcards), CONFIG, RESULTS)
-
-
-def entry_settings(wildcards):
-    """The sections of the configuration that it depends on."""
-    return settings_of(*entry_of(wildcards).settings)
-
-
-def entry_label(kind):
-    """What it is called in the report."""
-    return lambda wildcards: {kind: entry_of(wildcards).label}
-
-
-def entry_files(extra):
-    """Tables and figures, of the target extras or of all."""
-    tables = [RESULTS.table(one.name) for one in TABLES if one.extra == extra]
-    figures = [RESULTS.figure(one.name) for one in FIGURES if one.extra == extra]
-    pages = [file for table in tables for file in beside(table, ".md")]
-    return [*tables, *pages, *figures, *(file for figure in figures for file in beside(figure, ".png", ".csv"))]
-
-
-# Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
 RESULT_FILES = [
     RESULTS.config,
-    *models(RUNS),
-    *bitstreams(RUNS),
+    *made(RUNS, INPUTS, extra=False),
     *(RESULTS.archive(codec, quality) for codec, qualities in CODECS.items() for quality in qualities),
-    *INPUTS.measurement_files,
-    *INPUTS.analysis_files,
-    *entry_files(extra=False),
     *CURVES,
     RESULTS.metrics,
     f"{RESULTS.root}/audit.html",
 ]
 EXTRA_FILES = [
-    *models(EXTRA_RUNS),
-    *bitstreams(EXTRA_RUNS),
-    *AUDITED["tables/audit-extras"].measurement_files,
-    *AUDITED["tables/audit-extras"].analysis_files,
-    *entry_files(extra=True),
+    *made(EXTRA_RUNS, AUDITED["tables/audit-extras"], extra=True),
     f"{RESULTS.root}/tables/audit-extras.html",
 ]
 
@@ -85,10 +43,12 @@ rule config:
         f"{RESULTS.root}/logs/config.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/config.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=settings_of(*CONFIG.plain()),
     shell:
-        "cvqn config --plan {PLAN_FILE:q} --output {output:q} >> {log:q} 2>&1"
+        "cvqn config --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
 
 rule identities:
@@ -116,17 +76,20 @@ rule crops:
         [RESULTS.measurements(codec) for codec in REPORT.figure4.codecs],
         images=EVALUATION,
     output:
-        INPUTS.crop_files,
+        INPUTS.files("crops"),
     log:
         f"{RESULTS.root}/logs/crops.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/crops.tsv"
     threads: CONFIG.evaluation.threads
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=settings_of("report", "seeds"),
         code=[code("crops", codec) for codec in CROPPED],
+        folder=folder_of_output,
     shell:
-        "cvqn crops --plan {PLAN_FILE:q} --images {input.images:q} --threads {threads} --output {RESULTS.crops:q}"
+        "cvqn crops --plan {resources.plan:q} --images {input.images:q} --threads {threads} --output {params.folder:q}"
         " >> {log:q} 2>&1"
 
 
@@ -134,10 +97,13 @@ rule table:
     message:
         "table {wildcards.name}"
     input:
-        inputs_of,
+        lambda wildcards: report_registry.inputs(entry_of(wildcards), CONFIG, RESULTS),
     output:
         csv=report(
-            RESULTS.table("{name}"), caption="../report/tables.rst", category="Tables", labels=entry_label("table")
+            RESULTS.table("{name}"),
+            caption="../report/tables.rst",
+            category="Tables",
+            labels=lambda wildcards: {"table": entry_of(wildcards).label},
         ),
         markdown=beside(RESULTS.table("{name}"), ".md"),
     log:
@@ -146,21 +112,26 @@ rule table:
         f"{RESULTS.root}/benchmarks/tables/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(one.name for one in TABLES),
+    resources:
+        plan=PLAN_FILE,
     params:
-        settings=entry_settings,
+        settings=lambda wildcards: settings_of(*entry_of(wildcards).settings),
         code=lambda wildcards: code(f"table {wildcards.name}"),
     shell:
-        "cvqn table {wildcards.name} --plan {PLAN_FILE:q} --output {output.csv:q} >> {log:q} 2>&1"
+        "cvqn table {wildcards.name} --plan {resources.plan:q} --output {output.csv:q} >> {log:q} 2>&1"
 
 
 rule figure:
     message:
         "figure {wildcards.name}"
     input:
-        inputs_of,
+        lambda wildcards: report_registry.inputs(entry_of(wildcards), CONFIG, RESULTS),
     output:
         svg=report(
-            RESULTS.figure("{name}"), caption="../report/figures.rst", category="Figures", labels=entry_label("figure")
+            RESULTS.figure("{name}"),
+            caption="../report/figures.rst",
+            category="Figures",
+            labels=lambda wildcards: {"figure": entry_of(wildcards).label},
         ),
         other=beside(RESULTS.figure("{name}"), ".png", ".csv"),
     log:
@@ -169,38 +140,42 @@ rule figure:
         f"{RESULTS.root}/benchmarks/figures/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(one.name for one in FIGURES),
+    resources:
+        plan=PLAN_FILE,
     params:
-        settings=entry_settings,
+        settings=lambda wildcards: settings_of(*entry_of(wildcards).settings),
         code=lambda wildcards: code(f"figure {wildcards.name}"),
     shell:
-        "cvqn figure {wildcards.name} --plan {PLAN_FILE:q} --output {output.svg:q} >> {log:q} 2>&1"
+        "cvqn figure {wildcards.name} --plan {resources.plan:q} --output {output.svg:q} >> {log:q} 2>&1"
 
 
 rule curves:
     message:
         "rate-distortion curves of scale {CONFIG.scale}, one per file"
     input:
-        INPUTS.measurement_files,
+        INPUTS.files("measurements"),
     output:
         CURVES,
     log:
         f"{RESULTS.root}/logs/curves.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/curves.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=settings_of("report"),
         code=code("curves"),
-        folder=os.path.dirname(CURVES[0]),
+        folder=folder_of_output,
     shell:
-        "cvqn curves --plan {PLAN_FILE:q} --output {params.folder:q} >> {log:q} 2>&1"
+        "cvqn curves --plan {resources.plan:q} --output {params.folder:q} >> {log:q} 2>&1"
 
 
 rule metrics:
     message:
         "every headline number in {output}"
     input:
-        INPUTS.measurement_files,
-        INPUTS.analysis_files,
+        INPUTS.files("measurements"),
+        INPUTS.files("analyses"),
         RESULTS.table("bd-rate"),
     output:
         RESULTS.metrics,
@@ -208,18 +183,24 @@ rule metrics:
         f"{RESULTS.root}/logs/metrics.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/metrics.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
         code=code("metrics"),
     shell:
-        "cvqn metrics --plan {PLAN_FILE:q} --output {output:q} >> {log:q} 2>&1"
+        "cvqn metrics --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
 
 rule audit:
     message:
         "judge every claim of the paper at scale {CONFIG.scale}: {wildcards.audit}"
     input:
-        lambda wildcards: AUDITED[wildcards.audit].audit_files,
+        lambda wildcards: AUDITED[wildcards.audit].files(
+            "measurements", "analyses", "trainings", "published", "claims"
+        ),
+        os.path.relpath(TEMPLATE),
+        RESULTS.identities,
     output:
         json=f"{RESULTS.root}/{{audit}}.json",
         markdown=f"{RESULTS.root}/{{audit}}.md",
@@ -235,9 +216,11 @@ rule audit:
         f"{RESULTS.root}/benchmarks/{{audit}}.tsv"
     wildcard_constraints:
         audit=one_of(AUDITED),
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
         code=code("audit"),
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].extras else "",
     shell:
-        "cvqn audit --plan {PLAN_FILE:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"
+        "cvqn audit --plan {resources.plan:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"

@@ -23,13 +23,15 @@ rule train:
     threads: lambda wildcards: experiment_of(wildcards).training.threads
     resources:
         runtime=240,  # minutes of a cluster's job, unless the profile says otherwise
+    resources:
+        plan=PLAN_FILE,
     params:
         settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
         code=lambda wildcards: code("train", codec_of(wildcards)),
     # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
-        " cvqn train --plan {PLAN_FILE:q} --run {wildcards.training} --pack {input.pack:q}"
+        " cvqn train --plan {resources.plan:q} --run {wildcards.training} --pack {input.pack:q}"
         " --monitor {input.evaluation:q} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log:q} 2>&1"
 
 

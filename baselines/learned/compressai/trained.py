@@ -18,7 +18,7 @@ from baselines.learned.compressai.strings import pack, unpack
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.interface import Picture
 from cvqn.model.tiling import evaluate
-from cvqn.padding import pad_to_multiple
+from cvqn.padding import inside, pad_to_multiple, padded_side
 
 UNIT = 16  # pixels per position of the latent y, along a side
 REACH = 4  # positions that four 5x5 convolutions of stride 2 see to each side, and more
@@ -55,7 +55,7 @@ class TrainedCompressai:
         Raises:
             CorruptError: the payload does not decode.
         """
-        rows, columns = -(-height // self._stride), -(-width // self._stride)
+        rows, columns = (padded_side(side, self._stride) // self._stride for side in (height, width))
         strings = unpack(payload, self._coder.strings)
         try:
             return self._coder.decompress(strings, rows, columns)
@@ -85,7 +85,8 @@ class TrainedCompressai:
             return (self._synthesis(piece.to(self._device)).clamp(0, 1) * 255).round().byte().cpu()
 
         decoded = evaluate(self._synthesis, pixels, latent, unit_in=1, unit_out=UNIT, overlap=REACH)
-        return np.ascontiguousarray(decoded[0, :, :height, :width].permute(1, 2, 0).numpy())
+        rows, columns = inside(height, width)
+        return np.ascontiguousarray(decoded[0, :, rows, columns].permute(1, 2, 0).numpy())
 
 
 class _Factorized:

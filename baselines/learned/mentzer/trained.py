@@ -14,7 +14,7 @@ from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
 from cvqn.codecs.interface import Picture
 from cvqn.model.integers import from_tensors
 from cvqn.model.tiling import evaluate
-from cvqn.padding import pad_to_multiple
+from cvqn.padding import inside, pad_to_multiple, padded_side
 
 
 class TrainedMentzer:
@@ -67,7 +67,7 @@ class TrainedMentzer:
         Raises:
             BitstreamError: the payload does not decode.
         """
-        shape = (self.network.settings.channels, -(-height // STRIDE), -(-width // STRIDE))
+        shape = (self.network.settings.channels, *(padded_side(side, STRIDE) // STRIDE for side in (height, width)))
         return decode_symbols(self.integer_models, [shape], payload, margin=self.network.margin)[0]
 
     @torch.inference_mode()
@@ -81,4 +81,5 @@ class TrainedMentzer:
 
         sizes = {"unit_in": 1, "unit_out": STRIDE, "overlap": self._overlap}
         decoded = evaluate(network.decoder, pixels, torch.from_numpy(symbols)[None], **sizes)
-        return np.ascontiguousarray(decoded[0, :, :height, :width].permute(1, 2, 0).numpy())
+        rows, columns = inside(height, width)
+        return np.ascontiguousarray(decoded[0, :, rows, columns].permute(1, 2, 0).numpy())

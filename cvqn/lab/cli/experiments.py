@@ -1,4 +1,4 @@
-"""Commands that make models, files and measurements: plan, config, train, evaluate, encode, measure, crops, identities."""
+"""Commands that make models, files and measurements."""
 
 import argparse
 import json

@@ -68,7 +68,7 @@ def _table(arguments: argparse.Namespace) -> None:
     entry = registry.entry(arguments.name, registry.TABLES)
     plan = _planned(arguments, f"table {entry.name}")
     sources = Sources(plan.configuration, plan.results, entry.extra)
-    module = import_module(entry.module)
+    module = import_module(f"cvqn.lab.report.{entry.module}")
     table = module.table(sources, **entry.options)
     with atomic_write(output.with_suffix(".md"), "w") as file:
         file.write(module.page(table, sources, **entry.options))
@@ -83,7 +83,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     entry = registry.entry(arguments.name, registry.FIGURES)
     plan = _planned(arguments, f"figure {entry.name}")
     sources = Sources(plan.configuration, plan.results, entry.extra)
-    import_module(entry.module).draw(sources, output, **entry.options)
+    import_module(f"cvqn.lab.report.{entry.module}").draw(sources, output, **entry.options)
 
 
 def _curves(arguments: argparse.Namespace) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cvqn.lab.data.index import read_index
-from cvqn.errors import CvqnError
-from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
-from cvqn.files import atomic_write
 from cvqn.codecs.interface import HasChannels
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
 
 
 def analyse(

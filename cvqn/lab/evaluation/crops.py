@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cvqn.lab.data.index import read_index
-from cvqn.errors import CvqnError
 from cvqn.codecs import registry
 from cvqn.codecs.interface import Codec
 from cvqn.compression import StoredCodec
+from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import write_png
+from cvqn.lab.data.index import read_index
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.runs import Run
 
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "cpu") -> None:
-    """Write `<image>-<codec>.png` for the original and every codec of figure 4, and crops.csv, which tells what they are.
+    """Write `<image>-<codec>.png` for the original and every codec of figure 4, and crops.csv, which describes them.
 
     The first run of the figure's experiment is shown; a conventional codec's picture is the one whose rate is nearest
     to that run's on the same image. Rates and distortions in crops.csv are of the whole picture, from the measurements.

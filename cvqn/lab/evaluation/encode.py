@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cvqn.lab.data.index import read_index
 from cvqn.codecs.interface import Codec
 from cvqn.files import atomic_write
+from cvqn.lab.data.index import read_index
 
 
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:

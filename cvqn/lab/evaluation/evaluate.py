@@ -1,7 +1,7 @@
 """The job that evaluates a trained run: encode the images, measure the files, look into the channels."""
 
-from cvqn.compression import StoredCodec
 from cvqn.codecs import registry
+from cvqn.compression import StoredCodec
 from cvqn.lab.evaluation.analysis import analyse
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import measure

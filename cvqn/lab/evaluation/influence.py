@@ -63,7 +63,7 @@ def influences(model: HasChannels, picture: Picture, values: np.ndarray) -> list
 
 
 def luminance_correlation(values: np.ndarray, picture: Picture, stride: int) -> np.ndarray:
-    """|Pearson| of each map `[C, h, w]` with the mean luminance of stride x stride blocks, `[C]`; 0 for a constant one."""
+    """|Pearson| of each map `[C, h, w]` with the mean luminance of stride x stride blocks, `[C]`; 0 if constant."""
     luminance = pad_to_multiple(picture, stride).astype(np.float64) @ (0.299, 0.587, 0.114)
     _, height, width = values.shape
     blocks = luminance.reshape(height, stride, width, stride).mean(axis=(1, 3)).ravel()

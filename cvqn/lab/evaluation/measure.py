@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cvqn.lab.data.index import read_index
-from cvqn.errors import CvqnError
 from cvqn.codecs.interface import Codec
+from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
+from cvqn.lab.data.index import read_index
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.provenance.machine import processor
-from cvqn.files import atomic_write
 
 RUN_COLUMNS = ["experiment", "seed", "checkpoint"]  # of a trained model; empty for a conventional codec
 COLUMNS = [

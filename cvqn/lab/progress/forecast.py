@@ -165,8 +165,8 @@ def weight_bytes(experiment: Experiment) -> int:
 
 
 def _copies(experiment: Experiment) -> int:
-    """How many times the weights are in the state of a training: with both moments, the average and the best ones."""
-    return 3 + bool(experiment.training.average) + bool(experiment.training.monitor_every)
+    """How many times the weights are in the state of a training: with both moments, and the best ones."""
+    return 3 + bool(experiment.training.monitor_every)
 
 
 def _file_bytes(manifest: Manifest) -> int:
@@ -174,7 +174,7 @@ def _file_bytes(manifest: Manifest) -> int:
 
 
 def _pixel_bytes(manifest: Manifest) -> float:
-    sizes = [(entry.width or 0) * (entry.height or 0) * 3 for entry in manifest.entries]
+    sizes = [(entry.width or 0) * (entry.height or 0) * 3 for entry in manifest.images]
     return sum(sizes) if all(sizes) and sizes else PACK_PER_FILE * _file_bytes(manifest)
 
 

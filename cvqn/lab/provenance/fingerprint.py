@@ -28,7 +28,10 @@ MODULES = {
     "fetch": ("cvqn.lab.data.fetch", "cvqn.lab.data.rebuild"),
     "pack": ("cvqn.lab.data.pack", "cvqn.lab.data.duplicates"),
     "train": (
-        *(f"cvqn.lab.training.{name}" for name in ("loop", "batches", "augmentation", "device", "optimizer", "average", "monitor")),
+        *(
+            f"cvqn.lab.training.{name}"
+            for name in ("loop", "batches", "augmentation", "device", "optimizer", "monitor")
+        ),
         "cvqn.codecs.trainable",
         *_METRICS,
     ),
@@ -38,7 +41,11 @@ MODULES = {
     "crops": ("cvqn.lab.evaluation.crops", *_FILE),
     "identities": ("cvqn.lab.evaluation.identities", "cvqn.model.quantizer"),
 }
-LIBRARIES = {"train": ("torch", "numpy", "pytorch-msssim"), "measure": ("pytorch-msssim",), "evaluate": ("pytorch-msssim",)}
+LIBRARIES = {
+    "train": ("torch", "numpy", "pytorch-msssim"),
+    "measure": ("pytorch-msssim",),
+    "evaluate": ("pytorch-msssim",),
+}
 
 Code = dict[str, str]
 """Hashes of modules and versions of libraries, by name."""

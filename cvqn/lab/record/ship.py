@@ -26,7 +26,8 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     paths = Results(str(results))
     configuration = read(paths.config)
     runs = [Run(name, configuration.seeds[0]) for name in configuration.report.rate_curve]
-    needed = [[*paths.model_files(run.training, "last"), f"{paths.training(run.training)}/{PROVENANCE}"] for run in runs]
+    names = [run.training for run in runs]
+    needed = [[*paths.model_files(name, "last"), f"{paths.training(name)}/{PROVENANCE}"] for name in names]
     missing = [path for files in needed for path in files if not Path(path).is_file()]
     if missing:
         raise CvqnError(f"{missing[0]}: missing; train the whole rate curve first")

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cvqn.lab.report import published
 from cvqn.lab.settings.configuration import Configuration
@@ -11,6 +12,7 @@ from cvqn.lab.settings.runs import Run
 
 CLAIMS = Path(__file__).with_name("paper.yaml")
 TEMPLATE = Path(__file__).parent / "audit" / "audit.html.j2"
+Kind = Literal["measurements", "analyses", "trainings", "toy", "shown", "crops", "images", "published", "claims"]
 
 
 @dataclass(frozen=True)
@@ -50,73 +52,51 @@ class Inputs:
             found.setdefault(self.codec(experiment), []).append(experiment)
         return found
 
-    @property
-    def measurement_files(self) -> list[str]:
-        """Measurements of every checkpoint of every run, and of every conventional codec."""
-        learned = [
-            self.results.measurements(self.codec(run.experiment), run.at(checkpoint).name)
-            for run in self.runs
-            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
-        ]
-        return [*learned, *map(self.results.measurements, self.configuration.measured_codecs())]
-
-    @property
-    def analysis_files(self) -> list[str]:
-        """Analyses of every run of a codec that has channels."""
-        return [file for run in self.runs for file in self._analysis(run)]
-
-    @property
-    def toy_files(self) -> list[str]:
-        """The analysis of figure 1's run."""
-        return self._analysis(self.toy)
-
-    @property
-    def shown_files(self) -> list[str]:
-        """The analysis of figure 3's run."""
-        return self._analysis(self.shown)
-
-    @property
-    def crop_files(self) -> list[str]:
-        """Figure 4's crops, their table first."""
-        figure = self.configuration.report.figure4
-        codecs = ["original", *figure.codecs, self.codec(figure.experiment)]
-        pictures = [f"{image.name}-{codec}.png" for image in figure.images for codec in codecs]
-        return [f"{self.results.crops}/{name}" for name in ("crops.csv", *pictures)]
-
-    @property
-    def image_files(self) -> list[str]:
-        """The index of the evaluation set."""
-        return [f"data/sets/{self.configuration.data.evaluation}/index.json"]
-
-    @property
-    def training_files(self) -> list[str]:
-        """What every training leaves of its course."""
-        return [file for run in self.runs for file in self.results.training_files(run.training)]
-
-    @property
-    def published_files(self) -> list[str]:
-        """Published curves."""
-        return published.files()
-
-    @property
-    def claim_files(self) -> list[str]:
-        """What the paper claims."""
-        return [os.path.relpath(CLAIMS)]
-
-    @property
-    def audit_files(self) -> list[str]:
-        """Everything that the audit reads."""
-        measured = [*self.measurement_files, *self.analysis_files, *self.training_files, self.results.identities]
-        return [*self.claim_files, os.path.relpath(TEMPLATE), *self.published_files, *measured]
-
-    def analysis(self, run: Run) -> str:
-        """The folder of a run's analysis."""
-        return self.results.analysis(self.codec(run.experiment), run.name)
+    def files(self, *kinds: Kind) -> list[str]:
+        """The files of some kinds. An analysis has those of a codec with channels only."""
+        return [file for kind in kinds for file in self._files(kind)]
 
     def codec(self, experiment: str) -> str:
         """The codec of an experiment."""
         return self.configuration.experiments[experiment].codec
 
+    def analysis(self, run: Run) -> str:
+        """The folder of a run's analysis."""
+        return self.results.analysis(self.codec(run.experiment), run.name)
+
+    def _files(self, kind: Kind) -> list[str]:
+        match kind:
+            case "measurements":
+                return [*self._measurements(), *map(self.results.measurements, self.configuration.measured_codecs())]
+            case "analyses":
+                return [file for run in self.runs for file in self._analysis(run)]
+            case "trainings":
+                return [file for run in self.runs for file in self.results.training_files(run.training)]
+            case "toy":
+                return self._analysis(self.toy)
+            case "shown":
+                return self._analysis(self.shown)
+            case "crops":
+                return [f"{self.results.crops}/{name}" for name in ("crops.csv", *self._pictures())]
+            case "images":
+                return [f"data/sets/{self.configuration.data.evaluation}/index.json"]
+            case "published":
+                return published.files()
+            case "claims":
+                return [os.path.relpath(CLAIMS)]
+
+    def _measurements(self) -> list[str]:
+        return [
+            self.results.measurements(self.codec(run.experiment), run.at(checkpoint).name)
+            for run in self.runs
+            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
+        ]
+
     def _analysis(self, run: Run) -> list[str]:
         has_channels = self.configuration.experiments[run.experiment].learned_codec.has_channels
         return self.results.analysis_files(self.codec(run.experiment), run.name) if has_channels else []
+
+    def _pictures(self) -> list[str]:
+        figure = self.configuration.report.figure4
+        codecs = ["original", *figure.codecs, self.codec(figure.experiment)]
+        return [f"{image.name}-{codec}.png" for image in figure.images for codec in codecs]

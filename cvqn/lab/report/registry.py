@@ -7,16 +7,12 @@ and nothing else. This module imports nothing heavy, as every job of the workflo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from cvqn.errors import CvqnError
 from cvqn.lab.provenance.fingerprint import with_imports
-from cvqn.lab.report.inputs import Inputs
+from cvqn.lab.report.inputs import Inputs, Kind
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
-
-Input = Literal["measurement", "analysis", "toy", "shown", "crop", "image", "published", "claim"]
-ROOM = "cvqn.lab.report"
 
 
 @dataclass(frozen=True)
@@ -25,75 +21,45 @@ class Entry:
 
     Attributes:
         name: of the file.
-        module: what makes it.
-        inputs: what it is made of, see `Inputs`.
-        settings: sections of the configuration that it depends on.
+        module: what makes it, within this room.
         label: in the report; what it is about: workflow/report/tables.rst and figures.rst.
+        inputs: what it is made of.
+        settings: sections of the configuration that it depends on.
         extra: made by the target extras only, with the runs of extras.
         options: more that its functions take, by name.
     """
 
     name: str
     module: str
-    inputs: tuple[Input, ...]
-    settings: tuple[str, ...]
     label: str
+    inputs: tuple[Kind, ...]
+    settings: tuple[str, ...] = ("scale",)
     extra: bool = False
     options: dict[str, str] = field(default_factory=dict)
 
 
+_SHOWN = ("scale", "seeds", "report")
+_COMPARED = ("scale", "report", "data")
+_EXTRAS = (*_SHOWN, "extras")
 TABLES = (
-    Entry(
-        "table1",
-        f"{ROOM}.tables.variants",
-        ("measurement", "claim"),
-        ("scale", "seeds", "report"),
-        "Table 1",
-        options={"name": "table1"},
-    ),
-    Entry(
-        "table2",
-        f"{ROOM}.tables.variants",
-        ("measurement", "claim"),
-        ("scale", "seeds", "report"),
-        "Table 2",
-        options={"name": "table2"},
-    ),
-    Entry("runs", f"{ROOM}.tables.runs", ("measurement",), ("scale",), "every run"),
-    Entry(
-        "rate-distortion",
-        f"{ROOM}.tables.rate_distortion",
-        ("measurement",),
-        ("scale", "codecs"),
-        "rate and distortion",
-    ),
-    Entry("bd-rate", f"{ROOM}.tables.bd_rate", ("measurement", "published"), ("scale", "report", "data"), "BD-rate"),
-    Entry("equation7", f"{ROOM}.tables.equation7", ("analysis",), ("scale", "seeds", "report"), "equation (7)"),
-    Entry("importance", f"{ROOM}.tables.importance", ("analysis",), ("scale", "seeds", "report"), "order of channels"),
-    Entry(
-        "extras",
-        f"{ROOM}.tables.extras",
-        ("measurement",),
-        ("scale", "seeds", "report", "extras"),
-        "ablations",
-        extra=True,
-    ),
+    Entry("table1", "tables.variants", "1", ("measurements", "claims"), _SHOWN, options={"name": "table1"}),
+    Entry("table2", "tables.variants", "2", ("measurements", "claims"), _SHOWN, options={"name": "table2"}),
+    Entry("runs", "tables.runs", "every run", ("measurements",)),
+    Entry("rate-distortion", "tables.rate_distortion", "every codec", ("measurements",), ("scale", "report", "codecs")),
+    Entry("bd-rate", "tables.bd_rate", "BD-rate", ("measurements", "published"), _COMPARED),
+    Entry("equation7", "tables.equation7", "equation (7)", ("analyses",), _SHOWN),
+    Entry("importance", "tables.importance", "order of channels", ("analyses",), _SHOWN),
+    Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, extra=True),
 )
 FIGURES = (
-    Entry("figure1", f"{ROOM}.figures.influence", ("toy", "image"), ("scale",), "1"),
-    Entry("figure3-maps", f"{ROOM}.figures.maps", ("shown",), ("scale",), "3, left"),
-    Entry(
-        "figure3-curves",
-        f"{ROOM}.figures.curves",
-        ("measurement", "published"),
-        ("scale", "report", "data"),
-        "3, right",
-    ),
-    Entry("figure4", f"{ROOM}.figures.crops", ("crop",), ("scale",), "4"),
-    Entry("figure-bits", f"{ROOM}.figures.bits", ("shown",), ("scale",), "bits", extra=True),
+    Entry("figure1", "figures.influence", "1", ("toy", "images")),
+    Entry("figure3-maps", "figures.maps", "3, left", ("shown",)),
+    Entry("figure3-curves", "figures.curves", "3, right", ("measurements", "published"), _COMPARED),
+    Entry("figure4", "figures.crops", "4", ("crops",)),
+    Entry("figure-bits", "figures.bits", "bits", ("shown",), extra=True),
 )
-DOCUMENTS = {"metrics": f"{ROOM}.metrics", "curves": f"{ROOM}.curves", "audit": f"{ROOM}.audit.audit"}
-"""What is neither, with what makes it."""
+DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit"}
+"""What is neither, with the module that makes it."""
 
 
 def entry(name: str, among: tuple[Entry, ...] = TABLES + FIGURES) -> Entry:
@@ -110,22 +76,18 @@ def entry(name: str, among: tuple[Entry, ...] = TABLES + FIGURES) -> Entry:
 
 def inputs(entry: Entry, configuration: Configuration, results: Results) -> list[str]:
     """The files that it is made of."""
-    files = Inputs(configuration, results, entry.extra)
-    return [file for kind in entry.inputs for file in getattr(files, f"{kind}_files")]
+    return Inputs(configuration, results, entry.extra).files(*entry.inputs)
 
 
 def possible(entries: tuple[Entry, ...], configuration: Configuration, results: Results) -> list[Entry]:
     """Those that a scale has the inputs for: only codecs with channels have analyses."""
-    return [
-        one
-        for one in entries
-        if all(getattr(Inputs(configuration, results, one.extra), f"{kind}_files") for kind in one.inputs)
-    ]
+    files = Inputs(configuration, results)
+    return [one for one in entries if all(files.files(kind) for kind in one.inputs)]
 
 
 def modules(job: str) -> tuple[str, ...]:
     """The modules that decide the result of a job: `table <name>`, `figure <name>` or one of `DOCUMENTS`."""
-    return with_imports(DOCUMENTS.get(job) or entry(job.partition(" ")[2]).module)
+    return with_imports(f"cvqn.lab.report.{DOCUMENTS.get(job) or entry(job.partition(' ')[2]).module}")
 
 
 def jobs() -> Iterator[tuple[str, None, tuple[str, ...]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cvqn.errors import CvqnError
+from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.report.inputs import Inputs
 from cvqn.lab.report.runs import Runs
 from cvqn.lab.settings.runs import Run
@@ -19,6 +20,7 @@ RATES = ("bpp", "ms_ssim", "psnr_db")
 MEASUREMENT_COLUMNS = (
     "codec", "setting", "experiment", "seed", "checkpoint", "image", "width", "height", "bytes", *RATES,
 )  # fmt: skip
+VALUES = (*RATES, "encode_s", "decode_s", "cross_entropy_bpp", "bound_bpp")
 CHANNEL_COLUMNS = ("run", "image", "channel", "group", "levels", "position", "bits")
 GROUP_COLUMNS = ("run", "image", "group", "levels", "channels", "symbols", "bits_per_symbol", "values_used")
 
@@ -40,7 +42,7 @@ class Sources(Inputs):
         Raises:
             CvqnError: a file lacks a column, or has a rate or distortion that is not a number.
         """
-        frame = _concatenate(self.measurement_files, MEASUREMENT_COLUMNS)
+        frame = _concatenate(self.files("measurements"), MEASUREMENT_COLUMNS)
         for column in RATES:
             wrong = frame[pd.to_numeric(frame[column], errors="coerce").isna()]
             if len(wrong):
@@ -48,6 +50,25 @@ class Sources(Inputs):
                 raise CvqnError(f"{first.file}, line {first.row}: {column} is not a number; measure again")
         archives = [self.results.archive(*one) for one in zip(frame["codec"], frame["setting"], strict=True)]
         return frame.assign(bitstreams=archives)
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """A row per codec and setting: means over the `images`, all `bytes`, and where they come from.
+
+        That is `bitstreams`, the archive, `measurements`, the file, and `lines` in it.
+        """
+        settings = self.measurements.groupby(["codec", "setting", "experiment", "checkpoint"])
+        means = settings[[column for column in VALUES if column in self.measurements]].mean()
+        means["ms_ssim_db"] = ms_ssim_db(means["ms_ssim"].to_numpy(float))
+        about = settings.agg(
+            seed=("seed", "first"),
+            images=("image", "size"),
+            bytes=("bytes", "sum"),
+            bitstreams=("bitstreams", "first"),
+            measurements=("file", "first"),
+            lines=("row", _lines),
+        )
+        return means.join(about).reset_index()
 
     @cached_property
     def measured(self) -> Runs:
@@ -113,11 +134,10 @@ def read_table(path: str, columns: Sequence[str]) -> pd.DataFrame:
     return frame.assign(file=path, row=range(2, len(frame) + 2))
 
 
-def cited(rows: pd.DataFrame) -> dict[str, str]:
-    """Where measurements come from: archive of bitstreams, file, and the lines in it."""
-    lines = sorted(rows["row"])
-    ranges = f"{lines[0]}-{lines[-1]}" if lines == list(range(lines[0], lines[-1] + 1)) else " ".join(map(str, lines))
-    return {"bitstreams": rows["bitstreams"].iloc[0], "measurements": rows["file"].iloc[0], "lines": ranges}
+def _lines(rows: pd.Series) -> str:
+    """Lines of a file, as a range where they follow each other."""
+    lines = sorted(rows)
+    return f"{lines[0]}-{lines[-1]}" if lines[-1] - lines[0] == len(lines) - 1 else " ".join(map(str, lines))
 
 
 def _concatenate(paths: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic.json_schema import models_json_schema
 
 from cvqn.codecs import registry
 from cvqn.codecs.interface import LearnedCodec
@@ -24,6 +25,7 @@ DEFAULTS = Path(__file__).with_name("params.yaml")
 DEFAULT_CODEC = "cvqn"
 NAME = "^[a-z][a-z0-9-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
+Pixels = Annotated[int, Field(ge=0)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -50,9 +52,7 @@ class CropSettings(Settings):
 
     name: str
     """The evaluation image."""
-    box: tuple[
-        Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]
-    ]
+    box: tuple[Pixels, Pixels, Pixels, Pixels]
     """Left, top, width and height in pixels."""
 
 
@@ -64,6 +64,7 @@ class Figure4Settings(Settings):
     codecs: tuple[str, ...]
     """Conventional codecs, each at its file nearest in rate."""
     images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
+    """What is shown of which images."""
 
 
 class ReportSettings(Settings):
@@ -80,7 +81,9 @@ class ReportSettings(Settings):
     toy: str
     """The experiment of Figure 1."""
     figure1_image: str
+    """The image whose quantized maps Figure 1 shows."""
     figure3_image: str
+    """The image of the other experiments' maps."""
     figure4: Figure4Settings
     bootstrap: Annotated[int, Field(ge=10)]
     """Resamplings of the images behind every interval."""
@@ -209,12 +212,15 @@ def resolve(overlays: Sequence[str | Path]) -> Configuration:
     merged: dict[str, Any] = {}
     for source in sources.values():
         merged = merge(merged, source)
-    defaults = {key: merged.pop(key, {}) for key in ("training", "learned")}
+    defaults = {key: _mapping(merged.pop(key, None) or {}, sources, [key]) for key in ("training", "learned")}
+    for codec, own in defaults["learned"].items():
+        _check_defaults(codec, own, sources)
     experiments = _mapping(merged.get("experiments"), sources, ["experiments"])
-    merged["experiments"] = {
-        name: _spelt_out(_mapping(own or {}, sources, ["experiments", name]), defaults)
-        for name, own in experiments.items()
-    }
+    for name, own in experiments.items():
+        key = ["experiments", name]
+        for part in ("model", "training"):
+            _mapping(_mapping(own or {}, sources, key).get(part) or {}, sources, [*key, part])
+    merged["experiments"] = {name: _spelt_out(own or {}, defaults) for name, own in experiments.items()}
     return _validated(merged, sources)
 
 
@@ -253,23 +259,33 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of params.yaml and of overlays, for editors: every key with its meaning, none required."""
-    defaults: dict[str, Any] = {"training": {}, "learned": {}}
     learned = [registry.learned(name) for name in registry.names() if registry.is_learned(name)]
-    defaults["training"] = TrainingSettings.model_json_schema()
-    defaults["learned"] = {
-        "properties": {
-            codec.name: {
-                "properties": {
-                    "model": codec.model_settings.model_json_schema(),
-                    "training": codec.training_settings.model_json_schema(),
-                }
-            }
-            for codec in learned
-        }
+    parts: list[type[Settings]] = [Configuration, TrainingSettings]
+    parts += [settings for codec in learned for settings in (codec.model_settings, codec.training_settings)]
+    references, definitions = models_json_schema([(part, "validation") for part in dict.fromkeys(parts)], by_alias=True)
+    refer = {part: references[part, "validation"] for part in parts}
+    found = definitions["$defs"]
+    whole = found.pop(refer[Configuration]["$ref"].rpartition("/")[2])
+    by_codec = {
+        codec.name: _section(model=refer[codec.model_settings], training=refer[codec.training_settings])
+        for codec in learned
     }
-    whole = Configuration.model_json_schema(by_alias=True)
-    whole["properties"] |= defaults
-    return dict(_without_required(whole))
+    experiment = _section(
+        codec={"enum": [codec.name for codec in learned]},
+        model={"anyOf": [refer[codec.model_settings] for codec in learned]},
+        training={"anyOf": [refer[codec.training_settings] for codec in learned]},
+    )
+    whole["properties"] |= {
+        "training": refer[TrainingSettings],
+        "learned": _section(**by_codec),
+        "experiments": whole["properties"]["experiments"]
+        | {"patternProperties": {NAME: {"anyOf": [experiment, {"type": "null"}]}}},
+    }
+    return dict(_without_required({**whole, "$defs": found}))
+
+
+def _section(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _without_required(part: Any) -> Any:
@@ -281,7 +297,7 @@ def _without_required(part: Any) -> Any:
 def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """An experiment with the defaults of all trainings, of its codec's model and of its codec's training."""
     codec = own.get("codec", DEFAULT_CODEC)
-    of_codec = defaults["learned"].get(codec) or {}
+    of_codec = defaults["learned"].get(str(codec)) or {}
     training = merge(defaults["training"], of_codec.get("training") or {})
     return {
         **own,
@@ -289,6 +305,17 @@ def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
         "model": merge(of_codec.get("model") or {}, own.get("model") or {}),
         "training": merge(training, own.get("training") or {}),
     }
+
+
+def _check_defaults(codec: str, own: object, sources: dict[str, dict[str, Any]]) -> None:
+    """Raises CvqnError where no experiment could take these defaults over."""
+    if codec not in registry.names():
+        message = f"no such codec; installed: {', '.join(registry.names())}"
+        raise CvqnError(_placed(["learned", codec], message, sources))
+    for part, value in _mapping(own or {}, sources, ["learned", codec]).items():
+        if part not in ("model", "training"):
+            raise CvqnError(_placed(["learned", codec, part], "unknown key; allowed: model, training", sources))
+        _mapping(value or {}, sources, ["learned", codec, part])
 
 
 def _validated(content: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Configuration:
@@ -346,6 +373,8 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
     for codec in report.figure4.codecs:
         if codec not in configuration.measured_codecs():
             yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
+    if len(set(configuration.seeds)) < len(configuration.seeds):
+        yield "seeds", f"a seed stands twice in {', '.join(map(str, configuration.seeds))}"
     if configuration.data.evaluation in configuration.data.train:
         yield (
             "data.train",

@@ -53,8 +53,10 @@ class Results:
 
     def measurements(self, codec: str, setting: str | None = None) -> str:
         """The measurements of a conventional codec, or of one run of a learned one; their record lies beside them."""
-        return f"{self.root}/measurements/{codec}.csv" if setting is None else (
-            f"{self.root}/measurements/{codec}/{setting}.csv"
+        return (
+            f"{self.root}/measurements/{codec}.csv"
+            if setting is None
+            else (f"{self.root}/measurements/{codec}/{setting}.csv")
         )
 
     def analysis(self, codec: str, run: str) -> str:

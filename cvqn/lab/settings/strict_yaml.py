@@ -46,7 +46,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             or a number that is not finite.
     """
     try:
-        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
     except yaml.MarkedYAMLError as error:

@@ -1,7 +1,7 @@
-"""Changes of colour that a training makes to its crops: a function of (seed, step), so that a resumed run needs no state.
+"""Changes of colour that a training makes to its crops: a function of (seed, step), so that resuming needs no state.
 
-MS-SSIM hardly sees an error of colour, so that a network trained on few photographs keeps to their colours and is far off
-on others'.
+MS-SSIM hardly sees an error of colour: a network trained on few photographs keeps to their colours and is far off on
+those of others.
 """
 
 import numpy as np

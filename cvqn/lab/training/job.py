@@ -85,9 +85,7 @@ def _train(
     scale = plan.configuration.scale
     about = {"run": run.training, "experiment": run.experiment, "seed": run.seed, "scale": scale}
     pictures = [image.read() for image in images] if experiment.training.monitor_every else []
-    task = Task(
-        experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about
-    )
+    task = Task(experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about)
     outcome = train(task, entry, time_limit=limit)
 
     def write(folder: Path) -> None:

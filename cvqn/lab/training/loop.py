@@ -18,7 +18,6 @@ from cvqn.codecs.store import save_model
 from cvqn.codecs.trainable import Trainable
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.training.augmentation import jitter_colours
-from cvqn.lab.training.average import Average
 from cvqn.lab.training.batches import FixedCrops, Source, crops_of_step
 from cvqn.lab.training.device import autocast, prepare_device
 from cvqn.lab.training.log import Log, write_csv
@@ -61,7 +60,8 @@ class Outcome:
     """How a training went; `write` fills a folder with its models, its log and its evaluations."""
 
     facts: dict[str, Any]
-    """optimizer, steps, resumed_from, seconds and peak_memory_bytes of the device, of the last piece."""
+    """optimizer, steps, the step that the last piece resumed from, wall and CPU seconds of all pieces, and
+    peak_memory_bytes of the device in the last one."""
     write: Callable[[Path], None]
 
 
@@ -78,7 +78,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         Diverged: the last good state is kept.
         CvqnError: the device or the precision is not to be had here.
     """
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     training, seed, steps, epoch_steps = task.training, task.seed, task.steps, task.epoch_steps
     device = prepare_device(training)
     torch.manual_seed(seed)
@@ -92,16 +92,14 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     source = Source(task.pack, device)
     crops = FixedCrops(source, seed)
     optimizer = make_optimizer(network, training)
-    average = Average(network, training.average, steps // 2) if training.average else None
     best: dict[str, Any] = {"ms_ssim": -1.0, "step": 0, "weights": None}
     history: list[dict[str, Any]] = []
-    first_step = 0
+    first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # of the pieces before this one
     if state is not None:
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
-        if average is not None:
-            average.load_state_dict(state["average"])
         best, history, first_step = state["best"], state["history"], state["step"]
+        seconds, cpu_seconds = state["seconds"], state["cpu_seconds"]
     run = torch.compile(network) if training.compile else network
 
     log = Log(entry.log_path, first_step)
@@ -119,8 +117,6 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             loss.total.backward()
             clip_gradients(network, training)
             optimizer.step()
-            if average is not None:
-                average.update(step + 1)
 
             done, epoch = step + 1, (step + 1) // epoch_steps
             epoch_ends = done % epoch_steps == 0
@@ -136,24 +132,26 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
                 with autocast(training):
                     network.end_epoch(epoch, crops)
             if epoch_ends and monitor_is_due(training, epoch):
-                weights = current_weights(network, average)
-                with autocast(training), exchanged(network, weights):
+                with autocast(training):
                     measured = monitor(network, task.evaluation, device)
                 history.append({"epoch": epoch, "step": done, **measured})
                 if measured["ms_ssim"] > best["ms_ssim"]:
-                    best = {"ms_ssim": measured["ms_ssim"], "step": done, "weights": weights}
+                    best = {"ms_ssim": measured["ms_ssim"], "step": done, "weights": current_weights(network)}
             time_is_up = time_limit is not None and time.monotonic() - began > time_limit
             must_stop = stop_requested() or time_is_up
             if must_stop or (epoch_ends and epoch % training.save_every == 0):
-                refuse_divergence(entry, done, None if torch.isfinite(loss.total) else f"the loss is {float(loss.total)}")
+                refuse_divergence(
+                    entry, done, None if torch.isfinite(loss.total) else f"the loss is {float(loss.total)}"
+                )
                 entry.save(
                     {
                         "network": network.state_dict(),
                         "optimizer": optimizer.state_dict(),
-                        "average": None if average is None else average.state_dict(),
                         "best": best,
                         "history": history,
                         "step": done,
+                        "seconds": seconds + time.monotonic() - began,
+                        "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
                     }
                 )
             if must_stop and done < steps:
@@ -163,8 +161,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
                     time_is_up,
                 )
 
-    last = current_weights(network, average)
-    checkpoints = {"last": (steps, last)}
+    checkpoints = {"last": (steps, current_weights(network))}
     if training.monitor_every:
         checkpoints["best"] = (best["step"], best["weights"])
 
@@ -178,7 +175,8 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         "optimizer": type(optimizer).__name__,
         "steps": steps,
         "resumed_from": first_step,
-        "seconds": time.monotonic() - began,
+        "seconds": seconds + time.monotonic() - began,
+        "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
     }
     return Outcome(facts, write)
@@ -211,21 +209,9 @@ def clip_gradients(network: nn.Module, training: TrainingSettings) -> None:
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
 
 
-def current_weights(network: nn.Module, average: Average | None) -> dict[str, Tensor]:
-    """A copy on the CPU of what would be exported now: the average where there is one, else the weights."""
-    weights = {**network.state_dict(), **(average.weights if average is not None else {})}
-    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
-
-
-@contextlib.contextmanager
-def exchanged(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
-    """Within it the network has other weights."""
-    own = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    network.load_state_dict(weights)
-    try:
-        yield
-    finally:
-        network.load_state_dict(own)
+def current_weights(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights on the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
 def fault(network: Trainable, row: dict[str, float]) -> str | None:

@@ -7,8 +7,8 @@ import torch
 
 from cvqn.codecs.interface import Picture
 from cvqn.codecs.trainable import Trainable
-from cvqn.padding import pad_to_multiple
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from cvqn.padding import inside, pad_to_multiple
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def monitor(network: Trainable, pictures: Sequence[Picture], device: str) -> dic
         padded = torch.from_numpy(pad_to_multiple(picture, network.stride)).to(device)
         forward = network(padded.permute(2, 0, 1)[None].float() / 255)
         decoded = (forward.reconstruction[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        decoded = decoded[:height, :width]
+        decoded = decoded[inside(height, width)]
         bits = float(forward.bpp()[0]) * padded.shape[0] * padded.shape[1]
         rows.append((ms_ssim(picture, decoded), psnr_db(picture, decoded), bits / (height * width)))
     network.train(was_training)

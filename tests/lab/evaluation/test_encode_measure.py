@@ -14,7 +14,7 @@ from skimage import data
 
 from baselines.jpeg import Jpeg420
 from cvqn.cli import main
-from cvqn.codecs import registry
+from cvqn.codecs import container, registry
 from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
@@ -249,7 +249,12 @@ def test_a_trained_model_goes_the_same_way(index, tmp_path, model_settings):
         file = codec.encode(original)
         assert int(row["bytes"]) == len(file)
         assert float(row["psnr_db"]) == pytest.approx(psnr_db(original, codec.decode(file)), abs=1e-3)
-        assert float(row["cross_entropy_bpp"]) < float(row["bound_bpp"])
+        height, width, _ = original.shape
+        symbols = -(-max(height, 64) // 16) * -(-max(width, 64) // 16)
+        bound = symbols * (4 * np.log2(3) + 8 * np.log2(5) + 4 * np.log2(7)) / (height * width)
+        assert float(row["bound_bpp"]) == pytest.approx(bound)
+        payload = 8 * (len(file) - container.HEADER_SIZE) / (height * width)
+        assert float(row["cross_entropy_bpp"]) == pytest.approx(payload, rel=0.02, abs=8 * 40 / (height * width))
     record = json.loads(table.with_suffix(".json").read_text())
     assert record["settings"]["model_id"] == codec.stored.model_id.hex()
     assert {"torch", "cvqn", "range coder"} <= set(record["versions"])

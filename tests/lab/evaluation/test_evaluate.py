@@ -50,7 +50,7 @@ def test_a_run_is_encoded_measured_and_analysed(plan, model_settings, experiment
         assert files[f"{row['image']}.cvqn"] == codec.encode(picture)
         assert int(row["bytes"]) == len(files[f"{row['image']}.cvqn"])
         assert row["setting"] == run.name
-    channels, *_, maps, importance = paths.analysis_files(run.name)
+    channels, *_, maps, importance = paths.analysis_files("cvqn", run.name)
     assert ("psnr_loss_db" in rows_of(channels)[0]) == influence
     with np.load(maps, allow_pickle=False) as content:
         assert str(content["image"]) == "second"
@@ -63,4 +63,4 @@ def test_of_the_best_checkpoint_no_channels_are_looked_into(plan, model_settings
     make_model(paths.model(run.training, "best"), model_settings())
     evaluate_run(plan, run, "index.json", "cpu")
     assert len(rows_of(paths.measurements("cvqn", "c16-seed1-best"))) == 2
-    assert not (tmp_path / paths.analysis(run.name)).exists()
+    assert not (tmp_path / paths.analysis("cvqn", run.name)).exists()

@@ -152,7 +152,7 @@ def test_evaluations_done_queued_and_failed(made, monkeypatch):
         "cvqn: error: no such thing",
     )
     Path("results/tiny/bitstreams/webp").mkdir(parents=True)
-    Path("results/tiny/bitstreams/webp/40.0.tar").touch()
+    Path("results/tiny/bitstreams/webp/40.tar").touch()
     assert (made.evaluation("webp").step, made.evaluation("webp").steps) == (1, 2)
 
 

@@ -1,13 +1,21 @@
 """Made-up results of a scale on disk: measurements, analyses and run folders with known means and spreads."""
 
+import contextlib
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cvqn.lab.settings import configuration
-from cvqn.lab.settings.configuration import ROOT
+from cvqn.cli import main
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.report.audit.evidence import Evidence
+from cvqn.lab.settings import configuration as configurations
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results
+from cvqn.lab.settings.runs import Run
+from tests import ROOT
 
 SCALES = ROOT / "workflow" / "scales"
 IMAGES = [f"kodim{number:02}" for number in range(1, 25)]
@@ -29,21 +37,47 @@ PAPER = {  # experiment: MS-SSIM, bpp, PSNR that satisfy every number of the pap
 
 
 class MadeUp:
-    """A results folder in the making; `write` what the test needs, then give `arguments` to the audit or the tables."""
+    """A project's folder with results in the making; `config` are its settings in plain values, to change at will."""
 
     def __init__(self, folder: Path, scale: str = "paper", images: list[str] = IMAGES, seed: int = 0):
         self.folder = folder
-        self.config = configuration.resolve([SCALES / f"{scale}.yaml"])
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = configurations.resolve([SCALES / f"{scale}.yaml"]).plain()
         self.config["report"]["bootstrap"] = 400
         self.images = images
         self.random = np.random.default_rng(seed)
-        self.measurements: list[Path] = []
-        self.analysis: list[Path] = []
-        self.runs: list[Path] = []
-        configuration.write(self.config, folder / "config.yaml")
+        self.results = Results(f"results/{scale}")
 
-    def write_config(self) -> None:
-        configuration.write(self.config, self.folder / "config.yaml")
+    @property
+    def configuration(self) -> Configuration:
+        return configurations.validated(self.config, "made up")
+
+    def evidence(self, extras: bool = True) -> Evidence:
+        """The results as tables, figures and the audit read them; the working folder must be the project's."""
+        return Evidence(self.configuration, self.results, extras)
+
+    def cvqn(self, *arguments: str) -> int:
+        """A command with the plan of the settings, in the project's folder; its exit code."""
+        with contextlib.chdir(self.folder):
+            Plan(self.configuration, {}).write("plan.json")
+            return main([*arguments, "--plan", "plan.json"])
+
+    def table(self, name: str) -> int:
+        """Make a table at its place."""
+        return self.cvqn("table", name, "--output", self.results.table(name))
+
+    def path(self, name: str) -> Path:
+        """A file of the results by its path as the results name it."""
+        return self.folder / name
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """A table that was made."""
+        with open(self.path(self.results.table(name)), newline="") as file:
+            return list(csv.DictReader(file))
+
+    def page(self, name: str) -> str:
+        """Its page."""
+        return self.path(self.results.table(name)).with_suffix(".md").read_text()
 
     def run(
         self,
@@ -54,13 +88,13 @@ class MadeUp:
         image_spread: float = 1.0,
     ):
         """A measured run whose means over the images are exactly `values` (MS-SSIM, bpp, PSNR)."""
-        setting = f"{experiment}-seed{seed}" + ("-best" if checkpoint == "best" else "")
+        run, codec = Run(experiment, seed, checkpoint), self.config["experiments"][experiment]["codec"]
         ms_ssim, bpp, psnr = values
         offsets = image_spread * np.linspace(-1, 1, len(self.images))
-        rows = self.rows("cvqn", setting, ms_ssim + 0.01 * offsets, bpp * (1 + 0.1 * offsets), psnr + offsets)
+        rows = self.measured(codec, run.name, ms_ssim + 0.01 * offsets, bpp * (1 + 0.1 * offsets), psnr + offsets, run)
         rows["cross_entropy_bpp"] = rows.bpp * 0.998
         rows["bound_bpp"] = rows.bpp * 1.1
-        return self._save(rows, self.folder / "measurements" / "cvqn" / f"{setting}.csv")
+        return self._save(rows, self.results.measurements(codec, run.name))
 
     def experiment(
         self,
@@ -83,14 +117,16 @@ class MadeUp:
         """A conventional codec with (MS-SSIM, bpp) for each setting."""
         offsets = np.linspace(-1, 1, len(self.images))
         frames = [
-            self.rows(name, setting, ms_ssim + 0.01 * offsets, bpp * (1 + 0.1 * offsets), 27 + offsets)
+            self.measured(name, setting, ms_ssim + 0.01 * offsets, bpp * (1 + 0.1 * offsets), 27 + offsets)
             for setting, (ms_ssim, bpp) in points.items()
         ]
-        return self._save(pd.concat(frames), self.folder / "measurements" / f"{name}.csv")
+        return self._save(pd.concat(frames), self.results.measurements(name))
 
-    def rows(self, codec, setting, ms_ssim, bpp, psnr) -> pd.DataFrame:
+    def measured(self, codec, setting, ms_ssim, bpp, psnr, run: Run | None = None) -> pd.DataFrame:
+        about = ("", "", "") if run is None else (run.experiment, run.seed, run.checkpoint)
         return pd.DataFrame({
-            "codec": codec, "setting": setting, "image": self.images, "width": 768, "height": 512,
+            "codec": codec, "setting": setting, "experiment": about[0], "seed": about[1], "checkpoint": about[2],
+            "image": self.images, "width": 768, "height": 512,
             "bytes": np.round(np.asarray(bpp) * PIXELS / 8).astype(int), "bpp": bpp, "ms_ssim": ms_ssim,
             "psnr_db": psnr, "encode_s": 1.5, "decode_s": 2.5,
         })  # fmt: skip
@@ -126,11 +162,11 @@ class MadeUp:
                     "values_used": sum(one > 0 for one in share),
                     **{f"share_{symbol}": one for symbol, one in enumerate(share)},
                 })  # fmt: skip
-        folder = self.folder / "analysis" / run
+        folder = self.path(self.results.analysis("cvqn", run))
         folder.mkdir(parents=True)
         pd.DataFrame(channels).to_csv(folder / "channels.csv", index=False)
         pd.DataFrame(groups).to_csv(folder / "groups.csv", index=False)
-        self.analysis.append(folder)
+        return folder
 
     def training(
         self,
@@ -142,16 +178,16 @@ class MadeUp:
         optimizer: str = "Adam",
     ):
         """A run folder with provenance and a log whose loss jumps by `jump` from step to step."""
-        folder = self.folder / "runs" / run
+        folder = self.path(self.results.training(run))
         folder.mkdir(parents=True)
         record = {"training_images": {"count": images}, "peak_memory_bytes": memory, "optimizer": optimizer}
         (folder / "provenance.json").write_text(json.dumps(record))
         losses = 10 * np.exp(jump * (np.arange(60) % 2) * self.random.uniform(0.9, 1.1, 60))
         pd.DataFrame({"step": np.arange(60), "loss": losses}).to_csv(folder / "log.csv", index=False)
-        self.runs.append(folder)
 
-    def identities(self, difference: float = 1e-7) -> Path:
-        path = self.folder / "identities.json"
+    def identities(self, difference: float = 1e-7):
+        path = self.path(self.results.identities)
+        path.parent.mkdir(parents=True, exist_ok=True)
         found = {
             "largest_difference": difference,
             "points": 1000,
@@ -159,12 +195,11 @@ class MadeUp:
             "hard_differences": 0,
         }
         path.write_text(json.dumps({"soft_quantizer": found}))
-        return path
 
-    def _save(self, rows: pd.DataFrame, path: Path) -> Path:
+    def _save(self, rows: pd.DataFrame, name: str) -> Path:
+        path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows.to_csv(path, index=False)
-        self.measurements.append(path)
         return path
 
 
@@ -200,4 +235,5 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
             made.analyse(f"{name}-seed{seed}", falling_influence(32, len(images), seed))
             made.training(f"{name}-seed{seed}")
     made.training("strided-seed1", memory=9_000_000_000, jump=0.03)
+    made.identities()
     return made

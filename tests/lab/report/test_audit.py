@@ -12,17 +12,14 @@ from cvqn.cli import main
 from cvqn.lab.report.audit.claims import paper
 
 
-def command(made: MadeUp, *more: str) -> list[str]:
-    lists = {"--measurements": made.measurements, "--analysis": made.analysis, "--runs": made.runs}
-    given = [part for name, paths in lists.items() for part in (name, *map(str, paths))]
-    config = ["--config", str(made.folder / "config.yaml"), "--identities", str(made.identities())]
-    return ["audit", *config, *given, "--output", str(made.folder / "audit.json"), *more]
+def audit(made: MadeUp, *more: str) -> int:
+    return made.cvqn("audit", "--extras", "--output", "audit.json", *more)
 
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
     made = whole_paper(tmp_path_factory.mktemp("paper"))
-    assert main(command(made)) == 0
+    assert audit(made) == 0
     return made
 
 
@@ -68,8 +65,9 @@ def test_links_lead_to_the_evidence(audited):
     result = json.loads((audited.folder / "audit.json").read_text())
     linked = {path for claim in result["claims"] for path in claim["evidence"]}
     missing = {path for path in linked if not (audited.folder / path).exists()}
-    assert all("bitstreams/" in path for path in missing)  # made-up results have no archives
-    assert {"config.yaml", "identities.json", "measurements/cvqn/c32-seed2-best.csv"} <= linked
+    assert all("bitstreams/" in path or path.endswith("config.yaml") for path in missing)  # which nobody made up
+    files = {"config.yaml", "analysis/identities.json", "measurements/cvqn/c32-seed2-best.csv"}
+    assert {f"results/paper/{file}" for file in files} <= linked
     page = Page((audited.folder / "audit.html").read_text())
     assert linked <= {link for link in page.links if not link.startswith("#")}
 
@@ -86,7 +84,7 @@ def test_every_verdict_names_its_measurement_and_its_tolerance(audited):
 
 def test_an_inconclusive_claim_prints_what_could_have_been_resolved(tmp_path):
     made = whole_paper(tmp_path, noise=(0.004, 0.03, 2.0))
-    assert main(command(made)) == 0
+    assert audit(made) == 0
     claims = {claim["id"]: claim for claim in json.loads((tmp_path / "audit.json").read_text())["claims"]}
     claim = claims["table1.c32.bpp_change"]
     assert claim["verdict"] == "inconclusive"
@@ -98,7 +96,7 @@ def test_an_inconclusive_claim_prints_what_could_have_been_resolved(tmp_path):
 
 def test_a_scale_below_papers_says_so_in_every_file(tmp_path):
     made = whole_paper(tmp_path, scale="mini", images=["china", "coffee", "flower"])
-    assert main(command(made)) == 0
+    assert audit(made) == 0
     for name in ("audit.md", "audit.html"):
         assert "Scale mini: a demonstration, not a reproduction" in (tmp_path / name).read_text()
     assert json.loads((tmp_path / "audit.json").read_text())["counts"]["not reproduced"] == 0
@@ -120,22 +118,19 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_verdicts_against_a_revision(tmp_path, capsys):
-    made = MadeUp(tmp_path / "results")
+    made = MadeUp(tmp_path)
     made.experiment("c32", PAPER["c32"], (1e-5, 1e-5, 1e-3))
-    assert main(command(made)) == 0
+    assert audit(made) == 0
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
     capsys.readouterr()
 
-    assert main(command(made, "--against", "HEAD")) == 0
+    assert audit(made, "--against", "HEAD") == 0
     assert "no verdict differs from HEAD" in capsys.readouterr().out
 
-    for path in made.measurements:
-        path.unlink()
-    made.measurements.clear()
     made.experiment("c32", (0.95, 0.2576, 28.0), (1e-5, 1e-5, 1e-3))
-    assert main(command(made, "--against", "HEAD")) == 1
+    assert audit(made, "--against", "HEAD") == 1
     out = capsys.readouterr().out
     assert "table1.c32.ms_ssim: reproduced -> not reproduced (worse)" in out
     assert "table1.c32.bpp:" not in out
@@ -145,9 +140,8 @@ def test_verdicts_against_a_revision(tmp_path, capsys):
     assert main([*check, "HEAD"]) == 0
     capsys.readouterr()
     assert main([*check, "HEAD~1"]) == 1
-    made.measurements.clear()
     made.experiment("c32", PAPER["c32"], (1e-5, 1e-5, 1e-3))
-    assert main(command(made, "--against", "HEAD")) == 0  # better is no failure
+    assert audit(made, "--against", "HEAD") == 0  # better is no failure
     assert "table1.c32.ms_ssim: not reproduced -> reproduced\n" in capsys.readouterr().out
 
 
@@ -155,10 +149,10 @@ def test_verdicts_against_a_revision(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--check", "nowhere.json"], "cannot be read"),
-        (["--check", "{folder}/config.yaml"], "not an audit"),
-        (["--config", "{folder}/config.yaml"], "--config needs --output"),
-        (["--config", "{folder}/nowhere.yaml", "--output", "{folder}/a.json"], "nowhere.yaml: cannot be read"),
-        (["--config", "{folder}/config.yaml", "--output", "{folder}"], "the name must end in .json"),
+        (["--check", "{folder}/plan.json"], "not an audit"),
+        (["--plan", "{folder}/plan.json"], "--plan needs --output"),
+        (["--plan", "{folder}/nowhere.json", "--output", "{folder}/a.json"], "nowhere.json: cannot be read"),
+        (["--plan", "{folder}/plan.json", "--output", "{folder}"], "the name must end in .json"),
         (["--check", "{folder}/audit.json", "--against", "no-such-revision"], "at no-such-revision"),
     ],
 )

@@ -2,9 +2,10 @@
 
 import re
 
-from cvqn.lab.settings import configuration as config
+from cvqn.lab.settings.configuration import resolve
+from tests import ROOT
 
-PAGE = (config.ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
 TOP = {"seeds", "data.train", "experiments.toy"}
 
 
@@ -20,7 +21,7 @@ def keys_of(page):
 
 
 def test_every_key_exists():
-    resolved = config.resolve([])
+    resolved = resolve([]).plain()
     names = set(keys_of(PAGE))
     assert len(names) > 25
     for name in names:
@@ -36,7 +37,7 @@ def test_every_difference_has_a_row():
 
 
 def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
-    experiments = config.resolve([])["experiments"]
+    experiments = resolve([]).plain()["experiments"]
     authors, paper = experiments["authors"], experiments["c32"]
     assert (authors["training"]["alpha"], authors["training"]["beta"]) == (256, 0)
     assert authors["training"]["learning_rates"]["quantizer"] == paper["training"]["learning_rates"]["context"]

@@ -1,5 +1,6 @@
 """Figures: their data as CSV, equal files for equal input, the scale named, measured and published told apart."""
 
+import contextlib
 import csv
 
 import numpy as np
@@ -7,13 +8,12 @@ import pytest
 from made_up import MadeUp, falling_influence, whole_paper
 from PIL import Image
 
-from cvqn.cli import main
-from cvqn.lab.data.index import describe, write_index
 from cvqn.errors import CvqnError
-from cvqn.lab.report import style
-from cvqn.lab.report.curves import curves_table
+from cvqn.lab.data.index import describe, write_index
+from cvqn.lab.report import looks, registry, style
 from cvqn.lab.report.figures import bits, crops, curves, influence, maps
-from cvqn.lab.report.sources import read_channels, read_measurements
+from cvqn.lab.report.output import write_table
+from cvqn.lab.report.sources import Sources
 
 
 @pytest.fixture
@@ -26,10 +26,16 @@ def made_maps():
 
 @pytest.fixture
 def kept(monkeypatch):
-    """The figures that are saved, instead of files."""
+    """The figures that are saved, instead of pictures."""
     figures = []
+
+    def keep(figure, table, path, scale):
+        style.note_scale(figure, scale)
+        write_table(table, path.with_suffix(".csv"))
+        figures.append(figure)
+
     for module in (influence, maps, curves, crops, bits):
-        monkeypatch.setattr(module, "save", lambda figure, path: figures.append(figure))
+        monkeypatch.setattr(module, "save", keep)
     return figures
 
 
@@ -42,17 +48,41 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def complete(made: MadeUp, shown: maps.Maps) -> None:
+    """Add what the figures of pictures are made of: the maps of both runs, and a picture of each image."""
+    for run in ("toy-seed1", "c32-seed1"):
+        folder = made.path(made.results.analysis("cvqn", run))
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / "maps.npz", **shown._asdict())
+    folder = made.folder / f"data/sets/{made.configuration.data.evaluation}"
+    folder.mkdir(parents=True)
+    images = []
+    for name in made.images:
+        Image.new("RGB", (96, 64), "olive").save(folder / f"{name}.png")
+        images.append(describe(folder / f"{name}.png", "none"))
+    write_index(folder / "index.json", "made-up", "0", images)
+
+
+def draw(made: MadeUp, figure, name: str) -> None:
+    with contextlib.chdir(made.folder):
+        figure.draw(made.evidence(), made.folder / name)
+
+
 def test_the_maps_are_drawn_in_the_order_of_importance_and_kept_as_text(tmp_path, made_maps):
-    maps.draw_maps(made_maps, tmp_path / "maps.svg", "mini")
-    assert {path.suffix for path in tmp_path.iterdir()} == {".svg", ".png", ".csv"}
-    table = rows(tmp_path / "maps.csv")
+    made = MadeUp(tmp_path)
+    complete(made, made_maps)
+    for name in ("one", "two"):
+        draw(made, maps, f"{name}.svg")
+    table = rows(tmp_path / "one.csv")
     assert [int(row["position"]) for row in table] == list(range(1, 33))
     for row in table:
         drawn = np.array([[int(symbol, 16) for symbol in line] for line in row["symbols"].split()])
         np.testing.assert_array_equal(drawn, made_maps.maps[int(row["channel"]) - 1])
-    width, height = Image.open(tmp_path / "maps.png").size
+    width, height = Image.open(tmp_path / "one.png").size
     assert width == pytest.approx(300 * style.COLUMN, abs=1)
     assert 300 < height < 2000
+    for ending in ("svg", "png", "csv"):  # equal input gives equal bytes
+        assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 4, 500])
@@ -60,28 +90,18 @@ def test_truncated_maps_are_a_clear_error(tmp_path, kept_bytes):
     path = tmp_path / "maps.npz"
     np.savez(path, image=np.array("kodim15"), maps=np.zeros((32, 8, 12), np.uint8))
     path.write_bytes(path.read_bytes()[:kept_bytes])
-    with pytest.raises(CvqnError, match=r"maps\.npz: not the maps of cvqn analyse"):
+    with pytest.raises(CvqnError, match=r"maps\.npz: not the maps of cvqn evaluate"):
         maps.read_maps(path)
 
 
-def test_equal_input_gives_equal_bytes(tmp_path, made_maps):
-    for name in ("one", "two"):
-        maps.draw_maps(made_maps, tmp_path / f"{name}.svg", "mini")
-    for ending in ("svg", "png", "csv"):
-        assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
-
-
-def test_every_figure_below_the_papers_scale_names_it(tmp_path, kept, made_maps):
+def test_every_figure_below_the_papers_scale_names_it(tmp_path, monkeypatch, kept, made_maps):
     made = whole_paper(tmp_path)
-    toy = read_channels([folder for folder in made.analysis if folder.name == "toy-seed1"])
-    measurements = read_measurements(made.measurements)
-    table = curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3"])
+    complete(made, made_maps)
     for scale, note in (("mini", "scale mini: a demonstration, not a reproduction"), ("paper", "demonstration")):
         kept.clear()
-        maps.draw_maps(made_maps, tmp_path / "a", scale)
-        influence.draw_influence(np.zeros((64, 96, 3), np.uint8), made_maps, toy, tmp_path / "b", scale)
-        curves.draw_curves(table, tmp_path / "c", scale=scale, images=24, data_set="kodak")
-        bits.draw_bits(toy, tmp_path / "d", scale)
+        monkeypatch.setattr(Sources, "scale", scale)
+        for figure in (maps, influence, curves, bits):
+            draw(made, figure, "figure.svg")
         assert len(kept) == 4
         for figure in kept:
             assert any(note in text for text in texts(figure)) == (scale == "mini")
@@ -91,9 +111,8 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
     made = MadeUp(tmp_path)
     losses = falling_influence(32, 24)
     made.analyse("toy-seed1", losses)
-    influence.draw_influence(
-        np.zeros((64, 96, 3), np.uint8), made_maps, read_channels(made.analysis), tmp_path / "figure1.svg", "paper"
-    )
+    complete(made, made_maps)
+    draw(made, influence, "figure1.svg")
     table = rows(tmp_path / "figure1.csv")
     image = made.images.index("kodim15")
     for channel, row in enumerate(table):
@@ -107,12 +126,10 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
 
 def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
     made = whole_paper(tmp_path)
-    measurements = read_measurements(made.measurements)
-    table = curves_table(measurements, made.config["report"]["rate_curve"], ["figure-3", "learned"])
-    curves.draw_curves(table, tmp_path / "curves.svg", scale="paper", images=24, data_set="kodak")
+    draw(made, curves, "curves.svg")
     lines = {line.get_label(): line for line in kept[0].axes[0].get_lines()}
     published = {label: line for label, line in lines.items() if label.endswith("(published)")}
-    assert len(published) == 14
+    assert len(published) == 8
     for label, line in lines.items():
         solid, marked = line.get_linestyle() == "-", line.get_marker() not in ("None", None)
         assert (solid, marked) == ((False, False) if label in published else (True, True))
@@ -125,19 +142,22 @@ def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
 
 
 def test_every_codec_has_a_look_of_its_own():
-    looks = {(colour, marker) for _, colour, marker in style.CODECS.values()}
-    assert len(looks) == len(style.CODECS)
-    assert style.codec_style("new-codec")[0] == "new-codec"
+    found = looks.looks([*looks.KNOWN, "one", "two", "three"])
+    assert len({(look.colour, look.marker) for look in found.values()}) == len(found)
+    assert found["two"].name == looks.name_of("two") == "two"
 
 
 def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kept):
+    made = MadeUp(tmp_path)
+    folder = made.path(made.results.crops)
+    folder.mkdir(parents=True)
     lines = ["image,codec,setting,bpp,ms_ssim,psnr_db,left,top,width,height,file,measurements,bitstreams"]
     for image in ("kodim01", "kodim21"):
         for codec, bpp, quality in (("original", "", ""), ("webp", 0.2512, 0.9312), ("cvqn", 0.2576, 0.9653)):
-            Image.new("RGB", (48, 32), "teal").save(tmp_path / f"{image}-{codec}.png")
+            Image.new("RGB", (48, 32), "teal").save(folder / f"{image}-{codec}.png")
             lines.append(f"{image},{codec},40,{bpp},{quality},,0,0,48,32,{image}-{codec}.png,,")
-    (tmp_path / "crops.csv").write_text("\n".join(lines) + "\n")
-    crops.draw_crops(tmp_path, tmp_path / "figure4.svg", "paper")
+    (folder / "crops.csv").write_text("\n".join(lines) + "\n")
+    draw(made, crops, "figure4.svg")
     captions = texts(kept[0])
     assert captions.count("0.251 bpp\nMS-SSIM 0.9312") == 2
     assert captions.count("0.258 bpp\nMS-SSIM 0.9653") == 2
@@ -145,49 +165,54 @@ def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kep
     assert len(rows(tmp_path / "figure4.csv")) == 6
 
 
-def test_figures_by_the_command_line(tmp_path):
+@pytest.fixture
+def project(tmp_path, made_maps):
+    """A project's folder with everything that figures are made of."""
     made = whole_paper(tmp_path, scale="mini", images=["china", "coffee", "flower"])
-    folder = next(folder for folder in made.analysis if folder.name == "toy-seed1")
-    ones = np.ones(32, dtype=np.int32)
-    np.savez(
-        folder / "maps.npz", image=np.array("coffee"), maps=np.zeros((32, 4, 6), np.uint8), group=ones, levels=2 * ones,
-        position=np.arange(1, 33),
-    )  # fmt: skip
-    images = []
-    for name in made.images:
-        Image.new("RGB", (96, 64), "olive").save(tmp_path / f"{name}.png")
-        images.append(describe(tmp_path / f"{name}.png", "none"))
-    write_index(tmp_path / "index.json", "made-up", "0", images)
-    config = ["--config", str(tmp_path / "config.yaml")]
-    analysis = ["--analysis", str(folder)]
-    measurements = ["--measurements", *map(str, made.measurements)]
-    given = {
-        "influence": [*analysis, "--images", str(tmp_path / "index.json")],
-        "maps": analysis,
-        "rate-distortion": [*measurements, "--published", "figure-3"],
-        "bits": ["--analysis", *map(str, made.analysis)],
-    }
-    for name, arguments in given.items():
-        assert main(["figure", name, *config, *arguments, "--output", str(tmp_path / f"figures/{name}.svg")]) == 0
+    complete(made, made_maps._replace(image="coffee"))
+    table, *pictures = (made.path(file) for file in made.evidence().files("crops"))
+    table.parent.mkdir()
+    lines = ["image,codec,setting,bpp,ms_ssim,psnr_db,left,top,width,height,file,measurements,bitstreams"]
+    for picture in pictures:
+        Image.new("RGB", (48, 32), "teal").save(picture)
+        image, _, codec = picture.stem.partition("-")
+        lines.append(f"{image},{codec},40,0.25,0.93,30,0,0,48,32,{picture.name},,")
+    table.write_text("\n".join(lines) + "\n")
+    return made
+
+
+def test_figures_by_the_command_line(project):
+    for entry in registry.FIGURES:
+        output = project.results.figure(entry.name)
+        assert project.cvqn("figure", entry.name, "--output", output) == 0
         for ending in ("svg", "png", "csv"):
-            assert (tmp_path / "figures" / f"{name}.{ending}").stat().st_size > 100
+            assert project.path(output).with_suffix(f".{ending}").stat().st_size > 100
+
+
+def test_each_measured_curve_is_a_file(project):
+    assert project.cvqn("curves", "--output", "results/mini/curves") == 0
+    written = {path.stem for path in project.path("results/mini/curves").iterdir()}
+    assert written == {"cvqn", "jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420"} & {
+        "cvqn",
+        *project.configuration.measured_codecs(),
+    }
+    own = rows(project.path("results/mini/curves/cvqn.csv"))
+    assert [row["setting"] for row in own] == list(project.configuration.report.rate_curve)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("name", "message"),
     [
-        (["influence", "--analysis", "{folder}", "--images", "{folder}/index.json"], "not the maps of cvqn analyse"),
-        (["maps", "--analysis", "{folder}/nowhere"], "not the maps of cvqn analyse"),
-        (["crops", "--crops", "{folder}"], "run cvqn crops first"),
-        (["bits", "--analysis", "{folder}"], "cannot be read"),
-        (["rate-distortion", "--measurements", "{folder}/none.csv"], "cannot be read"),
+        ("figure1", "not the maps of cvqn evaluate"),
+        ("figure3-maps", "not the maps of cvqn evaluate"),
+        ("figure3-curves", "no run of report.rate_curve was measured"),
+        ("figure4", "run cvqn crops first"),
+        ("figure-bits", "influence was not measured"),
+        ("figure5", "figure5: unknown; there are figure1, "),
     ],
 )
-def test_missing_input_is_named_and_nothing_is_written(tmp_path, capsys, arguments, message):
+def test_missing_input_is_named_and_nothing_is_written(tmp_path, capsys, name, message):
     made = MadeUp(tmp_path)
-    (tmp_path / "maps.npz").write_bytes(b"not an archive")
-    command = [part.format(folder=made.folder) for part in arguments]
-    config = ["--config", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "figure.svg")]
-    assert main(["figure", *command, *config]) == 2
+    assert made.cvqn("figure", name, "--output", "figure.svg") == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("figure.*"))

@@ -11,41 +11,26 @@ import pytest
 from made_up import MadeUp, falling_influence, whole_paper
 
 from baselines import published
-from cvqn.cli import main
-from cvqn.lab.report.audit.audit import audit
-from cvqn.lab.report.audit.evidence import read_evidence
+from cvqn.lab.report import registry
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Results in agreement with the paper, with tables made by the command line."""
+    """Results in agreement with the paper, with every table but that of orders."""
     made = whole_paper(tmp_path_factory.mktemp("results"))
-    common = ["--config", str(made.folder / "config.yaml"), "--measurements", *map(str, made.measurements)]
-    for name in ("table1", "table2", "runs", "extras", "rate-distortion", "bd-rate"):
-        assert main(["table", name, *common, "--output", str(made.folder / f"tables/{name}.csv")]) == 0
-    analysis = ["--analysis", *map(str, made.analysis)]
-    assert (
-        main(["table", "equation7", *common[:2], *analysis, "--output", str(made.folder / "tables/equation7.csv")]) == 0
-    )
+    for table in registry.TABLES:
+        if table.name != "importance":
+            assert made.table(table.name) == 0
     return made
 
 
-def rows(made, name):
-    with open(made.folder / "tables" / f"{name}.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def page(made, name):
-    return (made.folder / "tables" / f"{name}.md").read_text()
-
-
 def plain_means(made, setting, column):
-    with open(made.folder / "measurements" / "cvqn" / f"{setting}.csv", newline="") as file:
+    with open(made.path(made.results.measurements("cvqn", setting)), newline="") as file:
         return statistics.fmean(float(row[column]) for row in csv.DictReader(file))
 
 
 def test_means_spreads_and_changes_of_table_2(results):
-    table = {(row["experiment"], row["checkpoint"]): row for row in rows(results, "table2")}
+    table = {(row["experiment"], row["checkpoint"]): row for row in results.rows("table2")}
     assert [name for name, _ in table][::2] == ["one-group", "levels-456", "c32", "levels-258"]
     for (name, checkpoint), row in table.items():
         settings = [f"{name}-seed{seed}" + ("-best" if checkpoint == "best" else "") for seed in (1, 2, 3)]
@@ -64,27 +49,30 @@ def test_means_spreads_and_changes_of_table_2(results):
 
 
 def test_each_number_can_be_followed_to_its_files(results):
-    for row in rows(results, "runs"):
+    for row in results.rows("runs"):
         first, last = map(int, row["lines"].split("-"))
-        lines = Path(row["measurements"]).read_text().splitlines()[first - 1 : last]
-        assert all(line.startswith(f"cvqn,{row['run']},") for line in lines)
-        bpp = [float(line.split(",")[6]) for line in lines]
-        assert float(row["bpp"]) == pytest.approx(statistics.fmean(bpp))
-        assert row["bitstreams"] == str(results.folder / "bitstreams" / "cvqn" / f"{row['run']}.tar")
-    for row in rows(results, "rate-distortion"):
+        header, *lines = results.path(row["measurements"]).read_text().splitlines()
+        rows = list(csv.DictReader([header, *lines[first - 2 : last - 1]]))
+        assert {one["setting"] for one in rows} == {row["run"]}
+        assert float(row["bpp"]) == pytest.approx(statistics.fmean(float(one["bpp"]) for one in rows))
+        assert row["bitstreams"] == f"results/paper/bitstreams/cvqn/{row['run']}.tar"
+    for row in results.rows("rate-distortion"):
         assert row["bitstreams"].endswith(f"bitstreams/{row['codec']}/{row['setting']}.tar")
 
 
 def test_the_rate_distortion_table_uses_the_decibel_of_the_mean(results):
-    for row in rows(results, "rate-distortion"):
+    rows = results.rows("rate-distortion")
+    for row in rows:
         assert float(row["ms_ssim_db"]) == pytest.approx(-10 * math.log10(1 - float(row["ms_ssim"])), abs=1e-6)
         assert int(row["images"]) == 24
+    assert {row["setting"] for row in rows if row["experiment"]} == {row["run"] for row in results.rows("runs")}
 
 
 def test_bd_rates_against_the_library(results):
     measured = {}
-    for row in rows(results, "rate-distortion"):
-        measured.setdefault(row["codec"], []).append((float(row["bpp"]), float(row["ms_ssim_db"]), row["setting"]))
+    for row in results.rows("rate-distortion"):
+        if row["experiment"] in ("", *results.config["report"]["rate_curve"]):
+            measured.setdefault(row["codec"], []).append((float(row["bpp"]), float(row["ms_ssim_db"]), row["setting"]))
     own = {}
     for bpp, decibel, setting in measured["cvqn"]:
         if not setting.endswith("-best"):
@@ -93,7 +81,7 @@ def test_bd_rates_against_the_library(results):
         (statistics.fmean(bpp for bpp, _ in runs), -10 * math.log10(statistics.fmean(error for _, error in runs)))
         for runs in own.values()
     )
-    table = {(row["anchor"], row["kind"]): row for row in rows(results, "bd-rate")}
+    table = {(row["anchor"], row["kind"]): row for row in results.rows("bd-rate")}
     anchor = sorted(measured["webp"])
     expected = bjontegaard.bd_rate(
         [one[0] for one in anchor], [one[1] for one in anchor], *map(list, zip(*curve, strict=True)), "akima",
@@ -110,7 +98,7 @@ def test_bd_rates_against_the_library(results):
 
 
 def test_equation_7_from_the_configuration_alone(results):
-    table = {(row["run"], row["group"]): row for row in rows(results, "equation7")}
+    table = {(row["run"], row["group"]): row for row in results.rows("equation7")}
     bounds = {"one-group": math.log2(5), "levels-456": 2.3072, "c32": 2.25904, "levels-258": 2.16096}
     for name, bound in bounds.items():
         row = table[f"{name}-seed2", "all"]
@@ -118,70 +106,63 @@ def test_equation_7_from_the_configuration_alone(results):
         assert float(row["coded_bits_per_symbol"]) == pytest.approx(0.9 * bound, abs=1e-5)
         assert float(row["entropy_bits_per_symbol"]) == pytest.approx(bound, abs=1e-5)  # made up with equal shares
     assert table["c32-seed1", "all"]["values_used"] == "15"
+    assert table["c32-seed1", "all"]["levels"] == "[3, 5, 7]"
     assert table["one-group-seed1", "all"]["values_used"] == "5"
-    assert "One seed" not in page(results, "equation7")
+    assert "One seed" not in results.page("equation7")
+
+
+def correlations(folder: Path, **parts: tuple[float, float]):
+    """An importance.json whose correlations with PSNR and MS-SSIM losses are given."""
+    written = {"run": folder.name, "kind": folder.name.rpartition("-seed")[0]}
+    for what, (psnr, ms_ssim) in parts.items():
+        written[f"{what}_rank_correlation"] = {"psnr_loss_db": psnr, "ms_ssim_loss_db": ms_ssim}
+    (folder / "importance.json").write_text(json.dumps(written))
 
 
 def test_correlations_of_orders_with_influence_come_from_the_runs_with_groups(tmp_path):
     made = MadeUp(tmp_path, scale="mini", images=["a", "b"])
     found = {
-        "se": {"order": (0.25, 0.5), "weights": (0.125, -0.75)},
-        "re": {"order": (0.75, 1.0)},
         "one-group": {"order": (0.1, 0.1)},
         "c48": {"order": (0.2, 0.2)},
+        "se": {"order": (0.25, 0.5), "weights": (0.125, -0.75)},
+        "re": {"order": (0.75, 1.0)},
     }
     for name, parts in found.items():
-        made.analyse(f"{name}-seed1", falling_influence(made.config["experiments"][name]["model"]["channels"], 2))
-        written = {"run": f"{name}-seed1", "kind": name}
-        for what, (psnr, ms_ssim) in parts.items():
-            written[f"{what}_rank_correlation"] = {"psnr_loss_db": psnr, "ms_ssim_loss_db": ms_ssim}
-        (made.analysis[-1] / "importance.json").write_text(json.dumps(written))
-    output = tmp_path / "tables" / "importance.csv"
-    config = ["--config", str(tmp_path / "config.yaml"), "--output", str(output)]
-    assert main(["table", "importance", *config, "--analysis", *map(str, made.analysis)]) == 0
-    with open(output, newline="") as file:
-        table = {row["experiment"]: row for row in csv.DictReader(file)}
+        channels = made.config["experiments"][name]["model"]["channels"]
+        correlations(made.analyse(f"{name}-seed1", falling_influence(channels, 2)), **parts)
+        assert made.table("importance") == (0 if name in ("se", "re") else 2)
+    table = {row["experiment"]: row for row in made.rows("importance")}
     assert set(table) == {"se", "re"}
     assert [float(table["se"][what]) for what in ("order_psnr", "order_ms_ssim")] == [0.25, 0.5]
     assert [float(table["se"][what]) for what in ("weights_psnr", "weights_ms_ssim")] == [0.125, -0.75]
     assert table["re"]["weights_psnr"] == ""
-    assert Path(table["re"]["file"]) == tmp_path / "analysis" / "re-seed1" / "importance.json"
-    text = output.with_suffix(".md").read_text()
-    assert "One seed each." in text
-    assert "| re | re-seed1 | 0.75 | 1.00 | – | – |" in text
-    assert main(["table", "importance", *config, "--analysis", str(tmp_path / "analysis" / "c48-seed1")]) == 2
+    assert table["re"]["file"] == "results/mini/analysis/cvqn/re-seed1/importance.json"
+    assert "One seed each." in made.page("importance")
+    cells = [[cell.strip() for cell in line.split("|")] for line in made.page("importance").splitlines()]
+    assert ["", "re", "re-seed1", "0.75", "1.00", "–", "–", ""] in cells
 
 
 def test_entropy_and_diversity_of_shares_that_differ_between_images(tmp_path):
     made = MadeUp(tmp_path, images=["a", "b"])
-    shares = [[0.5, 0.5, 0.0, 0.0, 0.0]]
-    made.analyse("one-group-seed1", falling_influence(32, 2), shares)
-    path = made.folder / "analysis" / "one-group-seed1" / "groups.csv"
+    path = made.analyse("one-group-seed1", falling_influence(32, 2), [[0.5, 0.5, 0.0, 0.0, 0.0]]) / "groups.csv"
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace(",0.5,0.5,0.0,0.0,0.0", ",0.0,0.5,0.5,0.0,0.0")
     path.write_text("\n".join(lines))
-    output = tmp_path / "equation7.csv"
-    config = str(tmp_path / "config.yaml")
-    assert (
-        main(["table", "equation7", "--config", config, "--analysis", str(path.parent), "--output", str(output)]) == 0
-    )
-    with open(output, newline="") as file:
-        row = next(csv.DictReader(file))
+    assert made.table("equation7") == 0
+    row = made.rows("equation7")[0]
     assert float(row["entropy_bits_per_symbol"]) == pytest.approx(1.5)  # shares 1/4, 1/2, 1/4 over both images
     assert row["values_used"] == "3"
-    assert "One seed each." in output.with_suffix(".md").read_text()
+    assert "One seed each." in made.page("equation7")
 
 
 def test_what_was_not_measured_says_so_and_one_seed_is_named(tmp_path):
     made = MadeUp(tmp_path, scale="mini")
+    made.config["experiments"]["c32"]["training"]["monitor_every"] = 5
     made.experiment("one-group", (0.80, 0.25, 22))
     made.experiment("c32", (0.81, 0.24, 22))
-    output = tmp_path / "table1.csv"
-    arguments = ["--config", str(tmp_path / "config.yaml"), "--measurements", *map(str, made.measurements)]
-    assert main(["table", "table1", *arguments, "--output", str(output)]) == 0
-    text = output.with_suffix(".md").read_text()
-    assert "Scale mini: a demonstration, not a reproduction." in text
-    lines = {tuple(cell.strip() for cell in line.split("|")[1:4]): line for line in text.splitlines() if "|" in line}
+    assert made.table("table1") == 0
+    assert "Scale mini: a demonstration, not a reproduction." in made.page("table1")
+    lines = {tuple(cell.strip() for cell in line.split("|")[1:4]): line for line in made.page("table1").splitlines()}
     assert "0.8100 (one seed)" in lines["[3, 5, 7]", "predefined", "last"]
     assert "-4.00 %" in lines["[3, 5, 7]", "predefined", "last"]
     assert "not measured" in lines["[3, 5, 7]", "predefined", "best"]
@@ -189,35 +170,28 @@ def test_what_was_not_measured_says_so_and_one_seed_is_named(tmp_path):
     assert "0.9646" in lines["[3, 5, 7]", "se", "last"]  # the paper's value stands there all the same
 
 
-@pytest.mark.parametrize(("every", "said"), [(10, "the checkpoint of best MS-SSIM"), (0, "`best` is the same one")])
-def test_what_the_best_checkpoint_is_depends_on_whether_there_was_a_choice(tmp_path, every, said):
+@pytest.mark.parametrize(("every", "said"), [(10, "the checkpoint of best MS-SSIM"), (0, "no checkpoint was chosen")])
+def test_what_the_best_checkpoint_is_depends_on_whether_there_was_a_choice(tmp_path, monkeypatch, every, said):
     made = MadeUp(tmp_path, "mini", ["coffee"])
     for own in made.config["experiments"].values():
         own["training"]["monitor_every"] = every
-    made.write_config()
     made.run("one-group", 1, (0.95, 0.25, 27.0))
-    arguments = ["--config", str(tmp_path / "config.yaml"), "--measurements", str(made.measurements[0])]
-    assert main(["table", "table1", *arguments, "--output", str(tmp_path / "tables/table1.csv")]) == 0
-    assert said in page(made, "table1")
-    claims = {claim["id"]: claim for claim in audit(read_evidence(tmp_path / "config.yaml"))["claims"]}
-    assert ("monitor_every is 0" in claims["protocol.checkpoint"]["reason"]) == (every == 0)
+    assert made.table("table1") == 0
+    assert said in made.page("table1")
+    assert {row["checkpoint"] for row in made.rows("table1")} == ({"last", "best"} if every else {"last"})
 
 
 def test_pages_of_the_papers_scale_carry_no_warning(results):
     for name in ("table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7"):
-        assert "demonstration" not in page(results, name)
-        assert page(results, name).startswith("# ")
+        assert "demonstration" not in results.page(name)
+        assert results.page(name).startswith("# ")
 
 
 def test_metrics_are_flat_finite_numbers_of_what_was_measured(results):
-    output = results.folder / "metrics.json"
-    arguments = ["--config", str(results.folder / "config.yaml"), "--measurements", *map(str, results.measurements)]
-    importance = {"run": "c32-seed1", "order_rank_correlation": {"ms_ssim_loss_db": 0.5}}
-    for folder in results.analysis:
-        (folder / "importance.json").write_text(json.dumps(importance | {"run": folder.name}))
-    extra = ["--bd-rate", str(results.folder / "tables/bd-rate.csv"), "--analysis", *map(str, results.analysis)]
-    assert main(["metrics", *arguments, *extra, "--output", str(output)]) == 0
-    found = json.loads(output.read_text())
+    for folder in results.path(results.results.analysis("cvqn", "")).iterdir():
+        correlations(folder, order=(0.25, 0.5))
+    assert results.cvqn("metrics", "--output", results.results.metrics) == 0
+    found = json.loads(results.path(results.results.metrics).read_text())
     assert all(isinstance(value, float) and math.isfinite(value) for value in found.values())
     assert found["c16.bpp"] == pytest.approx(0.129)
     assert found["c16.ms_ssim_db"] == pytest.approx(12.07608311, abs=1e-6)
@@ -226,7 +200,7 @@ def test_metrics_are_flat_finite_numbers_of_what_was_measured(results):
     assert "c16.bpp_std" not in found
     assert found["c32.bpp_change_percent"] == pytest.approx(100 * (0.2576 / 0.2664 - 1), abs=1e-6)
     assert found["codec.webp.2.bpp"] == pytest.approx(0.3)
-    bd_rate = {(row["anchor"], row["kind"]): row for row in rows(results, "bd-rate")}
+    bd_rate = {(row["anchor"], row["kind"]): row for row in results.rows("bd-rate")}
     assert found["bd_rate.webp"] == pytest.approx(float(bd_rate["webp", "measured"]["bd_rate_percent"]))
     assert found["bd_rate.published.webp"] == pytest.approx(float(bd_rate["webp", "published"]["bd_rate_percent"]))
     assert found["c32-seed1.order_rank_correlation.ms_ssim"] == 0.5
@@ -238,21 +212,29 @@ def test_metrics_are_flat_finite_numbers_of_what_was_measured(results):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "cannot be read"),
-        (lambda path: path.write_text("codec,setting\n"), "column image is missing"),
+        (lambda path: path.write_text("codec,setting\n"), "column experiment is missing"),
         (lambda path: path.write_text(path.read_text().splitlines()[0] + "\n"), "has no rows"),
         (lambda path: path.write_text(path.read_text().replace("0.9", "x", 1)), "line 2: ms_ssim is not a number"),
-        (lambda path: path.write_text(path.read_text().replace("c16-seed1", "sixteen")), "is not the name of a run"),
         (lambda path: path.write_text(path.read_text().replace("kodim02", "kodim01")), "was measured already"),
     ],
 )
 def test_damaged_measurements_are_named(tmp_path, capsys, damage, message):
     made = MadeUp(tmp_path)
-    made.experiment("c16", (0.938, 0.129, 26))
-    damage(made.measurements[0])
-    arguments = ["--config", str(tmp_path / "config.yaml"), "--measurements", str(made.measurements[0])]
-    assert main(["table", "table1", *arguments, "--output", str(tmp_path / "table1.csv")]) == 2
+    path = made.run("c16", 1, (0.938, 0.129, 26))
+    damage(path)
+    assert made.table("table1") == 2
     error = capsys.readouterr().err
     assert message in error
-    assert str(made.measurements[0]) in error
-    assert not list(tmp_path.glob("table1*"))
+    assert str(path.relative_to(tmp_path)) in error
+    assert not list(tmp_path.glob("results/paper/tables/*"))
+
+
+@pytest.mark.parametrize("name", [table.name for table in registry.TABLES if not table.name.startswith("table")])
+def test_a_table_of_nothing_is_refused(tmp_path, capsys, name):
+    assert MadeUp(tmp_path).table(name) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_unknown_table_names_those_that_there_are(tmp_path, capsys):
+    assert MadeUp(tmp_path).table("figure1") == 2
+    assert "figure1: unknown; there are table1, table2, runs" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Verdicts from intervals, and that every claim can get each of them from made-up results."""
 
+import contextlib
 import math
 from collections import Counter
 
@@ -10,7 +11,6 @@ from made_up import PAPER, MadeUp, falling_influence, whole_paper
 from cvqn.lab.evaluation.statistics import Interval
 from cvqn.lab.report.audit.audit import audit
 from cvqn.lab.report.audit.claims import expected_number, paper
-from cvqn.lab.report.audit.evidence import read_evidence
 from cvqn.lab.report.audit.verdicts import (
     INCONCLUSIVE,
     NOT_EVALUATED,
@@ -24,19 +24,16 @@ TOLERANCES = {claim.tolerance.name: claim.tolerance for claim in paper() if clai
 NEVER_MEASURED = {"section2.significant-channels", "section2.negligible-channels", "figure4.spire"}
 
 
-def judged(made: MadeUp, **changed) -> dict[str, dict]:
+def judged(made: MadeUp, extras: bool = True) -> dict[str, dict]:
     """The audit of made-up results, by claim."""
-    given = {"measurements": made.measurements, "analysis": made.analysis, "runs": made.runs, **changed}
-    if "identities" not in given:
-        given["identities"] = made.identities()
-    evidence = read_evidence(made.folder / "config.yaml", **given)
-    return {claim["id"]: claim for claim in audit(evidence)["claims"]}
+    with contextlib.chdir(made.folder):
+        return {claim["id"]: claim for claim in audit(made.evidence(extras))["claims"]}
 
 
 @pytest.mark.parametrize("name", TOLERANCES)
 def test_each_tolerance_tells_three_cases_apart(name):
     tolerance = TOLERANCES[name]
-    low, high = tolerance.accepted(2.0)
+    low, high = tolerance.ends(2.0)
     width = high - low if math.isfinite(high) else 1.0
     inside = low + width / 2
     assert judge(Interval(inside, inside, inside), (low, high)) == REPRODUCED
@@ -48,10 +45,10 @@ def test_each_tolerance_tells_three_cases_apart(name):
 
 
 def test_the_ends_of_an_accepted_range_belong_to_it_but_no_difference_is_no_order():
-    assert TOLERANCES["exact"].accepted(32) == (32, 32)
-    assert TOLERANCES["bpp"].accepted(0.25) == pytest.approx((0.245, 0.255))
-    assert judge(Interval(0, 0, 0), TOLERANCES["order"].accepted(None)) == NOT_REPRODUCED
-    assert judge(Interval(0.8, 0.8, 0.8), TOLERANCES["almost-all"].accepted(None)) == REPRODUCED
+    assert TOLERANCES["exact"].ends(32) == (32, 32)
+    assert TOLERANCES["bpp"].ends(0.25) == pytest.approx((0.245, 0.255))
+    assert judge(Interval(0, 0, 0), TOLERANCES["order"].ends(None)) == NOT_REPRODUCED
+    assert judge(Interval(0.8, 0.8, 0.8), TOLERANCES["almost-all"].ends(None)) == REPRODUCED
 
 
 def test_one_failure_decides_and_one_doubt_keeps_a_claim_open():
@@ -88,6 +85,7 @@ def contrary(folder) -> MadeUp:
     report, own = config["report"], config["experiments"]
     config["seeds"] = [1, 2]
     report["rate_curve"] = ["se", "c48", "c64"]
+    config["extras"] += ["c16", "c80"]
     for name, experiment in own.items():
         model, training = experiment["model"], experiment["training"]
         model |= {"blocks": 5, "encoder_widths": [40, 72, 136, 200], "decoder_widths": [200, 136, 72, 40]}
@@ -100,7 +98,6 @@ def contrary(folder) -> MadeUp:
     own["levels-258"]["model"]["levels"] = [16, 16, 16]
     own["c32"]["model"] |= {"levels": [9, 9, 9, 9], "ratios": [0.25, 0.25, 0.25, 0.25], "channels": 32}
     own["se"]["model"]["channels"], own["c64"]["model"]["channels"] = 20, 100
-    made.write_config()
 
     for name in ("one-group", "se", "re", "c32", "levels-456", "levels-258", "c16", "c48", "c64", "c80", "toy"):
         made.experiment(name, values[name], (1e-6, 1e-6, 1e-4))
@@ -128,7 +125,8 @@ def contrary(folder) -> MadeUp:
 
 def test_results_that_contradict_the_paper_reproduce_nothing_but_the_entropy_bound(tmp_path):
     made = contrary(tmp_path)
-    claims = judged(made, identities=made.identities(difference=1e-3))
+    made.identities(difference=1e-3)
+    claims = judged(made)
     spared = NEVER_MEASURED | {"eq7.entropy"}
     assert {name for name, claim in claims.items() if claim["verdict"] != NOT_REPRODUCED} == spared
 
@@ -154,7 +152,7 @@ def test_influence_that_hangs_on_a_few_images_stays_open(tmp_path):
     losses[-3:, :2] = 15  # the three most influential channels are so on two images only
     losses *= np.random.default_rng(0).uniform(0.999, 1.001, losses.shape)
     made.analyse("toy-seed1", losses)
-    claims = judged(made, runs=[])
+    claims = judged(made)
     assert claims["section2.uneven"]["verdict"] == INCONCLUSIVE
     assert claims["section2.alike"]["verdict"] == NOT_REPRODUCED
 
@@ -164,13 +162,12 @@ def test_agreement_that_a_tenth_of_the_images_breaks_stays_open(tmp_path):
     losses = falling_influence(32, 24)
     losses[:, :2] = 1e-4 * losses[::-1, :2]
     made.analyse("toy-seed1", losses)
-    assert judged(made, runs=[])["section2.alike"]["verdict"] == INCONCLUSIVE
+    assert judged(made)["section2.alike"]["verdict"] == INCONCLUSIVE
 
 
 def test_one_seed_judges_no_number(tmp_path):
     made = MadeUp(tmp_path)
     made.config["seeds"] = [1]
-    made.write_config()
     for name, values in PAPER.items():
         made.experiment(name, values)
     claims = judged(made)
@@ -195,7 +192,7 @@ def test_below_the_papers_scale_only_identities_are_judged(tmp_path, scale):
 
 def test_nothing_measured_gives_no_verdict(tmp_path):
     made = MadeUp(tmp_path)
-    claims = judged(made, identities=None)
+    claims = judged(made)
     settings = {claim.id for claim in paper() if claim.measure in ("setting", "widths", "groups", "rate_points")}
     from_settings = settings | {"table2.bound-order", "eq7.bound"}
     assert {name for name, claim in claims.items() if claim["verdict"] != NOT_EVALUATED} == from_settings
@@ -204,13 +201,7 @@ def test_nothing_measured_gives_no_verdict(tmp_path):
 
 def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_them(tmp_path):
     made = whole_paper(tmp_path)
-    with_extras = judged(made)
-
-    def kept(paths):
-        return [path for path in paths if path.name.rpartition("-seed")[0] not in made.config["extras"]]
-
-    made.measurements, made.runs = kept(made.measurements), kept(made.runs)
-    without = judged(made)
+    with_extras, without = judged(made), judged(made, extras=False)
     changed = {name for name, claim in without.items() if claim["verdict"] != with_extras[name]["verdict"]}
     assert changed == {"section3.1.memory", "section3.1.stability", "section4.2.odd-levels"}
     for name in changed:
@@ -223,7 +214,6 @@ def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_th
 def test_curves_measured_on_other_images_are_not_held_against_published_ones(tmp_path):
     made = whole_paper(tmp_path)
     made.config["data"]["evaluation"] = "packaged-evaluation"
-    made.write_config()
     claims = judged(made)
     for name in ("figure3.above.rippel", "section4.3.above-toderici"):
         assert claims[name]["verdict"] == NOT_EVALUATED

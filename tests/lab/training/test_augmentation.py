@@ -41,6 +41,6 @@ def test_hue_stays_where_only_saturation_changes(images, monkeypatch):
         monkeypatch.setattr(augmentation, name, 0.0)
     changed = jitter_colours(images, 1.0, 1, 5)
     for before, after in zip(images[:, :, 0, 0].tolist(), changed[:, :, 0, 0].tolist(), strict=True):
-        if 0.001 < min(after) and max(after) < 0.999:  # not clipped
+        if min(after) > 0.001 and max(after) < 0.999:  # not clipped
             assert colorsys.rgb_to_hsv(*after)[0] == pytest.approx(colorsys.rgb_to_hsv(*before)[0], abs=1e-4)
     assert not np.allclose(images, changed)

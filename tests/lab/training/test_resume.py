@@ -65,7 +65,7 @@ NO_BFLOAT16 = pytest.mark.skipif(
 @pytest.mark.parametrize(
     "training",
     [
-        {"average": 0.9},
+        {"colour_jitter": 0.5},
         {"clip_norm": 0.5, "clip_value": None},
         {"schedule": "drops", "drop_epochs": [2, 3], "warmup_epochs": 0},
         {"weights": "float16"},

@@ -1,41 +1,11 @@
 """The measures by name, as the paper's data file calls them: from evidence and expectation to what was measured."""
 
-from collections.abc import Callable
-
 from cvqn.lab.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
 from cvqn.lab.report.audit.claims import Claim
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding
 
-MEASURES: dict[str, Callable[..., Finding]] = {
-    measure.__name__: measure
-    for measure in (
-        measure_runs.mean,
-        measure_runs.bpp_change,
-        measure_runs.orders,
-        measure_runs.odd_levels,
-        measure_runs.best_measured,
-        measure_curves.above_codec,
-        measure_curves.above_published,
-        measure_curves.crops_order,
-        measure_channels.influence_ratio,
-        measure_channels.influence_agreement,
-        measure_channels.group_content,
-        measure_channels.entropy_below_bound,
-        measure_channels.diversity,
-        measure_training.training_memory,
-        measure_training.training_stability,
-        measure_settings.setting,
-        measure_settings.widths,
-        measure_settings.groups,
-        measure_settings.rate_points,
-        measure_settings.seeds,
-        measure_settings.training_images,
-        measure_settings.optimizer,
-        measure_settings.bound_order,
-        measure_settings.soft_quantizer,
-    )
-}
+ROOMS = (measure_runs, measure_curves, measure_channels, measure_training, measure_settings)
 
 
 def measure(claim: Claim, evidence: Evidence) -> Finding:
@@ -44,4 +14,5 @@ def measure(claim: Claim, evidence: Evidence) -> Finding:
     Raises:
         NotMeasured: something that it needs is not there.
     """
-    return MEASURES[claim.measure](evidence, claim.expected, **claim.arguments)
+    [found] = [getattr(room, claim.measure) for room in ROOMS if hasattr(room, claim.measure)]
+    return found(evidence, claim.expected, **claim.arguments)

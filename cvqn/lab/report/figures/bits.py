@@ -17,26 +17,9 @@ def draw(sources: Sources, output: str | Path) -> None:
     """Write the figure as svg, png and csv: one mark per channel, of the run that figure 3 shows.
 
     Raises:
-        CvqnError: its influence was not measured.
+        CvqnError: as `bits_table`.
     """
-    draw_bits(bits_table(sources.channels_of(sources.shown)), output, sources.scale)
-
-
-def bits_table(channels: pd.DataFrame) -> pd.DataFrame:
-    """A row per channel of a run: group, levels, mean bits per image, and mean losses in PSNR and MS-SSIM, dB.
-
-    Raises:
-        CvqnError: the run's influence was not measured.
-    """
-    if "ms_ssim_loss_db" not in channels or channels["ms_ssim_loss_db"].isna().all():
-        raise CvqnError("the run's influence was not measured; it is for the runs of figure 1 and Table 1")
-    measured = channels.dropna(subset=["ms_ssim_loss_db"])
-    by_channel = measured.groupby(["run", "channel", "group", "levels"], sort=False)
-    return by_channel[["bits", "psnr_loss_db", "ms_ssim_loss_db"]].mean().reset_index()
-
-
-def draw_bits(table: pd.DataFrame, output: str | Path, scale: str) -> None:
-    """The same from the table."""
+    table = bits_table(sources.channels_of(sources.shown))
     figure = new_figure(COLUMN, HEIGHT)
     axes = figure.add_axes((0.6 / COLUMN, 0.5 / HEIGHT, 1 - 0.66 / COLUMN, 1 - 0.67 / HEIGHT))
     for group, part in table.groupby("group"):
@@ -50,4 +33,17 @@ def draw_bits(table: pd.DataFrame, output: str | Path, scale: str) -> None:
     axes.grid()
     axes.set_xlabel("bits per image (ρ: rank correlation of bits and loss)")
     axes.set_ylabel("MS-SSIM loss, dB")
-    save(figure, table, output, scale)
+    save(figure, table, output, sources.scale)
+
+
+def bits_table(channels: pd.DataFrame) -> pd.DataFrame:
+    """A row per channel of a run: group, levels, mean bits per image, and mean losses in PSNR and MS-SSIM, dB.
+
+    Raises:
+        CvqnError: the run's influence was not measured.
+    """
+    if "ms_ssim_loss_db" not in channels or channels["ms_ssim_loss_db"].isna().all():
+        raise CvqnError("the run's influence was not measured; it is for the runs of figure 1 and Table 1")
+    measured = channels.dropna(subset=["ms_ssim_loss_db"])
+    by_channel = measured.groupby(["run", "channel", "group", "levels"], sort=False)
+    return by_channel[["bits", "psnr_loss_db", "ms_ssim_loss_db"]].mean().reset_index()

@@ -14,21 +14,12 @@ TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points: at half size, a
 
 
 def draw(sources: Sources, output: str | Path) -> None:
-    """Write figure 4 as svg, png and csv from the crops that `cvqn crops` cut.
+    """Write figure 4 as svg, png and csv from the crops that `cvqn crops` cut: a row per image, a column per codec.
 
     Raises:
-        CvqnError: as `draw_crops`.
+        CvqnError: a crop or their table is missing.
     """
-    draw_crops(sources.results.crops, output, sources.scale)
-
-
-def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
-    """The same from the folder with crops.csv: a row per image, a column per codec.
-
-    Raises:
-        CvqnError: the folder lacks its table or one of its pictures.
-    """
-    folder = Path(folder)
+    folder = Path(sources.results.crops)
     try:
         table = pd.read_csv(folder / "crops.csv", dtype={"setting": str})
     except (OSError, ValueError) as error:
@@ -38,7 +29,7 @@ def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
     cell = (PAGE - 0.06) / len(codecs)
     ratio = float(table["height"].iloc[0] / table["width"].iloc[0])
     row_height = cell * ratio + CAPTION
-    height = len(images) * row_height + TITLE + (0.18 if scale_note(scale) else 0)
+    height = len(images) * row_height + TITLE + (0.18 if scale_note(sources.scale) else 0)
     figure = new_figure(PAGE, height)
     for row, image in enumerate(images):
         for column, codec in enumerate(codecs):
@@ -55,7 +46,7 @@ def draw_crops(folder: str | Path, output: str | Path, scale: str) -> None:
             if row == 0:
                 axes.set_title("original" if codec == "original" else name_of(codec), pad=3, fontsize=TEXT)
             axes.set_xlabel(_caption(entry, codec, image), labelpad=2.5, fontsize=TEXT)
-    save(figure, table, output, scale)
+    save(figure, table, output, sources.scale)
 
 
 def _caption(entry: pd.Series, codec: str, image: str) -> str:

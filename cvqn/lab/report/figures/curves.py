@@ -23,20 +23,13 @@ WITH_MARKERS = {"linewidth": 1.0, "markersize": 3, "zorder": 3}
 def draw(sources: Sources, output: str | Path) -> None:
     """Write figure 3, right, as svg, png and csv, with the curves that the paper's own figure has.
 
+    Measured curves are solid with markers, the first bold; published ones pale and dashed.
+
     Raises:
         CvqnError: as `curves_table`.
     """
-    draw_curves(
-        curves_table(sources, "figure-3"),
-        output,
-        scale=sources.scale,
-        images=sources.measurements["image"].nunique(),
-        data_set=sources.configuration.data.evaluation,
-    )
-
-
-def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: int, data_set: str) -> None:
-    """The same from the table: measured curves solid with markers, the first bold; published ones pale and dashed."""
+    table = curves_table(sources, "figure-3")
+    images, data_set = sources.measurements["image"].nunique(), sources.configuration.data.evaluation
     entries = table.groupby("kind")["curve"].nunique().max()
     height = 0.06 + AXES + LABELS + TITLE + entries * ENTRY + FOOT
     figure = new_figure(COLUMN, height)
@@ -68,7 +61,7 @@ def draw_curves(table: pd.DataFrame, output: str | Path, *, scale: str, images: 
     top = 1 - (0.06 + AXES + LABELS) / height
     _legend(figure, measured, f"measured here on\n{images} images of {data_set}", (0.02, top))
     _legend(figure, known, f"published, on Kodak{others}", (0.5, top))
-    save(figure, table, output, scale)
+    save(figure, table, output, sources.scale)
 
 
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:

@@ -24,44 +24,9 @@ def draw(sources: Sources, output: str | Path) -> None:
     Raises:
         CvqnError: the maps' image is not in the set, its file is damaged, or as `influence_table`.
     """
-    maps = maps_of(sources, sources.toy)
-    index = sources.image_files[0]
-    image = next((one for one in read_index(index) if one.name == maps.image), None)
-    if image is None:
-        raise CvqnError(f"{index}: has no image {maps.image}, of which the maps of {sources.toy.name} are")
-    draw_influence(image.read(), maps, sources.channels_of(sources.toy), output, sources.scale)
-
-
-def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
-    """A row per channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
-
-    Raises:
-        CvqnError: the run's influence was not measured, or not on that image.
-    """
-    table = pd.DataFrame({"channel": np.arange(1, len(maps.maps) + 1)})
-    for column in LOSSES:
-        losses = by_image(channels, run, column)
-        if losses is None or maps.image not in losses:
-            raise CvqnError(
-                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn evaluate on it"
-            )
-        values = losses.to_numpy()
-        table[column] = losses[maps.image].to_numpy()
-        table[f"{column}_mean"] = values.mean(axis=1)
-        table[f"{column}_min"], table[f"{column}_max"] = values.min(axis=1), values.max(axis=1)
-    table["symbols"] = [symbols_text(own) for own in maps.maps]
-    return table
-
-
-def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, output: str | Path, scale: str) -> None:
-    """The same from the picture, its maps and the losses.
-
-    Raises:
-        CvqnError: `channels` are of several runs, or as `influence_table`.
-    """
-    run = _only_run(channels)
+    run, maps, channels = sources.toy.name, maps_of(sources, sources.toy), sources.channels_of(sources.toy)
     table = influence_table(channels, run, maps)
-    images = channels[channels["run"] == run]["image"].nunique()
+    picture, images = _picture(sources, maps.image), channels["image"].nunique()
     rows = -(-len(maps.maps) // COLUMNS)
     cell = (COLUMN - 2 * EDGE) / COLUMNS
     line = cell * maps.maps.shape[1] / maps.maps.shape[2] + NUMBER
@@ -103,7 +68,28 @@ def draw_influence(picture: np.ndarray, maps: Maps, channels: pd.DataFrame, outp
         loc="lower right", bbox_to_anchor=(1 - EDGE / COLUMN, 1 - (TITLE + ORIGINAL) / height),
         handlelength=1.4, borderaxespad=0, borderpad=0,
     )  # fmt: skip
-    save(figure, table, output, scale)
+    save(figure, table, output, sources.scale)
+
+
+def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
+    """A row per channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
+
+    Raises:
+        CvqnError: the run's influence was not measured, or not on that image.
+    """
+    table = pd.DataFrame({"channel": np.arange(1, len(maps.maps) + 1)})
+    for column in LOSSES:
+        losses = by_image(channels, run, column)
+        if losses is None or maps.image not in losses:
+            raise CvqnError(
+                f"the influence of the channels of {run} was not measured on {maps.image}; run cvqn evaluate on it"
+            )
+        values = losses.to_numpy()
+        table[column] = losses[maps.image].to_numpy()
+        table[f"{column}_mean"] = values.mean(axis=1)
+        table[f"{column}_min"], table[f"{column}_max"] = values.min(axis=1), values.max(axis=1)
+    table["symbols"] = [symbols_text(own) for own in maps.maps]
+    return table
 
 
 def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> None:
@@ -129,8 +115,9 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
     axes.grid(axis="y")
 
 
-def _only_run(channels: pd.DataFrame) -> str:
-    runs = channels["run"].unique()
-    if len(runs) != 1:
-        raise CvqnError(f"figure 1 shows one run, these channels are of {len(runs)}: {', '.join(runs)}")
-    return runs[0]
+def _picture(sources: Sources, name: str) -> np.ndarray:
+    [index] = sources.files("images")
+    found = [image for image in read_index(index) if image.name == name]
+    if not found:
+        raise CvqnError(f"{index}: has no image {name}, of which the maps of {sources.toy.name} are")
+    return found[0].read()

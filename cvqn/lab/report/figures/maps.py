@@ -33,7 +33,31 @@ def draw(sources: Sources, output: str | Path) -> None:
     Raises:
         CvqnError: as `read_maps`.
     """
-    draw_maps(maps_of(sources, sources.shown), output, sources.scale)
+    maps = maps_of(sources, sources.shown)
+    order = np.argsort(maps.position)
+    blocks = [order[maps.group[order] == group] for group in sorted(set(maps.group.tolist()))]
+    cell = (COLUMN - 2 * EDGE) / COLUMNS
+    picture = (cell - GAP) * maps.maps.shape[1] / maps.maps.shape[2]
+    lines = sum(-(-len(block) // COLUMNS) for block in blocks)
+    height = lines * (picture + NUMBER) + len(blocks) * HEADING + (FOOT if scale_note(sources.scale) else EDGE)
+    figure = new_figure(COLUMN, height)
+    top = height
+    for number, block in enumerate(blocks):
+        levels = int(maps.levels[block[0]])
+        top -= HEADING
+        heading = f"q = {levels}, {len(block)} channels"
+        figure.text(EDGE / COLUMN, top / height, heading, fontsize=7, fontweight="bold", va="bottom")
+        for index, channel in enumerate(block):
+            if index % COLUMNS == 0:
+                top -= picture + NUMBER
+            left = EDGE + index % COLUMNS * cell
+            axes = figure.add_axes((left / COLUMN, top / height, (cell - GAP) / COLUMN, picture / height))
+            draw_map(axes, maps.maps[channel], levels)
+            axes.set_title(str(channel + 1), fontsize=5.5, pad=1.2)
+            for spine in axes.spines.values():
+                spine.set_color(GROUPS[number % len(GROUPS)])
+                spine.set_linewidth(1.1)
+    save(figure, maps_table(maps), output, sources.scale)
 
 
 def maps_of(sources: Sources, run: Run) -> Maps:
@@ -85,31 +109,3 @@ def maps_table(maps: Maps) -> pd.DataFrame:
             "symbols": [symbols_text(maps.maps[channel]) for channel in order],
         }
     )
-
-
-def draw_maps(maps: Maps, output: str | Path, scale: str) -> None:
-    """The same from maps."""
-    order = np.argsort(maps.position)
-    blocks = [order[maps.group[order] == group] for group in sorted(set(maps.group.tolist()))]
-    cell = (COLUMN - 2 * EDGE) / COLUMNS
-    picture = (cell - GAP) * maps.maps.shape[1] / maps.maps.shape[2]
-    lines = sum(-(-len(block) // COLUMNS) for block in blocks)
-    height = lines * (picture + NUMBER) + len(blocks) * HEADING + (FOOT if scale_note(scale) else EDGE)
-    figure = new_figure(COLUMN, height)
-    top = height
-    for number, block in enumerate(blocks):
-        levels = int(maps.levels[block[0]])
-        top -= HEADING
-        heading = f"q = {levels}, {len(block)} channels"
-        figure.text(EDGE / COLUMN, top / height, heading, fontsize=7, fontweight="bold", va="bottom")
-        for index, channel in enumerate(block):
-            if index % COLUMNS == 0:
-                top -= picture + NUMBER
-            left = EDGE + index % COLUMNS * cell
-            axes = figure.add_axes((left / COLUMN, top / height, (cell - GAP) / COLUMN, picture / height))
-            draw_map(axes, maps.maps[channel], levels)
-            axes.set_title(str(channel + 1), fontsize=5.5, pad=1.2)
-            for spine in axes.spines.values():
-                spine.set_color(GROUPS[number % len(GROUPS)])
-                spine.set_linewidth(1.1)
-    save(figure, maps_table(maps), output, scale)

@@ -64,32 +64,14 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
 
 def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
     """The whole run, then its groups."""
-    shares = symbol_shares(rows, run)
     groups = []
-    for group, own in rows.groupby("group"):
-        used = shares[int(group)][shares[int(group)] > 0]
-        symbols = int(own["symbols"].sum())
-        groups.append(
-            {
-                "group": str(int(group)),
-                "symbols": symbols,
-                "bound": symbols * math.log2(len(shares[int(group)])),
-                "entropy": -symbols * float(np.sum(used * np.log2(used))),
-                "coded": float(own["bits"].sum()),
-                "values_used": len(used),
-                "values": len(shares[int(group)]),
-            }
-        )
-    whole = {key: sum(one[key] for one in groups) for key in groups[0] if key != "group"}
-    return [_per_symbol(part) for part in ({"group": "all"} | whole, *groups)]
-
-
-def _per_symbol(part: dict[str, object]) -> dict[str, object]:
-    bits = {f"{key}_bits_per_symbol": part[key] / part["symbols"] for key in ("bound", "entropy", "coded")}
-    return {
-        "group": part["group"],
-        "symbols": part["symbols"],
-        **bits,
-        "values_used": part["values_used"],
-        "values": part["values"],
-    }
+    for group, shares in symbol_shares(rows, run).items():
+        own = rows[rows["group"] == group]
+        used, symbols = shares[shares > 0], int(own["symbols"].sum())
+        bits = (math.log2(len(shares)), -float(np.sum(used * np.log2(used))), own["bits"].sum() / symbols)
+        groups.append({"group": str(group), "symbols": symbols} | dict(zip(BITS, bits, strict=True)))
+        groups[-1] |= {"values_used": len(used), "values": len(shares)}
+    symbols = sum(one["symbols"] for one in groups)
+    bits = {column: sum(one[column] * one["symbols"] for one in groups) / symbols for column in BITS}
+    values = {column: sum(one[column] for one in groups) for column in ("values_used", "values")}
+    return [{"group": "all", "symbols": symbols} | bits | values, *groups]

@@ -17,13 +17,12 @@ def table(sources: Sources) -> pd.DataFrame:
         CvqnError: no run of them was measured.
     """
     order = list(dict.fromkeys([*sources.configuration.report.table2, *sources.configuration.extras]))
-    rows = every_run(sources.measured)
-    if len(rows):
-        first = (rows["checkpoint"] == "last") & (rows["seed"] == sources.configuration.seeds[0])
-        rows = rows[first & rows["experiment"].isin(order)]
+    rows = every_run(sources)
+    first = (rows["checkpoint"] == "last") & (rows["seed"] == sources.configuration.seeds[0])
+    rows = rows[first & rows["experiment"].isin(order)]
     if rows.empty:
         raise CvqnError("no run of extras was measured; run the target extras first")
-    return rows.sort_values("experiment", key=lambda names: names.map(order.index)).reset_index(drop=True)
+    return rows.sort_values("experiment", key=lambda names: names.map(order.index), ignore_index=True)
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:

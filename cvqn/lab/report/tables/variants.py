@@ -57,8 +57,8 @@ def page(table: pd.DataFrame, sources: Sources, name: str) -> str:
         else "no checkpoint was chosen before it"
     )
     rows = [_cells(row, METRICS[name]) for row in table.to_dict("records")]
-    every = runs.every_run(sources.measured)
-    own = every[every["experiment"].isin(table["experiment"])] if len(every) else every
+    every = runs.every_run(sources)
+    own = every[every["experiment"].isin(table["experiment"])]
     return markdown_page(
         TITLES[name],
         sources.scale,

@@ -1,0 +1,83 @@
+"""A learned codec from elsewhere: its runs stand in every table and figure, and nothing asks it for channels."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from made_up import MadeUp
+
+from cvqn.codecs import registry as codecs
+from cvqn.lab.report import registry
+from cvqn.settings import Settings, TrainingSettings
+
+
+class Nothing(Settings):
+    """A model without settings, such as one without levels."""
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Results with a second learned codec, which has no channels, and none of whose checkpoints was chosen."""
+    codec = SimpleNamespace(
+        name="dummy", model_settings=Nothing, training_settings=TrainingSettings, has_channels=False
+    )
+    entries = {**codecs._entries(), "dummy": SimpleNamespace(name="dummy", load=lambda: codec)}
+    monkeypatch.setattr(codecs, "_entries", lambda: entries)
+    codecs.names.cache_clear()
+    made = MadeUp(tmp_path, images=["a", "b", "c"])
+    training = {key: made.config["experiments"]["c32"]["training"][key] for key in TrainingSettings.model_fields}
+    for name in ("low", "high"):
+        made.config["experiments"][name] = {
+            "codec": "dummy", "model": {}, "training": training | {"monitor_every": 0}
+        }  # fmt: skip
+    made.config["report"]["learned"] = ["low", "high"]
+    for name, rate in (("c16", 0.13), ("c32", 0.26), ("c48", 0.38), ("low", 0.2), ("high", 0.3)):
+        made.experiment(name, (0.9 + rate / 5, rate, 25 + 10 * rate))
+    made.codec("webp", {"1": (0.92, 0.15), "2": (0.96, 0.35)})
+    yield made
+    codecs.names.cache_clear()
+    codecs.learned.cache_clear()
+
+
+def test_its_runs_stand_in_the_tables(made):
+    for name in ("runs", "rate-distortion", "bd-rate"):
+        assert made.table(name) == 0
+    assert {row["experiment"] for row in made.rows("runs") if row["codec"] == "dummy"} == {"low", "high"}
+    settings = [row["setting"] for row in made.rows("rate-distortion") if row["codec"] == "dummy"]
+    assert settings == ["low-seed1", "high-seed1"]
+    deltas = {row["anchor"]: row for row in made.rows("bd-rate") if row["kind"] == "measured"}
+    assert set(deltas) == {"dummy", "webp"}
+    assert float(deltas["dummy"]["bd_rate_percent"]) == pytest.approx(0, abs=5)
+    assert "CVQN against" in made.page("bd-rate")
+
+
+def test_it_has_a_curve_and_may_be_the_one_that_others_are_compared_to(made):
+    assert made.cvqn("figure", "figure3-curves", "--output", "curves.svg") == 0
+    assert ">dummy<" in made.path("curves.svg").read_text() or "dummy" in made.path("curves.csv").read_text()
+    made.config["report"] |= {"rate_curve": ["low", "high"], "learned": ["c16", "c32", "c48"]}
+    assert made.table("bd-rate") == 0
+    assert {row["anchor"] for row in made.rows("bd-rate") if row["kind"] == "measured"} == {"cvqn", "webp"}
+    assert "dummy against" in made.page("bd-rate")
+
+
+def test_a_table_of_levels_takes_a_model_without_any(made):
+    made.config["report"]["table2"] = ["c32", "low"]
+    assert made.table("table2") == 0
+    assert [(row["experiment"], row["checkpoint"], row["levels"]) for row in made.rows("table2")] == [
+        ("c32", "last", "[3, 5, 7]"),
+        ("c32", "best", "[3, 5, 7]"),
+        ("low", "last", ""),
+    ]
+
+
+def test_nothing_is_made_of_channels_that_it_does_not_have(made):
+    made.config["report"]["toy"] = "low"
+    made.config["report"]["figure4"]["experiment"] = "low"
+    possible = registry.possible(registry.FIGURES, made.configuration, made.results)
+    assert [entry.name for entry in possible] == ["figure3-curves", "figure4"]
+    with contextlib.chdir(made.folder):
+        files = made.evidence()
+        assert not files.files("toy")
+        assert not any("/low-" in file for file in files.files("analyses"))
+        assert "results/paper/measurements/dummy/low-seed1.csv" in files.files("measurements")
+        assert "results/paper/measurements/dummy/low-seed1-best.csv" not in files.files("measurements")
