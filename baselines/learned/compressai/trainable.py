@@ -35,16 +35,30 @@ class Loss(NamedTuple):
 
 
 class TrainableCompressai(Trainable):
-    """One of CompressAI's models with what its training needs."""
+    """One of CompressAI's models with what its training needs.
+
+    Its noise comes from torch's generator, which is seeded anew in every step: a function of the run's seed and the
+    number of steps, both among the tensors, so that a resumed training meets the noise of an uninterrupted one.
+    """
 
     def __init__(self, model: str, settings: CompressaiSettings, training: CompressaiTraining):
         super().__init__()
         self.stride = STRIDES[model]
         self.training_settings = training
         self.network = build(model, settings)
+        self.register_buffer("noise_seed", torch.randint(1 << 31, ()))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self._next_seed, self._steps = int(self.noise_seed), 0  # what the tensors say, without asking the device
+        self.register_load_state_dict_post_hook(lambda *_: self._count())
+
+    def _count(self) -> None:
+        self._steps = int(self.steps)
+        self._next_seed = int(self.noise_seed) + self._steps
 
     def forward(self, images: Tensor) -> Forward:
         """Of images `[B, 3, H, W]` in [0, 1]: the library's pass, with its entropy models always in float32."""
+        if self.training:
+            self._seed_noise()
         network = self.network
         latent = network.g_a(images).float()
         if hasattr(network, "h_a"):
@@ -57,6 +71,11 @@ class TrainableCompressai(Trainable):
             all_likelihoods = [likelihoods]
         bits = sum(-own.log2().flatten(1).sum(dim=1) for own in all_likelihoods)
         return Forward(network.g_s(latent).float(), bits)
+
+    def _seed_noise(self) -> None:
+        torch.manual_seed(self._next_seed)
+        self._steps, self._next_seed = self._steps + 1, self._next_seed + 1
+        self.steps.fill_(self._steps)
 
     @staticmethod
     def _coded(model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Tensor]:
