@@ -23,7 +23,6 @@ rule train:
     threads: lambda wildcards: experiment_of(wildcards).training.threads
     resources:
         runtime=240,  # minutes of a cluster's job, unless the profile says otherwise
-    resources:
         plan=PLAN_FILE,
     params:
         settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
