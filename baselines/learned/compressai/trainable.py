@@ -49,7 +49,8 @@ class TrainableCompressai(Trainable):
         self.register_buffer("noise_seed", torch.randint(1 << 31, ()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self._next_seed, self._steps = int(self.noise_seed), 0  # what the tensors say, without asking the device
-        self.register_load_state_dict_post_hook(lambda *_: self._count())
+        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_post_hook(lambda module, _: module._count())
 
     def _count(self) -> None:
         self._steps = int(self.steps)
@@ -113,6 +114,15 @@ class TrainableCompressai(Trainable):
     @torch.inference_mode()
     def export(self, images: Tensor) -> dict[str, Tensor]:
         """The network's tensors, the tables of its entropy coder among them."""
-        network = copy.deepcopy(self.network)  # the tables would be in the way of the next weights
-        network.update(force=True)
-        return dict(network.state_dict())
+        exported = copy.deepcopy(self)
+        exported.network.update(force=True)
+        return dict(exported.state_dict())
+
+
+def _make_room(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Give the tables of the entropy coder, which are empty until they are made, the sizes of those to be loaded."""
+    for name, own in module.named_buffers():
+        other = state.get(prefix + name)
+        if other is not None and other.shape != own.shape:
+            owner, _, last = name.rpartition(".")
+            module.get_submodule(owner).register_buffer(last, own.new_empty(other.shape))
