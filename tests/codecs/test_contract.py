@@ -134,7 +134,7 @@ def test_what_is_decoded_is_what_the_network_makes_of_the_picture(experiment, fo
     """Payloads lose nothing: the decoded picture is the trained network's own reconstruction."""
     from safetensors.torch import load_file
 
-    network, stored, picture = built(experiment), load_model(folder), photograph(64, 96)
+    network, stored, picture = built(experiment), load_model(folder), photograph(64, 128)
     tensors = load_file(folder / "model.safetensors")
     network.load_state_dict({name: tensors[name].to(t.dtype) for name, t in network.state_dict().items()})
     with torch.no_grad():
