@@ -1,4 +1,7 @@
-"""Where two tables or two JSON files differ by more than a tolerance. Columns of seconds (`_s`) never count."""
+"""Where two tables or two JSON files differ by more than a tolerance.
+
+Columns of seconds (`_s`) and of reasons (`_reason`) never count.
+"""
 
 import csv
 import json
@@ -20,7 +23,7 @@ def table_difference(before: Path, after: Path, tolerance: float, exact: Collect
     for number, (row, other) in enumerate(zip(first, second, strict=True), start=2):
         for column, value, now in zip(columns, row, other, strict=True):
             close = value == now or (column not in exact and _close(value, now, tolerance))
-            if not close and not column.endswith("_s"):
+            if not close and not column.endswith(("_s", "_reason")):
                 return f"line {number}, {column}: {value} became {now}"
     return ""
 

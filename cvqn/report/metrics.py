@@ -1,4 +1,4 @@
-"""metrics.json: every headline number of a scale as flat, finite scalars, for comparison between commits."""
+"""metrics.json: every headline number of a scale as a flat mapping, for comparison between commits."""
 
 import math
 
@@ -11,15 +11,15 @@ POINT = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db", "cross_entropy_bpp")
 
 def metrics(
     runs: Runs, codecs: pd.DataFrame, bd_rates: pd.DataFrame | None, channels: dict[str, float], config: dict
-) -> dict[str, float]:
-    """Keys in order:
+) -> dict[str, float | str]:
+    """Finite numbers, or the reason why a delta between curves is none. Keys in order:
 
     `<experiment>.<metric>`: the mean over seeds of the last checkpoint, and `.<metric>_std` where there are several;
     `<experiment>.best.<metric>`: the same of the best checkpoint; `<experiment>.bpp_change_percent` against the first
     experiment of the tables; `codec.<codec>.<setting>.<metric>`; `bd_rate.<curve>` and `bd_ms_ssim.<curve>`, a
     published curve as `published.<curve>`; and `channels` as given. What was not measured has no key.
     """
-    found: dict[str, float] = {}
+    found: dict[str, float | str] = {}
     for name in config["experiments"]:
         for checkpoint, prefix in (("last", name), ("best", f"{name}.best")):
             one = runs.get(name, checkpoint)
@@ -38,7 +38,12 @@ def metrics(
             found[f"codec.{row['codec']}.{row['setting']}.{metric}"] = row[metric]
     for row in [] if bd_rates is None else bd_rates.to_dict("records"):
         anchor = row["anchor"] if row["kind"] == "measured" else f"published.{row['anchor']}"
-        found[f"bd_rate.{anchor}"] = row["bd_rate_percent"]
-        found[f"bd_ms_ssim.{anchor}"] = row["bd_ms_ssim_db"]
+        for key, column in (("bd_rate", "bd_rate_percent"), ("bd_ms_ssim", "bd_ms_ssim_db")):
+            missing = pd.isna(row[column])
+            found[f"{key}.{anchor}"] = f"no number: {row[f'{column}_reason']}" if missing else row[column]
     found |= channels
-    return {key: float(f"{value:.10g}") for key, value in found.items() if value is not None and math.isfinite(value)}
+    return {
+        key: value if isinstance(value, str) else float(f"{value:.10g}")
+        for key, value in found.items()
+        if isinstance(value, str) or (value is not None and math.isfinite(value))
+    }

@@ -89,15 +89,16 @@ def bd_rate_page(table: pd.DataFrame, scale: str) -> str:
             "curve": row["kind"],
             "BD-rate, %": _interval(row, "bd_rate_percent", 1),
             "BD-MS-SSIM, dB": _interval(row, "bd_ms_ssim_db", 2),
-            "shared range": f"{100 * row['overlap']:.0f} %",
+            "shared range": "–" if _absent(row["overlap"]) else f"{100 * row['overlap']:.0f} %",
             "the paper's points, BD-rate": _percent(row["paper_percent"], 1),
         }
         for row in table.to_dict("records")
     ]
     note = (
-        "Mean difference over the shared range of MS-SSIM in dB (Akima interpolation); negative rates favour CVQN. In "
-        "brackets the 95 % interval over the choice of images, the same ones for both curves where both were "
-        "measured here."
+        "Mean difference over the shared range of MS-SSIM in dB (monotone interpolation); negative rates favour CVQN. "
+        "In brackets the 95 % interval over the choice of images, the same ones for both curves where both were "
+        "measured here; a published curve, of which only the points are known, is held fixed. Where a number would "
+        "mean nothing, the reason stands in its place (test: CVQN; anchor: the other curve)."
     )
     return "\n\n".join([_head("BD-rate of CVQN", scale), note, markdown_table(rows) if rows else NOT_MEASURED]) + "\n"
 
@@ -186,7 +187,7 @@ def _mean(row: dict, metric: str, digits: int) -> str:
 
 def _interval(row: dict, name: str, digits: int) -> str:
     if _absent(row[name]):
-        return "no shared range"
+        return f"no number: {row[f'{name}_reason']}"
     return f"{row[name]:+.{digits}f} [{row[f'{name}_low']:+.{digits}f}, {row[f'{name}_high']:+.{digits}f}]"
 
 

@@ -7,10 +7,9 @@ import pandas as pd
 
 from baselines import published
 from cvqn.errors import CvqnError
-from cvqn.evaluation.bd_rate import bd_rate, compare
+from cvqn.evaluation.bd_rate import Comparison, Reason, bd_rate, compare
 from cvqn.evaluation.metrics import ms_ssim_db
 from cvqn.evaluation.rate_distortion import points
-from cvqn.evaluation.statistics import Interval
 from cvqn.report.audit.claims import expected_number
 from cvqn.report.runs import Experiment, Runs
 from cvqn.report.sources import run_name
@@ -103,7 +102,8 @@ def rate_distortion(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
 def bd_rates(measurements: pd.DataFrame, config: dict) -> pd.DataFrame:
     """BD-rate (percent) and BD-MS-SSIM (dB) of CVQN's last checkpoints against every measured and published curve.
 
-    With 95 % intervals over the choice of images. `paper_percent` is the same number between the paper's plotted
+    With 95 % intervals over the choice of images; where there is no number, `<delta>_reason` says why, and `left_out`
+    counts the choices of images that gave none. `paper_percent` is the same number between the paper's plotted
     points of CVQN and those of the codec. Published curves are on Kodak: elsewhere they are left out.
 
     Raises:
@@ -183,10 +183,12 @@ def _published_points(curve: published.PublishedCurve) -> tuple[np.ndarray, np.n
     return curve.bpp, curve.ms_ssim_db
 
 
-def _bd(comparison) -> dict[str, float | None]:
-    """Estimate and ends of both deltas; empty where the curves share no range."""
+def _bd(comparison: Comparison) -> dict[str, float | str | None]:
+    """Estimate and ends of both deltas, or the reason why there is none."""
     values = {}
-    for name, interval in (("bd_rate_percent", comparison.rate_percent), ("bd_ms_ssim_db", comparison.ms_ssim_db)):
-        low_to_high = interval or Interval(None, None, None)
-        values |= {name: low_to_high.estimate, f"{name}_low": low_to_high.low, f"{name}_high": low_to_high.high}
-    return values | {"overlap": comparison.overlap}
+    for name, delta in (("bd_rate_percent", comparison.rate_percent), ("bd_ms_ssim_db", comparison.ms_ssim_db)):
+        missing = isinstance(delta, Reason)
+        ends = (None, None, None) if missing else delta
+        values |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+        values[f"{name}_reason"] = str(delta) if missing else ""
+    return values | {"overlap": comparison.overlap, "left_out": comparison.left_out}

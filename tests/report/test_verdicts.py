@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_up import PAPER, MadeUp, falling_influence, whole_paper
 
+from baselines.published import curves
 from cvqn.evaluation.statistics import Interval
 from cvqn.report.audit.audit import audit
 from cvqn.report.audit.claims import expected_number, paper
@@ -19,8 +20,10 @@ from cvqn.report.audit.verdicts import (
     combine,
     judge,
 )
+from cvqn.report.tables import bd_rates
 
 TOLERANCES = {claim.tolerance.name: claim.tolerance for claim in paper() if claim.tolerance}
+TOO_CLOSE = {"figure3.above.li", "figure3.above.mentzer", "figure3.above.rippel"}  # less than the images' spread
 NEVER_MEASURED = {"section2.significant-channels", "section2.negligible-channels", "figure4.spire"}
 
 
@@ -51,7 +54,7 @@ def test_the_ends_of_an_accepted_range_belong_to_it_but_no_difference_is_no_orde
     assert TOLERANCES["exact"].accepted(32) == (32, 32)
     assert TOLERANCES["bpp"].accepted(0.25) == pytest.approx((0.245, 0.255))
     assert judge(Interval(0, 0, 0), TOLERANCES["order"].accepted(None)) == NOT_REPRODUCED
-    assert judge(Interval(0.8, 0.8, 0.8), TOLERANCES["almost-all"].accepted(None)) == REPRODUCED
+    assert judge(Interval(0.85, 0.85, 0.85), TOLERANCES["almost-all"].accepted(None)) == REPRODUCED
 
 
 def test_one_failure_decides_and_one_doubt_keeps_a_claim_open():
@@ -64,7 +67,8 @@ def test_one_failure_decides_and_one_doubt_keeps_a_claim_open():
 
 def test_results_that_agree_with_the_paper_reproduce_every_claim(tmp_path):
     claims = judged(whole_paper(tmp_path))
-    assert {name for name, claim in claims.items() if claim["verdict"] != REPRODUCED} == NEVER_MEASURED
+    assert {name for name, claim in claims.items() if claim["verdict"] != REPRODUCED} == NEVER_MEASURED | TOO_CLOSE
+    assert all(claims[name]["verdict"] == INCONCLUSIVE for name in TOO_CLOSE)
     for name, claim in claims.items():
         if name not in NEVER_MEASURED:
             assert claim["measured"], name
@@ -133,8 +137,42 @@ def test_results_that_contradict_the_paper_reproduce_nothing_but_the_entropy_bou
     assert {name for name, claim in claims.items() if claim["verdict"] != NOT_REPRODUCED} == spared
 
 
+def test_a_rate_that_is_not_covered_is_not_won(tmp_path):
+    """Far above Toderici, but only from 0.13 to 0.26 bpp: 13 of the 51 rates."""
+    made = MadeUp(tmp_path)
+    made.config["report"]["rate_curve"] = ["c16", "c32"]
+    made.write_config()
+    for name in ("c16", "c32"):
+        made.experiment(name, PAPER[name], (1e-6, 1e-6, 1e-4))
+        made.experiment("re" if name == "c16" else "se", PAPER["se"], (1e-6, 1e-6, 1e-4))
+    claim = judged(made)["section4.3.above-toderici"]
+    assert claim["verdict"] == NOT_REPRODUCED
+    assert claim["measured"][0]["value"] == pytest.approx(13 / 51)
+    assert claim["measured"][0]["high"] == pytest.approx(13 / 51)
+    assert "13 of the 51 rates, 0.13 to 0.25 bpp; the others count as not won" in claim["note"]
+
+
+def test_a_published_curve_is_fixed_and_our_images_vary_in_tables_and_audit_alike(tmp_path):
+    """Ours is the published curve itself: how far the images spread decides how open the comparison is."""
+    theirs, widths = curves("figure-3")["figure3-bpg-444"], []
+    for folder, spread in (("narrow", 0.0), ("wide", 1.0)):
+        made = MadeUp(tmp_path / folder)
+        made.config["report"]["rate_curve"] = names = ["c16", "c32", "c48", "c64", "c80"]
+        made.write_config()
+        for name, ms_ssim, bpp in zip(names, theirs.ms_ssim, theirs.bpp, strict=False):
+            for seed in (1, 2):
+                made.run(name, seed, (ms_ssim + 0.002, bpp, 27), image_spread=spread)
+        evidence = read_evidence(made.folder / "config.yaml", made.measurements)
+        row = bd_rates(evidence.measurements, made.config).set_index("anchor").loc["figure3-bpg-444"]
+        share = {one["id"]: one for one in audit(evidence)["claims"]}["figure3.above.li"]["measured"][0]
+        widths.append((row.bd_rate_percent_high - row.bd_rate_percent_low, share["high"] - share["low"]))
+    assert widths[0][0] == pytest.approx(0, abs=1e-6)
+    assert widths[1][0] > 5
+    assert widths[0][1] < widths[1][1]
+
+
 def test_too_noisy_to_tell(tmp_path):
-    noise = (0.004, 0.03, 2.0)
+    noise = (0.008, 0.03, 2.0)
     made = whole_paper(tmp_path, noise=noise)
     claims = judged(made)
     noisy = {
