@@ -57,11 +57,18 @@ def test_every_claim_stands_in_all_three_files(audited):
     assert result["scale"] == "paper"
     assert sum(result["counts"].values()) == len(names)
     page = Page((audited.folder / "audit.html").read_text())
-    assert sorted(page.claims) == sorted(names)
+    itself = [one["id"] for one in result["itself"]["statements"]]
+    assert page.claims[: len(itself)] == itself  # the paper against itself comes first
+    assert sorted(page.claims[len(itself) :]) == sorted(names)
     assert page.fetched == []
     assert page.open == []
     markdown = (audited.folder / "audit.md").read_text()
-    assert all(f"`{name}`" in markdown for name in names)
+    assert all(f"`{name}`" in markdown for name in [*names, *itself])
+    assert (
+        markdown.index("## The paper against itself")
+        < markdown.index("## Measured here")
+        < markdown.index("## Table 1")
+    )
 
 
 def test_links_lead_to_the_evidence(audited):
