@@ -27,7 +27,7 @@ def analyse_picture(
         code length), `luminance_correlation` (0..1, |Pearson| of quantized map and mean luminance of its 16x16
         blocks), and with `influence` `psnr_loss_db` and `ms_ssim_loss_db`;
         a row a group: `group`, `levels`, `channels`, `symbols`, `bits`, `bits_per_symbol`, `bound_bits_per_symbol`,
-        `values_used`, and `share_<k>`, the share of the k-th smallest value;
+        `values_used`, and `value_<k>` and `share_<k>`, the k-th smallest value and its share;
         the maps, uint8 `[C, h, w]`: the rank 0..Q-1 of each element's value among its group's.
     """
     controller = stored.model.controller
@@ -57,7 +57,8 @@ def analyse_picture(
         }
         for position, channel in enumerate(order)
     ]
-    groups = [_group(*one) for one in zip(range(1, len(sizes) + 1), controller.levels, ranks, bits, strict=True)]
+    means = [quantizer.means.sort().values.tolist() for quantizer in controller.quantizers]
+    groups = [_group(*one) for one in zip(range(1, len(sizes) + 1), means, ranks, bits, strict=True)]
     return sorted(channels, key=lambda row: row["channel"]), groups, maps
 
 
@@ -119,7 +120,8 @@ def _decode(stored: Stored, values: Tensor, shape: tuple[int, ...]) -> Iterator[
         yield np.ascontiguousarray(picture[: shape[0], : shape[1]])
 
 
-def _group(group: int, levels: int, ranks: Tensor, bits: np.ndarray) -> dict[str, float]:
+def _group(group: int, means: list[float], ranks: Tensor, bits: np.ndarray) -> dict[str, float]:
+    levels = len(means)
     counts = torch.bincount(ranks.flatten(), minlength=levels).cpu().numpy()
     symbols = int(counts.sum())
     return {
@@ -131,5 +133,6 @@ def _group(group: int, levels: int, ranks: Tensor, bits: np.ndarray) -> dict[str
         "bits_per_symbol": float(bits.sum() / symbols),
         "bound_bits_per_symbol": float(np.log2(levels)),
         "values_used": int((counts > 0).sum()),
+        **{f"value_{rank}": value for rank, value in enumerate(means)},
         **{f"share_{rank}": float(count / symbols) for rank, count in enumerate(counts)},
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.report.channels import symbol_shares
+from cvqn.report.channels import distinct_values, symbol_shares
 from cvqn.report.sources import run_name
 
 
@@ -15,7 +15,8 @@ def equation7(groups: pd.DataFrame, config: dict) -> pd.DataFrame:
 
     `bound_bits_per_symbol` is log2 q_g, for a run r^T log2 q; `entropy_bits_per_symbol` is that of single symbols,
     `coded_bits_per_symbol` what the context model spends; `values_used` counts the distinct values that occur, of
-    `values` that there are: q_g, for a run their sum.
+    `values` that there are: q_g, for a run their sum. A value that several groups share counts once in a run's
+    `values_used`, which is empty where the analysis has no values.
 
     Raises:
         CvqnError: no run of the tables was analysed.
@@ -54,7 +55,9 @@ def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
             }
         )
     whole = {key: sum(one[key] for one in groups) for key in groups[0] if key != "group"}
-    return [_per_symbol(part) for part in ({"group": "all"} | whole, *groups)]
+    distinct = distinct_values(rows, run)
+    whole |= {"group": "all", "values_used": "" if distinct is None else distinct}
+    return [_per_symbol(part) for part in (whole, *groups)]
 
 
 def _per_symbol(part: dict[str, object]) -> dict[str, object]:

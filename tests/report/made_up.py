@@ -124,6 +124,7 @@ class MadeUp:
                     "bits": 0.9 * symbols * np.log2(levels), "bits_per_symbol": 0.9 * np.log2(levels),
                     "bound_bits_per_symbol": np.log2(levels),
                     "values_used": sum(one > 0 for one in share),
+                    **{f"value_{symbol}": symbol - (levels - 1) / 2 for symbol in range(levels)},
                     **{f"share_{symbol}": one for symbol, one in enumerate(share)},
                 })  # fmt: skip
         folder = self.folder / "analysis" / run

@@ -13,16 +13,22 @@ from cvqn.report.audit.audit import audit
 from cvqn.report.audit.claims import expected_number, paper
 from cvqn.report.audit.evidence import read_evidence
 from cvqn.report.audit.verdicts import (
+    IDENTITY,
     INCONCLUSIVE,
     NOT_EVALUATED,
+    NOT_MEASURABLE,
+    NOT_MEASURED,
     NOT_REPRODUCED,
     REPRODUCED,
+    SETTING_USED,
+    VERDICTS,
     combine,
     judge,
 )
 from cvqn.report.tables import bd_rates
 
 TOLERANCES = {claim.tolerance.name: claim.tolerance for claim in paper() if claim.tolerance}
+IDENTITIES = {"table2.bound-order", "section3.2.soft-quantizer", "eq7.bound", "eq7.entropy"}
 TOO_CLOSE = {  # the paper's curves differ by less than our images spread
     "central.above-balle",
     "figure3.above.li",
@@ -72,8 +78,13 @@ def test_one_failure_decides_and_one_doubt_keeps_a_claim_open():
 
 def test_results_that_agree_with_the_paper_reproduce_every_claim(tmp_path):
     claims = judged(whole_paper(tmp_path))
-    assert {name for name, claim in claims.items() if claim["verdict"] != REPRODUCED} == NEVER_MEASURED | TOO_CLOSE
-    assert all(claims[name]["verdict"] == INCONCLUSIVE for name in TOO_CLOSE)
+    names = {verdict: {name for name, claim in claims.items() if claim["verdict"] == verdict} for verdict in VERDICTS}
+    assert names[NOT_MEASURABLE] == NEVER_MEASURED
+    assert names[INCONCLUSIVE] == TOO_CLOSE
+    assert names[IDENTITY] == IDENTITIES
+    assert names[SETTING_USED] == {name for name in claims if name.startswith(("training.", "protocol."))} | {
+        "section2.channels", "section2.levels"}  # fmt: skip
+    assert not names[NOT_REPRODUCED] | names[NOT_EVALUATED] | names[NOT_MEASURED]
     for name, claim in claims.items():
         if name not in NEVER_MEASURED:
             assert claim["measured"], name
@@ -227,9 +238,10 @@ def test_one_seed_judges_no_number(tmp_path):
 def test_below_the_papers_scale_only_identities_are_judged(tmp_path, scale):
     made = whole_paper(tmp_path, scale=scale)
     claims = judged(made)
-    any_scale = {claim.id for claim in paper() if claim.any_scale}
-    assert any_scale == {"table2.bound-order", "section3.2.soft-quantizer", "eq7.bound", "eq7.entropy", "eq7.diversity"}
-    assert {name for name, claim in claims.items() if claim["verdict"] != NOT_EVALUATED} == any_scale
+    verdicts = {name: claim["verdict"] for name, claim in claims.items()}
+    assert {claim.id for claim in paper() if claim.any_scale} == IDENTITIES
+    assert {name for name, verdict in verdicts.items() if verdict == IDENTITY} == IDENTITIES
+    assert set(verdicts.values()) <= {IDENTITY, NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE}
     shown = claims["table1.c32.ms_ssim"]
     assert shown["measured"][0]["value"] == pytest.approx(0.9656)
     assert shown["measured"][0]["verdict"] is None
@@ -240,9 +252,13 @@ def test_nothing_measured_gives_no_verdict(tmp_path):
     made = MadeUp(tmp_path)
     claims = judged(made, identities=None)
     settings = {claim.id for claim in paper() if claim.measure in ("setting", "widths", "groups", "rate_points")}
-    from_settings = settings | {"table2.bound-order", "eq7.bound"}
-    assert {name for name, claim in claims.items() if claim["verdict"] != NOT_EVALUATED} == from_settings
-    assert all(claim["reason"] for name, claim in claims.items() if name not in from_settings)
+    identities = {"table2.bound-order", "eq7.bound"}
+    verdicts = {name: claim["verdict"] for name, claim in claims.items()}
+    assert {name for name, verdict in verdicts.items() if verdict == SETTING_USED} == settings
+    assert {name for name, verdict in verdicts.items() if verdict == IDENTITY} == identities
+    assert {name for name, verdict in verdicts.items() if verdict == NOT_MEASURABLE} == NEVER_MEASURED
+    assert set(verdicts.values()) == {SETTING_USED, IDENTITY, NOT_MEASURABLE, NOT_MEASURED}
+    assert all(claim["reason"] for name, claim in claims.items() if name not in settings | identities)
 
 
 def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_them(tmp_path):
@@ -257,7 +273,7 @@ def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_th
     changed = {name for name, claim in without.items() if claim["verdict"] != with_extras[name]["verdict"]}
     assert changed == {"section3.1.memory", "section3.1.stability", "section4.2.odd-levels"}
     for name in changed:
-        assert without[name]["verdict"] == NOT_EVALUATED
+        assert without[name]["verdict"] == NOT_MEASURED
         assert without[name]["reason"].endswith("one of the extras, which the target `extras` runs and judges")
         assert with_extras[name]["verdict"] == REPRODUCED
     assert "extras" not in judged(MadeUp(tmp_path / "nothing"))["table1.c32.bpp"]["reason"]
@@ -269,7 +285,7 @@ def test_curves_measured_on_other_images_are_not_held_against_published_ones(tmp
     made.write_config()
     claims = judged(made)
     for name in ("figure3.above.rippel", "section4.3.above-toderici"):
-        assert claims[name]["verdict"] == NOT_EVALUATED
+        assert claims[name]["verdict"] == NOT_MEASURED
         assert "on other images" in claims[name]["reason"]
     assert claims["figure3.above.webp"]["verdict"] == REPRODUCED
 

@@ -10,9 +10,20 @@ from cvqn.files import atomic_write
 from cvqn.report.audit.claims import Claim, paper
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.itself import as_json, paper_against_itself
-from cvqn.report.audit.measures import measure
+from cvqn.report.audit.measures import WHERE_IT_HOLDS, measure
 from cvqn.report.audit.page import render
-from cvqn.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Comparison, NotMeasured, combine, judge
+from cvqn.report.audit.verdicts import (
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    NOT_MEASURABLE,
+    NOT_MEASURED,
+    REPRODUCED,
+    VERDICTS,
+    Comparison,
+    NotMeasured,
+    combine,
+    judge,
+)
 from cvqn.report.output import markdown_table
 
 FORMAT = 2
@@ -72,11 +83,11 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         "reason": "",
     }
     if claim.measure is None:
-        return entry | {"reason": claim.unmeasured}
+        return entry | {"verdict": NOT_MEASURABLE, "reason": claim.unmeasured}
     try:
         found = measure(claim, evidence)
     except NotMeasured as missing:
-        return entry | {"reason": str(missing)}
+        return entry | {"verdict": NOT_MEASURED, "reason": str(missing)}
     judged = claim.any_scale or evidence.scale == PAPER_SCALE
     accepted = [tolerance.accepted(_number(one.expected, claim.expected)) for one in found.comparisons]
     verdicts = [
@@ -91,7 +102,8 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         return entry | {
             "reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's own network"
         }
-    return entry | {"verdict": combine(verdicts)}
+    verdict = combine(verdicts)
+    return entry | {"verdict": WHERE_IT_HOLDS.get(claim.measure, verdict) if verdict == REPRODUCED else verdict}
 
 
 def _measured(one: Comparison, accepted: tuple[float, float], verdict: str | None) -> dict:

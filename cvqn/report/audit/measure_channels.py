@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from cvqn.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.report.audit.evidence import Evidence
 from cvqn.report.audit.verdicts import Comparison, Measured, NotMeasured, exactly
-from cvqn.report.channels import by_image, symbol_shares
+from cvqn.report.channels import by_image, distinct_values, symbol_shares
 from cvqn.report.sources import run_name
 
 EXTREMES = 3  # channels that the paper calls significant, and as many negligible
@@ -97,7 +97,10 @@ def entropy_below_bound(evidence: Evidence, expected: object) -> Measured:
 
 
 def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Measured:
-    """How many more distinct values the groups of each experiment use than the one group of the baseline."""
+    """How many more distinct values the groups of each experiment use together than the baseline's one group.
+
+    Values that groups share count once.
+    """
     measured = [
         name for name in experiments if run_name(name, evidence.config["seeds"][0]) in set(evidence.groups["run"])
     ]
@@ -156,7 +159,10 @@ def _spread_of_steps(steps: dict[str, np.ndarray]) -> SeedSpread:
 
 
 def _values_used(evidence: Evidence, run: str) -> int:
-    return sum(int((shares > 0).sum()) for shares in symbol_shares(evidence.groups, run).values())
+    found = distinct_values(evidence.groups, run)
+    if found is None:
+        raise NotMeasured(f"the analysis of {run} does not list the values; analyse it again")
+    return found
 
 
 def _files(evidence: Evidence, *runs: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from cvqn.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
 from cvqn.report.audit.claims import Claim
 from cvqn.report.audit.evidence import Evidence
-from cvqn.report.audit.verdicts import Measured
+from cvqn.report.audit.verdicts import IDENTITY, SETTING_USED, Measured
 
 MEASURES: dict[str, Callable[..., Measured]] = {
     measure.__name__: measure
@@ -36,6 +36,14 @@ MEASURES: dict[str, Callable[..., Measured]] = {
         measure_settings.soft_quantizer,
     )
 }
+
+
+WHERE_IT_HOLDS: dict[str, str] = {
+    **dict.fromkeys(("bound_order", "soft_quantizer", "entropy_below_bound"), IDENTITY),
+    **dict.fromkeys(("setting", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),
+    **dict.fromkeys(("optimizer", "best_measured"), SETTING_USED),
+}
+"""The verdict in place of "reproduced" of measures that no result could fail: nothing was reproduced by them."""
 
 
 def measure(claim: Claim, evidence: Evidence) -> Measured:
