@@ -8,6 +8,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/slurm.smk"
 
 
 rule all:
@@ -22,6 +23,8 @@ rule extras:
 
 
 onstart:
+    if workflow.executor_plugin.name == "slurm":
+        require_cluster()
     PLAN.write()
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from tests.slurm.cluster import FOLDER, STATE
 
-NAMES = {"CVQN_SLURM_ACCOUNT": "ci", "CVQN_SLURM_PARTITION": "low", "CVQN_SLURM_GPU_PARTITION": "gpu"}
-
 
 @pytest.fixture(scope="session", autouse=True)
 def running_cluster():

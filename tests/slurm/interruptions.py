@@ -8,8 +8,11 @@ import os
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 from tests.slurm.cluster import FOLDER, STATE, Run, shell, show, wait_for
+
+LINGERED = "lingered"  # a folder that is there once the job of `ended` has had its training finished
 
 
 def preempted(run: Run) -> dict:
@@ -36,10 +39,10 @@ def overtime(run: Run) -> dict:
 
 
 def paused(run: Run) -> dict:
-    """The trainer hangs for a while, so that it comes near its time limit and stops itself."""
+    """The trainer hangs for a while, so that it comes near its time limit, less than 30 s, and stops itself."""
     job, trainer = run.saved_job(), run.trainer()
     os.kill(trainer, signal.SIGSTOP)
-    time.sleep(28)
+    time.sleep(max(0, datetime.fromisoformat(job["EndTime"]).timestamp() - 27 - time.time()))
     os.kill(trainer, signal.SIGCONT)
     _wait_for_end_of(trainer)
     seen = {"step": run.state()["step"], "log": run.log()}
@@ -58,28 +61,34 @@ def cancelled(run: Run) -> dict:
 
 
 def lost(run: Run) -> dict:
-    """The node is cut off, SLURM starts the job elsewhere, and then the first trainer comes back to life."""
+    """The node is cut off, SLURM starts the job elsewhere, and then the node comes back with the first trainer."""
     job = run.saved_job()
-    first, claim = run.trainer(), run.claim()
+    first, step = run.trainer(), run.state()["step"]
     os.kill(first, signal.SIGSTOP)
-    step = run.state()["step"]
     os.kill(int((STATE / "run" / f"slurmd.{job['NodeList']}.pid").read_text()), signal.SIGKILL)
-    wait_for("second trainer", lambda: run.claim() != claim)
-    second = run.trainer()
-    wait_for("save of the second trainer", lambda: run.state()["step"] > step)
-    os.kill(second, signal.SIGSTOP)
-    before = run.state()["step"]
-    os.kill(first, signal.SIGCONT)
-    _wait_for_end_of(first)
-    after = run.state()["step"]
-    os.kill(second, signal.SIGCONT)
-    node = show(job["JobId"])["NodeList"]
+    wait_for("second job", lambda: (now := show(job["JobId"]))["Restarts"] == "1" and now["JobState"] == "RUNNING")
+    seen = {"step": step, "nodes": {job["NodeList"], show(job["JobId"])["NodeList"]}}
     subprocess.run([FOLDER / "up.sh"], check=True)
-    return {"step": step, "nodes": {job["NodeList"], node}, "steps around the first trainer's end": (before, after)}
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(first, signal.SIGCONT)
+    return seen
+
+
+def ended(run: Run) -> dict:
+    """The job comes to its time limit when its training has just finished (its rule waits then, see `story`)."""
+    wait_for("finished training", (run.project / LINGERED).exists)
+    job = run.job()
+    seen = {"step": 0, "log": run.log(), "inode": _inode(run)}
+    wait_for("time limit", lambda: show(job["JobId"])["JobState"] == "TIMEOUT")
+    return seen
+
+
+def _inode(run: Run) -> int:
+    return (run.entry.finished_path / "last" / "model.safetensors").stat().st_ino
 
 
 def _wait_for_end_of(process: int) -> None:
     wait_for(f"end of process {process}", lambda: not os.path.exists(f"/proc/{process}"))
 
 
-ALL = {interruption.__name__: interruption for interruption in (preempted, overtime, paused, cancelled, lost)}
+ALL = {one.__name__: one for one in (preempted, overtime, paused, cancelled, lost, ended)}

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 
 from snakemake.exceptions import WorkflowError
 

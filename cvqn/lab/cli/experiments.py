@@ -152,12 +152,15 @@ def _config(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress.queue import minutes_left
     from cvqn.lab.settings.runs import Run
     from cvqn.lab.training.job import train_run
 
     run = Run.parse(arguments.run)
     plan = read_planned(arguments, "train", _codec_of(arguments, run))
     minutes = arguments.job_minutes
+    if minutes is not None:  # what has gone by since the job began is no longer there
+        minutes = min(minutes, minutes_left() or minutes)
     train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes)
 
 

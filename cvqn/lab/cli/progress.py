@@ -1,4 +1,4 @@
-"""Commands that say what is to be done and how far it is: plan, status, prune."""
+"""Commands that say what is to be done and how far it is: plan, preflight, status, prune."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ RESULTS = Path("results")
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these commands."""
     _register_plan(commands)
+    _register_preflight(commands)
     _register_status(commands)
     _register_prune(commands)
 
@@ -31,6 +32,21 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
     )
     plan.add_argument("--write", metavar="FILE", help="also write settings and code as a plan for single commands")
     plan.set_defaults(handler=_plan)
+
+
+def _register_preflight(commands: argparse._SubParsersAction) -> None:
+    preflight = commands.add_parser(
+        "preflight",
+        help="what SLURM would refuse or let wait for ever, before anything is submitted",
+        description="Hold what a profile asks for each kind of job against the accounts, partitions and nodes of this "
+        "SLURM, and the disk space against an estimate, and say what to do, a line per finding; exit code 2 where "
+        "there are any. The workflow does the same before its first job.",
+    )
+    preflight.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    preflight.add_argument(
+        "--profile", type=Path, default=Path("slurm"), metavar="DIR", help="the profile (default: slurm)"
+    )
+    preflight.set_defaults(handler=_preflight)
 
 
 def _register_status(commands: argparse._SubParsersAction) -> None:
@@ -74,6 +90,16 @@ def _plan(arguments: argparse.Namespace) -> None:
     print(forecast.text(plan, arguments.gpus, arguments.profile))
     if arguments.write:
         plan.write(arguments.write)
+
+
+def _preflight(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress import forecast, preflight
+    from cvqn.lab.provenance.plan import make_plan
+    from cvqn.lab.settings import configuration
+
+    files = arguments.files or forecast.configfiles(arguments.profile)
+    preflight.require_of_profile(make_plan(configuration.resolve(files)), arguments.profile)
+    print("nothing found")
 
 
 def _status(arguments: argparse.Namespace) -> None:

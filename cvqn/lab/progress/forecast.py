@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import yte
 from tabulate import tabulate
@@ -21,6 +22,7 @@ from cvqn.lab.settings.configuration import Configuration, Experiment
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
+OTHERS = "others"
 PACK_PER_FILE = 1.3  # bytes of decoded pixels per byte of a PNG of photographs
 
 
@@ -67,7 +69,27 @@ def seconds(scale: Scale) -> dict[Run, float | None]:
 
 
 def asked(profile: Path) -> dict[str, dict[str, object]]:
-    """The resources that a profile asks for each kind of job, `others` being those that it does not name.
+    """The resources that a profile asks for each kind of job, `OTHERS` being those that it does not name.
+
+    Raises:
+        CvqnError: the folder is not a profile.
+    """
+    settings = profile_settings(profile)
+    defaults = _resources(settings.get("default-resources"))
+    found = {rule: defaults | _resources(own) for rule, own in (settings.get("set-resources") or {}).items()}
+    for rule, threads in (settings.get("set-threads") or {}).items():
+        found.setdefault(rule, dict(defaults))["threads"] = threads
+    return found | {OTHERS: defaults}
+
+
+def configfiles(profile: Path) -> list[Path]:
+    """The overlays that a profile names."""
+    named = profile_settings(profile).get("configfile") or []
+    return [Path(one) for one in ([named] if isinstance(named, str) else named)]
+
+
+def profile_settings(profile: Path) -> dict[str, Any]:
+    """What a profile sets.
 
     Raises:
         CvqnError: the folder is not a profile.
@@ -76,19 +98,7 @@ def asked(profile: Path) -> dict[str, dict[str, object]]:
     if path is None:
         raise CvqnError(f"{profile}: not the folder of a Snakemake profile, which has a config.v9+.yaml")
     with open(path, encoding="utf-8") as file:
-        content = yte.process_yaml(file, require_use_yte=True) or {}
-    defaults = _resources(content.get("default-resources"))
-    found = {rule: defaults | _resources(own) for rule, own in (content.get("set-resources") or {}).items()}
-    for rule, threads in (content.get("set-threads") or {}).items():
-        found.setdefault(rule, dict(defaults))["threads"] = threads
-    return found | {"others": defaults}
-
-
-def configfiles(profile: Path) -> list[Path]:
-    """The overlays that a profile names."""
-    with open(profile / "config.v9+.yaml", encoding="utf-8") as file:
-        named = (yte.process_yaml(file, require_use_yte=True) or {}).get("configfile") or []
-    return [Path(one) for one in ([named] if isinstance(named, str) else named)]
+        return yte.process_yaml(file, require_use_yte=True) or {}
 
 
 def _jobs(configuration: Configuration) -> str:
@@ -127,6 +137,23 @@ def _seconds(scale: Scale, run: Run) -> float | None:
     return logged_seconds(entry.finished_path / "log.csv", batch) if entry is not None and entry.finished else None
 
 
+def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
+    """How many bytes are still to be written in `data` and in the results, where up to `jobs` trainings run at once."""
+    configuration = scale.configuration
+    names = (*configuration.data.train, configuration.data.evaluation)
+    missing = [name for name in names if not (scale.data / "sets" / name / "index.json").exists()]
+    files = sum(_file_bytes(read_manifest(name, scale.data / "manifests")) for name in missing)
+    unpacked = configuration.data.train if scale.pack is None else ()
+    pixels = sum(_pixel_bytes(read_manifest(name, scale.data / "manifests")) for name in unpacked)
+    left = [configuration.experiments[run.experiment] for run, took in seconds(scale).items() if took is None]
+    models = {id(one): weight_bytes(one) for one in left}
+    states = sorted((models[id(one)] * _copies(one) for one in left), reverse=True)[:jobs]
+    return {
+        scale.data: files + pixels,
+        scale.root: sum(models[id(one)] * len(one.checkpoints) for one in left) + sum(states),
+    }
+
+
 def _disk(scale: Scale) -> str:
     """What data, models and the state of a training take, and what is free."""
     configuration = scale.configuration
@@ -143,8 +170,8 @@ def _disk(scale: Scale) -> str:
     }
     notes = ["at most", "estimated", "once: outputs are links into the store of trainings", "twice while it saves"]
     free = shutil.disk_usage(next(path for path in (scale.root, *scale.root.parents) if path.exists())).free
-    rows = [(what, _size(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]
-    rows += [("in all", _size(sum(sizes.values())), "with one training at work"), ("free here", _size(free), "")]
+    rows = [(what, in_bytes(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]
+    rows += [("in all", in_bytes(sum(sizes.values())), "with one training at work"), ("free here", in_bytes(free), "")]
     sides = ("left", "right", "left")
     return tabulate(rows, ("disk", "", ""), tablefmt="plain", disable_numparse=True, colalign=sides)
 
@@ -178,7 +205,8 @@ def _pixel_bytes(manifest: Manifest) -> float:
     return sum(sizes) if all(sizes) and sizes else PACK_PER_FILE * _file_bytes(manifest)
 
 
-def _size(size: float) -> str:
+def in_bytes(size: float) -> str:
+    """A size as text."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 

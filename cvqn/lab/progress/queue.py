@@ -1,5 +1,8 @@
 """This user's jobs in SLURM's queue."""
 
+import math
+import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -47,9 +50,29 @@ def queue(project: Path) -> list[Queued]:
     for fields in (line.split("|", 5) for line in answer.stdout.splitlines() if line.count("|") >= 5):
         number, status, reason, node, folder, comment = fields
         rule, _, wildcards = comment.removeprefix("rule_").partition("_wildcards_")
-        if wildcards and Path(folder) == project.resolve():
+        if comment.startswith("rule_") and Path(folder) == project.resolve():
             jobs.append(Queued(number, status, reason, node, rule, frozenset(wildcards.split("_"))))
     return jobs
+
+
+def minutes_left() -> float | None:
+    """Until the time limit of the job in which this runs; None outside of one, or where SLURM does not say."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None or shutil.which("squeue") is None:
+        return None
+    command = ["squeue", "--noheader", "--format=%L", f"--jobs={job}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return parse_minutes(answer) if re.fullmatch(r"[\d:-]+", answer) else None
+
+
+def parse_minutes(text: str) -> float:
+    """Minutes of a time as SLURM writes it, [days-][[hours:]minutes:]seconds; infinite for UNLIMITED and its like."""
+    if not re.fullmatch(r"[\d:-]+", text):
+        return math.inf
+    days, _, clock = text.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    hours, minutes, seconds = ([0] * (3 - len(parts)) + parts)[:3]
+    return 1440 * int(days or 0) + 60 * hours + minutes + seconds / 60
 
 
 def last_state(number: str) -> str | None:

@@ -1,6 +1,7 @@
 """The job that trains a run: what it is a function of, its entry in the store, its provenance, its outputs."""
 
 import json
+import time
 from pathlib import Path
 
 from cvqn.errors import CvqnError
@@ -22,7 +23,7 @@ def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_mi
     Args:
         pack_path: the training images.
         evaluation: index.json of the evaluation set.
-        job_minutes: time limit of the cluster's job.
+        job_minutes: until the time limit of the cluster's job.
 
     Raises:
         Paused, Diverged, CvqnError: as `cvqn.lab.training.loop.train`; the pack holds an evaluation image.
@@ -34,9 +35,11 @@ def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_mi
     entry = Entry(Path(plan.results.store), run.training, key)
     limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
     if not entry.finished:
+        began = time.monotonic()
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
-                _train(plan, run, experiment, pack, pack_path, images, evaluation, entry, limit)
+                left = None if limit is None else limit - (time.monotonic() - began)
+                _train(plan, run, experiment, pack, pack_path, images, evaluation, entry, left)
     entry.publish(Path(plan.results.training(run.training)))
 
 
@@ -50,7 +53,7 @@ def training_key(
 
 
 def usable_minutes(job_minutes: float) -> float:
-    """How long a training goes on in a job of `job_minutes` before it saves and stops by itself."""
+    """How long a training goes on when its job has `job_minutes` left, before it saves and stops by itself."""
     return 0.95 * job_minutes - 0.5
 
 

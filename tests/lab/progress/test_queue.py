@@ -1,9 +1,10 @@
+import math
 import os
 from pathlib import Path
 
 import pytest
 
-from cvqn.lab.progress.queue import last_state, queue
+from cvqn.lab.progress.queue import last_state, minutes_left, parse_minutes, queue
 
 
 @pytest.fixture
@@ -49,3 +50,21 @@ def test_without_slurm_or_with_one_that_does_not_answer(squeue, tmp_path, monkey
 def test_how_a_job_ended(squeue):
     squeue("OUT_OF_MEMORY", "sacct")
     assert last_state("7") == "OUT_OF_MEMORY"
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("01:00:00", 60), ("2-00:00:00", 2880), ("30:00", 30), ("UNLIMITED", math.inf), ("00:00:30", 0.5)],
+)
+def test_times(text, minutes):
+    assert parse_minutes(text) == minutes
+
+
+def test_time_left_in_a_job(squeue, monkeypatch):
+    squeue("1-00:30:00")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert minutes_left() is None
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert minutes_left() == 1470
+    squeue("UNLIMITED")
+    assert minutes_left() is None

@@ -1,0 +1,246 @@
+"""What SLURM would refuse or let wait for ever, found before anything is submitted. A finding is a line that says what
+to do.
+
+    cluster     what scontrol, sinfo and sacctmgr say of partitions, accounts and the memory of the queue
+    asked       what each kind of job asks for, of the workflow's jobs or of a profile
+    findings    where the two do not fit; jobs that an earlier snakemake has left; disk space
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvqn.errors import CvqnError
+from cvqn.lab.progress import forecast
+from cvqn.lab.progress.cluster import Cluster, Node, Partition, read_cluster
+from cvqn.lab.progress.queue import Queued, queue
+from cvqn.lab.progress.scale import Scale
+from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.provenance.snakemake_records import is_at_work
+
+LONGEST_WAIT = 180  # seconds between two looks of snakemake's plugin at the queue, at most
+INITIAL_WAIT = 40  # and at first, unless --slurm-init-seconds-before-status-checks says otherwise
+PLUGINS_LOOKS = 3  # a shorter memory of the queue than for so many first waits sends the plugin to sacct
+ORPHANS = "CVQN_ORPHANS"
+CANCEL_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What jobs of one kind ask for; empty names and 0 leave it to SLURM.
+
+    Attributes:
+        minutes: the longest of any attempt: a job that asks for more than its partition gives waits for ever.
+        memory_mb: of the first attempt; sbatch refuses what no node has, and says so.
+    """
+
+    kind: str
+    account: str = ""
+    partition: str = ""
+    minutes: float = 0
+    memory_mb: float = 0
+    cpus: int = 1
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How snakemake's plugin looks at its jobs: with squeue or sacct, and at first after how many seconds."""
+
+    command: str = "squeue"
+    initial_wait: float = INITIAL_WAIT
+
+
+def require(
+    plan: Plan, asked: Sequence[Asked], wanted: Iterable[tuple[str, str]] | None, looks: Looks, jobs: int
+) -> None:
+    """Refuse to submit what cannot run.
+
+    Args:
+        wanted: rule and wildcards, joined by `_`, of each job that is about to be submitted; None for any.
+        jobs: how many may be in the queue at once.
+
+    Raises:
+        CvqnError: there are findings; the message has one per line.
+    """
+    cluster, scale = read_cluster(), Scale(plan.configuration.results, plan)
+    found = [*refused(asked, cluster), *forgotten(cluster, looks), *space(scale, jobs)]
+    found += _orphans(queue(Path()), wanted)
+    if found:
+        raise CvqnError("\n".join(["nothing was submitted:", *(f"- {one}" for one in found)]))
+
+
+def require_of_profile(plan: Plan, profile: Path) -> None:
+    """The same without a workflow, by what a profile says.
+
+    Raises:
+        CvqnError: there are findings, or a snakemake is at work here or has left its locks.
+    """
+    settings = forecast.profile_settings(profile)
+    looks = Looks(
+        settings.get("slurm-status-command", "squeue"),
+        settings.get("slurm-init-seconds-before-status-checks", INITIAL_WAIT),
+    )
+    if is_at_work():
+        raise CvqnError(
+            "a snakemake is at work here, or was killed and left its locks: `squeue --me` lists its jobs; if it is "
+            "not at work any more, `snakemake --profile slurm --unlock` removes the locks"
+        )
+    asked = asked_of_profile(profile, _threads(plan), settings.get("retries", 0) + 1)
+    require(plan, asked, None, looks, settings.get("jobs", 1))
+
+
+def refused(asked: Iterable[Asked], cluster: Cluster) -> list[str]:
+    """What accounts, partitions and nodes do not give, each thing once."""
+    found = [finding for one in asked for finding in _refused(one, cluster)]
+    return list(dict.fromkeys(found))
+
+
+def forgotten(cluster: Cluster, looks: Looks) -> list[str]:
+    """Whether the queue forgets jobs before snakemake looks again."""
+    needed = max(LONGEST_WAIT, PLUGINS_LOOKS * looks.initial_wait)
+    if looks.command != "squeue" or cluster.forgets_seconds is None or cluster.forgets_seconds >= needed:
+        return []
+    return [
+        f"squeue forgets an ended job after {cluster.forgets_seconds} s here (MinJobAge), and snakemake looks every "
+        f"{needed:g} s at most: run with --slurm-status-command sacct; after a scancel, which snakemake "
+        "does not notice then, start it again"
+    ]
+
+
+def space(scale: Scale, jobs: int) -> list[str]:
+    """Whether what is still to be written fits on the disks, as far as can be estimated."""
+    needs: dict[int, float] = {}
+    places: dict[int, Path] = {}
+    for folder, size in forecast.to_write(scale, jobs).items():
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        device = existing.stat().st_dev
+        needs[device] = needs.get(device, 0) + size
+        places.setdefault(device, existing)
+    return [
+        f"{places[device]}: {forecast.in_bytes(free)} free, about {forecast.in_bytes(needs[device])} needed "
+        "(`cvqn plan` says for what): free some, or clone to a larger disk"
+        for device in needs
+        if (free := shutil.disk_usage(places[device]).free) < needs[device]
+    ]
+
+
+def left_over(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[Queued]:
+    """Jobs of an earlier snakemake that make what is about to be made again; a living one would hold its lock."""
+    if wanted is None:
+        return list(queued)
+    keys = {(rule, frozenset(wildcards.split("_"))) for rule, wildcards in wanted}
+    return [job for job in queued if (job.rule, job.wildcards) in keys]
+
+
+def asked_of_profile(profile: Path, threads: Mapping[str, int], attempts: int) -> list[Asked]:
+    """What a profile asks for each kind of job; what cannot be told without a job is taken as not asked."""
+    return [
+        Asked(
+            kind=kind,
+            account=str(resources.get("slurm_account") or ""),
+            partition=str(resources.get("slurm_partition") or ""),
+            minutes=max(_number(resources.get("runtime"), attempt) for attempt in range(1, attempts + 1)),
+            memory_mb=_number(resources.get("mem_mb"), 1),
+            cpus=int(_number(resources.get("threads"), 1)) or threads.get(kind, 1),
+            gpus=int(_number(resources.get("gpu"), 1)),
+        )
+        for kind, resources in forecast.asked(profile).items()
+    ]
+
+
+def _refused(asked: Asked, cluster: Cluster) -> list[str]:
+    found = []
+    if asked.account and cluster.accounts is not None and asked.account.lower() not in cluster.accounts:
+        known = ", ".join(sorted(cluster.accounts)) or "none"
+        found.append(
+            f"account {asked.account}: not one of yours ({known}): set CVQN_SLURM_ACCOUNT, or slurm_account in the "
+            "profile"
+        )
+    partition = cluster.partition(asked.partition)
+    if partition is None:
+        known = ", ".join(cluster.partitions)
+        what = f"no partition {asked.partition}" if asked.partition else "no default partition"
+        setting = "CVQN_SLURM_GPU_PARTITION" if asked.gpus else "CVQN_SLURM_PARTITION"
+        return [*found, f"{asked.kind}: {what}; there are {known}: set {setting}, or slurm_partition in the profile"]
+    return [*found, *_refused_by(partition, asked)]
+
+
+def _refused_by(partition: Partition, asked: Asked) -> list[str]:
+    found = []
+    if partition.closed:
+        found.append(f"partition {partition.name} takes no jobs now ({partition.state}): choose another, or wait")
+    if asked.account and not partition.takes(asked.account):
+        found.append(f"account {asked.account} may not use partition {partition.name}: choose another of either")
+    if asked.minutes > partition.minutes:
+        setting = _setting(asked.kind, f"runtime: {partition.minutes:g}")
+        found.append(
+            f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} "
+            f"gives {partition.minutes:g}; it would wait for ever: {setting}"
+        )
+    wanted = Node(asked.cpus, asked.memory_mb, asked.gpus)
+    if not any(node.has(wanted) for node in partition.nodes):
+        found.append(
+            f"{asked.kind}: asks for {wanted} of one node, and partition {partition.name} has only "
+            f"{'; '.join(map(str, partition.nodes)) or 'no nodes'}: another partition, or less: "
+            f"{_setting(asked.kind, 'mem_mb: …')}; or --set-threads {asked.kind}=…"
+        )
+    return found
+
+
+def _setting(kind: str, what: str) -> str:
+    """Where a resource is set; --set-resources would replace all that a profile sets."""
+    section = "default-resources" if kind == forecast.OTHERS else f"set-resources: {kind}"
+    return f"in a copy of the profile, {section}: {what}"
+
+
+def _orphans(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[str]:
+    """Jobs of an earlier snakemake, unless the user has said what is to become of them."""
+    jobs, answer = left_over(queued, wanted), os.environ.get(ORPHANS, "")
+    if answer not in ("", "keep", "cancel"):
+        raise CvqnError(f"{ORPHANS}={answer}: keep or cancel")
+    if not jobs or answer == "keep":
+        return []
+    numbers = " ".join(job.number for job in jobs)
+    if answer == "cancel":
+        _cancel(jobs)
+        return []
+    names = ", ".join(f"{job.rule} {' '.join(sorted(job.wildcards))}".strip() for job in jobs)
+    return [
+        f"jobs of an earlier snakemake are still in the queue ({names}): wait for their end, or `scancel {numbers}`: "
+        f"trainings save and go on in the new jobs; {ORPHANS}=cancel does so at each start; with {ORPHANS}=keep the "
+        "new jobs wait for the trainings of the old ones"
+    ]
+
+
+def _cancel(jobs: Sequence[Queued]) -> None:
+    subprocess.run(["scancel", *(job.number for job in jobs)], check=False)
+    numbers, end = {job.number for job in jobs}, time.monotonic() + CANCEL_SECONDS
+    while numbers & {job.number for job in queue(Path())}:
+        if time.monotonic() > end:
+            raise CvqnError(f"{' '.join(sorted(numbers))}: still in the queue {CANCEL_SECONDS} s after scancel")
+        time.sleep(1)
+
+
+def _threads(plan: Plan) -> dict[str, int]:
+    """Threads of the jobs whose rule takes them from the settings."""
+    evaluation, experiments = plan.configuration.evaluation.threads, plan.configuration.experiments.values()
+    training = max((one.training.threads for one in experiments), default=1)
+    return {
+        **dict.fromkeys(("train", "train_monitored"), training),
+        **dict.fromkeys(("evaluate", "evaluate_channels", "crops"), evaluation),
+    }
+
+
+def _number(value: Any, attempt: int) -> float:
+    """A number, or an expression of the attempt, as a profile has them; 0 for anything else."""
+    try:
+        names = {"attempt": attempt, "min": min, "max": max, "__builtins__": {}}
+        return float(eval(str(value), names))
+    except (ArithmeticError, NameError, SyntaxError, TypeError, ValueError):
+        return 0

@@ -1,0 +1,24 @@
+#!/bin/bash
+# Snakemake itself as a job, started again for as long as there is work: see docs/cluster.md.
+#
+#   sbatch --account=myproject --partition=cpu slurm/head-job.sh all
+#
+# One at a time (singleton), because it removes the locks of the one before it. A minute before its time limit it stops
+# Snakemake and goes back into the queue; the trainings save then, and go on where they were.
+#SBATCH --job-name=cvqn
+#SBATCH --dependency=singleton
+#SBATCH --time=24:00:00
+#SBATCH --cpus-per-task=2
+#SBATCH --mem=8G
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=snakemake-%j.log
+#SBATCH --signal=B:USR1@60
+export CVQN_ORPHANS=${CVQN_ORPHANS:-cancel} # what becomes of the jobs of a Snakemake that is no more
+profile=${CVQN_PROFILE:-slurm}
+
+snakemake --profile "$profile" "$@" --unlock
+snakemake --profile "$profile" "$@" &
+pid=$!
+trap 'kill -KILL "$pid"; scontrol requeue "$SLURM_JOB_ID"; sleep 60' USR1
+wait "$pid"
