@@ -1,7 +1,7 @@
 """Pictures continued by their borders to the sizes that networks take.
 
-A side is continued after its end to a multiple of the network's stride. A side shorter than 64 pixels lies in the middle
-of 64: a network that was trained on larger crops is wrong where all that it sees is border.
+A side is continued after its end to a multiple of the network's stride. A side shorter than 64 pixels lies in the
+middle of 64: a network that was trained on larger crops is wrong where all that it sees is border.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def padded_side(side: int, multiple: int) -> int:
 
 
 def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """`[H, W, 3]` with its first and last rows and columns repeated until both sides are as `padded_side` says."""
+    """`[H, W, 3]` with its first and last rows and columns repeated until both sides are as `padded_side` has it."""
     around = []
     for side in picture.shape[:2]:
         before = _before(side)

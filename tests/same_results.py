@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 
 HEADER = 18  # bytes of a learned codec's file before its payload
 RENAMED = {"model": "last"}  # folders of checkpoints in older results
+FIRST_CODEC = "cvqn"  # whose analyses lay right under analysis/ in older results
 UNCOUNTED = {"file", "bitstreams", "measurements", "row", "lines", "run_file"}
 ESTIMATES = 1e-6  # relative: float sums of training and monitoring may associate differently
 
@@ -43,6 +44,8 @@ def differences(before: Path, after: Path) -> Iterator[tuple[str, str]]:
             continue
         if name.parts[0] == "runs" and len(name.parts) == 4:
             name = Path(*name.parts[:2], RENAMED.get(name.parts[2], name.parts[2]), name.parts[3])
+        if name.parts[0] == "analysis" and len(name.parts) == 3 and not (after / name).exists():
+            name = Path("analysis", FIRST_CODEC, *name.parts[1:])
         if path.suffix == ".csv" and path.with_suffix(".tar").exists():
             continue  # seconds
         other = after / name

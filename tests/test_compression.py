@@ -36,13 +36,13 @@ def test_a_decompressed_picture_is_what_the_network_makes_of_it(folder, size):
 
 def test_symbols_survive_the_file(folder):
     stored = load_model(folder)
-    picture = photograph(48, 80)
+    picture = photograph(64, 80)
     with torch.no_grad():
         latent = stored.model.network.analyse(torch.tensor(picture).permute(2, 0, 1)[None] / 255)
         expected = [group[0].numpy() for group in stored.model.network.controller.symbols(latent)]
     header, payload = container.unpack(compress(stored, picture), stored.model_id)
     symbols = stored.model.read_symbols(payload, header.height, header.width)
-    assert (header.height, header.width) == (48, 80)
+    assert (header.height, header.width) == (64, 80)
     for ours, theirs in zip(symbols, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -134,6 +134,9 @@ class HasChannels(Protocol):
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The place 0..levels-1 of each symbol's value among the values of its group, `[C_g, h, w]`."""
 
+    def group_values(self) -> list[np.ndarray]:
+        """The values of each group, rising, `[levels]`: what a rank stands for."""
+
     def values(self, symbols: Sequence[np.ndarray]) -> np.ndarray:
         """The quantized latent that symbols stand for, float32 `[C, h, w]` in its own order of channels."""
 

@@ -76,8 +76,11 @@ class TrainedCVQN:
 
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The place 0..Q-1 of each symbol's mean among the means of its group."""
-        means = [quantizer.means.cpu().numpy() for quantizer in self.network.controller.quantizers]
-        return [own.argsort().argsort()[group] for own, group in zip(means, symbols, strict=True)]
+        return [own.argsort().argsort()[group] for own, group in zip(self._means(), symbols, strict=True)]
+
+    def group_values(self) -> list[np.ndarray]:
+        """The means of each group, rising, float32 `[Q]`."""
+        return [np.sort(own) for own in self._means()]
 
     @torch.inference_mode()
     def values(self, symbols: Sequence[np.ndarray]) -> np.ndarray:
@@ -112,6 +115,9 @@ class TrainedCVQN:
         """The kind of the importance module, and SE's running mean of w."""
         module = self.network.importance
         return self.network.settings.importance.kind, None if module is None else module.importance.tolist()
+
+    def _means(self) -> list[np.ndarray]:
+        return [quantizer.means.cpu().numpy() for quantizer in self.network.controller.quantizers]
 
     def _latents(self, pictures: Sequence[Picture]) -> Tensor:
         """Latents `[B, C, h, w]` of pictures of one size, float32 on the model's device."""

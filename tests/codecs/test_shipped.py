@@ -20,7 +20,7 @@ from tests.trained import make_model, photograph
 def coffee():
     from skimage import data
 
-    return np.ascontiguousarray(data.coffee())
+    return np.ascontiguousarray(data.coffee()[80:336, 150:470])
 
 
 @pytest.mark.parametrize("quality", range(1, 6))

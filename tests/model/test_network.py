@@ -1,4 +1,5 @@
 import itertools
+import shutil
 
 import pytest
 import torch
@@ -83,6 +84,18 @@ def test_gdn_learns_across_channels_and_stays_positive():
     gdn.zero_grad()
     (-(gdn(x)[:, :1] ** 2)).sum().backward()  # asks for less: nothing below the bound sinks further
     assert (gdn.gamma_root.grad <= 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_gdn_compiles():
+    gdn, x = GDN(4), torch.randn(2, 4, 6, 6)
+    gradients = []
+    for function in (gdn, torch.compile(gdn)):
+        gdn.zero_grad()
+        function(x).square().sum().backward()
+        gradients.append(gdn.gamma_root.grad.clone())
+    torch.testing.assert_close(*gradients)
 
 
 def test_variance_preserving_start_neither_shrinks_nor_explodes(model_settings):

@@ -13,6 +13,7 @@ import torch
 from baselines.learned.compressai.codec import FACTORIZED, HYPERPRIOR
 from baselines.learned.compressai.library import zoo
 from baselines.learned.compressai.settings import CompressaiSettings
+from baselines.learned.compressai.trained import PREFIX
 from cvqn.codecs.store import save_model
 
 ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}
@@ -25,7 +26,8 @@ def save_pretrained(codec: str, quality: int, folder: str | Path, *, pretrained:
     network.update(force=True)
     settings = CompressaiSettings(features=network.N, channels=network.M)
     about = {"run": f"{ZOO[codec]}-{quality}", "origin": "CompressAI's zoo, metric ms-ssim"}
-    save_model(folder, codec, settings, network.state_dict(), about)
+    tensors = {PREFIX + name: tensor for name, tensor in network.state_dict().items()}
+    save_model(folder, codec, settings, tensors, about)
 
 
 if __name__ == "__main__":

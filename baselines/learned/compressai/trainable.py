@@ -4,7 +4,7 @@ import copy
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.learned.compressai.library import STRIDES, build
 from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
@@ -35,19 +35,55 @@ class Loss(NamedTuple):
 
 
 class TrainableCompressai(Trainable):
-    """One of CompressAI's models with what its training needs."""
+    """One of CompressAI's models with what its training needs.
+
+    Its noise comes from torch's generator, which is seeded anew in every step: a function of the run's seed and the
+    number of steps, both among the tensors, so that a resumed training meets the noise of an uninterrupted one.
+    """
 
     def __init__(self, model: str, settings: CompressaiSettings, training: CompressaiTraining):
         super().__init__()
         self.stride = STRIDES[model]
         self.training_settings = training
         self.network = build(model, settings)
+        self.register_buffer("noise_seed", torch.randint(1 << 31, ()))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self._next_seed, self._steps = int(self.noise_seed), 0  # what the tensors say, without asking the device
+        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_post_hook(lambda module, _: module._count())
+
+    def _count(self) -> None:
+        self._steps = int(self.steps)
+        self._next_seed = int(self.noise_seed) + self._steps
 
     def forward(self, images: Tensor) -> Forward:
-        """Of images `[B, 3, H, W]` in [0, 1]."""
-        output = self.network(images)
-        bits = [-likelihoods.float().log2().flatten(1).sum(dim=1) for likelihoods in output["likelihoods"].values()]
-        return Forward(output["x_hat"].float(), torch.stack(bits).sum(dim=0))
+        """Of images `[B, 3, H, W]` in [0, 1]: the library's pass, with its entropy models always in float32."""
+        if self.training:
+            self._seed_noise()
+        network = self.network
+        latent = network.g_a(images).float()
+        if hasattr(network, "h_a"):
+            side, likelihoods = self._coded(network.entropy_bottleneck, network.h_a(latent).float())
+            scales, means = network.h_s(side).float().chunk(2, dim=1)
+            latent, of_latent = self._coded(network.gaussian_conditional, latent, scales, means)
+            all_likelihoods = [likelihoods, of_latent]
+        else:
+            latent, likelihoods = self._coded(network.entropy_bottleneck, latent)
+            all_likelihoods = [likelihoods]
+        bits = sum(-own.log2().flatten(1).sum(dim=1) for own in all_likelihoods)
+        return Forward(network.g_s(latent).float(), bits)
+
+    def _seed_noise(self) -> None:
+        torch.manual_seed(self._next_seed)
+        self._steps, self._next_seed = self._steps + 1, self._next_seed + 1
+        self.steps.fill_(self._steps)
+
+    @staticmethod
+    def _coded(model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What an entropy model makes of a latent, with noise or rounded, and its likelihoods."""
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            quantized, likelihoods = model(*inputs)
+        return quantized, likelihoods
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The network, and the quantiles, which the rest of the loss does not reach."""
@@ -78,6 +114,15 @@ class TrainableCompressai(Trainable):
     @torch.inference_mode()
     def export(self, images: Tensor) -> dict[str, Tensor]:
         """The network's tensors, the tables of its entropy coder among them."""
-        network = copy.deepcopy(self.network)  # the tables would be in the way of the next weights
-        network.update(force=True)
-        return dict(network.state_dict())
+        exported = copy.deepcopy(self)
+        exported.network.update(force=True)
+        return dict(exported.state_dict())
+
+
+def _make_room(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Give the tables of the entropy coder, which are empty until they are made, the sizes of those to be loaded."""
+    for name, own in module.named_buffers():
+        other = state.get(prefix + name)
+        if other is not None and other.shape != own.shape:
+            owner, _, last = name.rpartition(".")
+            module.get_submodule(owner).register_buffer(last, own.new_empty(other.shape))

@@ -20,6 +20,7 @@ from cvqn.codecs.interface import Picture
 from cvqn.model.tiling import evaluate
 from cvqn.padding import inside, pad_to_multiple, padded_side
 
+PREFIX = "network."  # of its tensors; others are of the training
 UNIT = 16  # pixels per position of the latent y, along a side
 REACH = 4  # positions that four 5x5 convolutions of stride 2 see to each side, and more
 
@@ -29,7 +30,9 @@ class TrainedCompressai:
 
     def __init__(self, model: str, settings: CompressaiSettings, tensors: Mapping[str, Tensor], device: str = "cpu"):
         network = build(model, settings)
-        network.load_state_dict(dict(tensors))
+        network.load_state_dict(
+            {name.removeprefix(PREFIX): one for name, one in tensors.items() if name.startswith(PREFIX)}
+        )
         network.eval().requires_grad_(False)
         self._stride, self._device = STRIDES[model], device
         self._coder = _Factorized(network) if model == "FactorizedPrior" else _Hyperprior(network)

@@ -52,9 +52,13 @@ class LearningRates(Settings):
     """Learning rates of the parts of the network."""
 
     encoder: Rate
+    """Encoder and importance map."""
     centres: Rate
+    """The quantizer's centres."""
     context: Rate
+    """Context model."""
     decoder: Rate
+    """Decoder."""
 
 
 class MentzerTraining(TrainingSettings):

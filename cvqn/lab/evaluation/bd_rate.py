@@ -1,101 +1,173 @@
-"""Bjøntegaard deltas of rate-distortion curves in MS-SSIM dB, with Akima interpolation and a bootstrap over images.
+"""Bjøntegaard deltas of rate-distortion curves in MS-SSIM dB, with monotone interpolation and a bootstrap over images.
 
-G. Bjøntegaard, "Calculation of average PSNR differences between RD curves", VCEG-M33, 2001; with Akima's interpolation
-(C. Herglotz et al., "Beyond Bjøntegaard", ICIP 2022) a curve may have any number of points.
+G. Bjøntegaard, "Calculation of average PSNR differences between RD curves", VCEG-M33, 2001. Between its points a curve
+is taken as piecewise cubic and monotone (PCHIP: F. Fritsch and J. Butland, SIAM J. Sci. Stat. Comput. 5, 1984), so that
+it stays between its neighbouring points however close two of them are; it may have any number of points.
+
+Where a number would mean nothing there is a `Reason` in its place. A published curve is held fixed: it is its points,
+without the images behind them. What was measured here is resampled over the images, the same ones for every curve
+measured here. Against a published curve the interval so holds how hard the images are, which a pairing would take out:
+it is too wide rather than too narrow. `resampled` is the one place that decides this, for the tables and for the audit.
 """
 
+import math
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
-from bjontegaard import bd_psnr
-from bjontegaard import bd_rate as akima_bd_rate
+from scipy.interpolate import PchipInterpolator
 
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.rate_distortion import Points, curve
 from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights
 
+RateAndQuality = tuple[np.ndarray, np.ndarray]
+"""A curve: bits per pixel and MS-SSIM dB, each `[points]`."""
+
+MIN_SHARED = 0.25
+"""The least share of the test's range that a mean may speak for: one of the four stretches between five rate points."""
+
+MAX_FAILED = 0.01
+"""The largest share of resamplings without a value: an end of a 95 % interval cuts off 2.5 %, so that even if all of
+these belonged to one side they would move that end by less than half of what it cuts off."""
+
+
+class Reason(str):
+    """Why there is no number."""
+
 
 class Comparison(NamedTuple):
-    """Test against anchor. A delta is None where the curves share no range: nothing is extrapolated.
-
-    `rate_percent` is the mean change of rate at equal MS-SSIM (negative: the test needs fewer bits), `ms_ssim_db` the
-    mean gain of MS-SSIM in dB at equal rate. `overlap` is the shared range of MS-SSIM dB as a share of the test's.
+    """Test against anchor: `rate_percent` is the mean change of rate at equal MS-SSIM (negative: the test needs fewer
+    bits), `ms_ssim_db` the mean gain of MS-SSIM in dB at equal rate. `overlap` is the shared range of MS-SSIM dB as a
+    share of the test's (nan where one has no range), `left_out` the number of resamplings without a value, the larger
+    of both.
     """
 
-    rate_percent: Interval | None
-    ms_ssim_db: Interval | None
+    rate_percent: Interval | Reason
+    ms_ssim_db: Interval | Reason
     overlap: float
+    left_out: int
 
 
-def bd_rate(anchor: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float | None:
-    """BD-rate in percent of two curves (bpp, MS-SSIM dB), each `[points]` in any order; None without a shared range.
+class Smooth(NamedTuple):
+    """A curve between its points: log rate over MS-SSIM dB, and MS-SSIM dB over log rate."""
 
-    Mean over the shared range of MS-SSIM dB of the difference in log rate, test against anchor.
+    log_rate: PchipInterpolator
+    decibel: PchipInterpolator
+
+
+def bd_rate(anchor: RateAndQuality, test: RateAndQuality) -> float | Reason:
+    """BD-rate in percent: mean over the shared range of MS-SSIM dB of the difference in log rate, test to anchor.
+
+    The points may come in any order; a repeated point counts once.
     """
-    (anchor_bpp, anchor_db), (test_bpp, test_db) = (_increasing(*points, key=1) for points in (anchor, test))
-    if not _share_a_range(anchor_db, test_db):
-        return None
-    return float(akima_bd_rate(anchor_bpp, anchor_db, test_bpp, test_db, "akima", False, min_overlap=0))
+    return _bd_rate(_smooth("anchor", anchor), _smooth("test", test))
 
 
-def bd_ms_ssim(anchor: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float | None:
+def bd_ms_ssim(anchor: RateAndQuality, test: RateAndQuality) -> float | Reason:
     """BD-MS-SSIM in dB of two curves as for `bd_rate`: the mean gain over the shared range of log rate."""
-    (anchor_bpp, anchor_db), (test_bpp, test_db) = (_increasing(*points, key=0) for points in (anchor, test))
-    if not _share_a_range(anchor_bpp, test_bpp):
-        return None
-    return float(bd_psnr(anchor_bpp, anchor_db, test_bpp, test_db, "akima", False, min_overlap=0))
+    return _bd_ms_ssim(_smooth("anchor", anchor), _smooth("test", test))
 
 
-def compare(
-    anchor: Points | tuple[np.ndarray, np.ndarray], test: Points, resamplings: int = 2000, seed: int = 0
-) -> Comparison:
+def compare(anchor: Points | RateAndQuality, test: Points, resamplings: int = 2000, seed: int = 0) -> Comparison:
     """Both deltas of `test` against `anchor`, each with its 95 % interval over the choice of images.
-
-    The bootstrap is paired: every resampling takes the same images for both. A published `anchor`, which is only its
-    curve (bpp, MS-SSIM dB), stays as it is. Resamplings in which the curves share no range are left out.
 
     Raises:
         CvqnError: anchor and test were not measured on the same images.
     """
+    if isinstance(anchor, Points) and anchor.images != test.images:
+        raise CvqnError("the curves to compare were not measured on the same images; measure both on one set")
     weights = image_weights(len(test.images), resamplings, seed)
-    tests = _resampled(test, weights)
-    if isinstance(anchor, Points):
-        if anchor.images != test.images:
-            raise CvqnError("the curves to compare were not measured on the same images; measure both on one set")
-        anchors = _resampled(anchor, weights)
-    else:
-        anchors = [anchor] * len(tests)
+    anchors, tests = resampled(anchor, weights), resampled(test, weights)
+    smooth = [_smooth("anchor", one) for one in anchors], [_smooth("test", one) for one in tests]
+    pairs = list(zip(cycle(smooth[0]), smooth[1], strict=False))
+    rates, gains = ([delta(*pair) for pair in pairs] for delta in (_bd_rate, _bd_ms_ssim))
     return Comparison(
-        _interval([bd_rate(*pair) for pair in zip(anchors, tests, strict=True)]),
-        _interval([bd_ms_ssim(*pair) for pair in zip(anchors, tests, strict=True)]),
-        _overlap(anchors[0][1], tests[0][1]),
+        _interval(rates),
+        _interval(gains),
+        _shared(anchors[0][1], tests[0][1]),
+        max(_failed(rates[1:]), _failed(gains[1:])),
     )
 
 
-def _resampled(measured: Points, weights: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    means = curve(measured, weights)
+def resampled(known: Points | RateAndQuality, weights: np.ndarray) -> list[RateAndQuality]:
+    """A curve for each row of `weights` `[1 + resamplings, images]`; of a published one, its points only, just that."""
+    if not isinstance(known, Points):
+        return [known]
+    means = curve(known, weights)
     return list(zip(means.bpp, means.ms_ssim_db, strict=True))
 
 
-def _increasing(bpp: np.ndarray, decibel: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
-    """The points sorted by rate (key 0) or MS-SSIM dB (key 1), strictly rising in it: the first of equals is kept."""
-    points = np.stack([np.asarray(bpp, float), np.asarray(decibel, float)])
-    points = points[:, np.lexsort((points[1 - key], points[key]))]
-    _, first = np.unique(points[key], return_index=True)
-    return points[0, first], points[1, first]
+def not_finite(bpp: np.ndarray, decibel: np.ndarray) -> Reason:
+    """Which point has no place on a curve, empty if all have."""
+    for rate, quality in zip(bpp, decibel, strict=True):
+        if quality == math.inf:
+            return Reason(f"at {rate:.4g} bpp MS-SSIM is exactly 1, which has no decibels")
+        if not (math.isfinite(rate) and math.isfinite(quality) and rate > 0):
+            return Reason(f"a point of {rate:.4g} bpp and {quality:.2f} dB is none of a curve")
+    return Reason()
 
 
-def _share_a_range(anchor: np.ndarray, test: np.ndarray) -> bool:
-    return min(len(anchor), len(test)) > 1 and min(anchor[-1], test[-1]) > max(anchor[0], test[0])
+def rising(bpp: np.ndarray, decibel: np.ndarray) -> RateAndQuality | Reason:
+    """The points by rate, each once; a reason where they are no finite numbers or do not rise in rate and quality."""
+    if wrong := not_finite(bpp, decibel):
+        return wrong
+    bpp, decibel = np.unique(np.stack([bpp, decibel]), axis=1)
+    if len(bpp) < 2:
+        return Reason("fewer than two points")
+    for start in np.flatnonzero((np.diff(bpp) <= 0) | (np.diff(decibel) <= 0)):
+        left, right = (f"{bpp[at]:.4g} bpp, {decibel[at]:.2f} dB" for at in (start, start + 1))
+        return Reason(f"MS-SSIM does not rise with the rate ({left}, then {right})")
+    return bpp, decibel
 
 
-def _overlap(anchor: np.ndarray, test: np.ndarray) -> float:
-    shared = min(anchor.max(), test.max()) - max(anchor.min(), test.min())
-    return float(max(0.0, shared) / np.ptp(test)) if np.ptp(test) else 0.0
+def _smooth(name: str, points: RateAndQuality) -> Smooth | Reason:
+    known = rising(*points)
+    if isinstance(known, Reason):
+        return Reason(f"{name}: {known}")
+    log_rate, decibel = np.log(known[0]), known[1]
+    return Smooth(PchipInterpolator(decibel, log_rate), PchipInterpolator(log_rate, decibel))
 
 
-def _interval(values: list[float | None]) -> Interval | None:
-    """None where the curves themselves share no range."""
-    if values[0] is None:
-        return None
-    return bootstrap_interval(np.array([value for value in values if value is not None]))
+def _bd_rate(anchor: Smooth | Reason, test: Smooth | Reason) -> float | Reason:
+    difference = _mean_difference(anchor, test, "log_rate")
+    return difference if isinstance(difference, Reason) else float(100 * np.expm1(difference))
+
+
+def _bd_ms_ssim(anchor: Smooth | Reason, test: Smooth | Reason) -> float | Reason:
+    return _mean_difference(anchor, test, "decibel")
+
+
+def _mean_difference(anchor: Smooth | Reason, test: Smooth | Reason, what: str) -> float | Reason:
+    """Test minus anchor of `what` over the range that both curves have."""
+    for one in (anchor, test):
+        if isinstance(one, Reason):
+            return one
+    theirs, own = getattr(anchor, what), getattr(test, what)
+    if (share := _shared(theirs.x, own.x)) < MIN_SHARED:
+        along = "rates" if what == "decibel" else "MS-SSIM"
+        return Reason(f"{100 * share:.1f} % of the test's range of {along} is shared, under {100 * MIN_SHARED:.0f} %")
+    low, high = max(theirs.x[0], own.x[0]), min(theirs.x[-1], own.x[-1])
+    return float(own.integrate(low, high) - theirs.integrate(low, high)) / float(high - low)
+
+
+def _shared(anchor: np.ndarray, test: np.ndarray) -> float:
+    """The shared range as a share of the test's; nan where a value is not finite or the test's range is empty."""
+    if not (np.isfinite(anchor).all() and np.isfinite(test).all() and np.ptp(test)):
+        return math.nan
+    return float(max(0.0, min(anchor.max(), test.max()) - max(anchor.min(), test.min())) / np.ptp(test))
+
+
+def _interval(values: list[float | Reason]) -> Interval | Reason:
+    """From the estimate and its resamplings; those without a value are left out, or are the reason if they are many."""
+    if isinstance(values[0], Reason):
+        return values[0]
+    failed, drawn = _failed(values[1:]), len(values) - 1
+    if failed > MAX_FAILED * drawn:
+        first = next(value for value in values if isinstance(value, Reason))
+        return Reason(f"{failed} of {drawn} choices of images give no number, such as: {first}")
+    return bootstrap_interval(np.array([value for value in values if not isinstance(value, Reason)]))
+
+
+def _failed(values: list[float | Reason]) -> int:
+    return sum(isinstance(value, Reason) for value in values)

@@ -20,7 +20,7 @@ def analyse_picture(
         code length), `luminance_correlation` (0..1, |Pearson| of quantized map and mean luminance of its
         blocks), and with `influence` `psnr_loss_db` and `ms_ssim_loss_db`;
         a row a group: `group`, `levels`, `channels`, `symbols`, `bits`, `bits_per_symbol`, `bound_bits_per_symbol`,
-        `values_used`, and `share_<k>`, the share of the k-th smallest value;
+        `values_used`, and `value_<k>` and `share_<k>`, the k-th smallest value and its share;
         the maps, uint8 `[C, h, w]`: the rank 0..Q-1 of each element's value among its group's.
     """
     symbols = model.symbols(picture)
@@ -41,7 +41,7 @@ def analyse_picture(
         }
         for position, channel in enumerate(order)
     ]
-    groups = [_group(*one) for one in zip(range(1, len(sizes) + 1), levels, ranks, bits, strict=True)]
+    groups = [_group(*one) for one in zip(range(1, len(sizes) + 1), model.group_values(), ranks, bits, strict=True)]
     return sorted(channels, key=lambda row: row["channel"]), groups, model.merge(ranks).astype(np.uint8)
 
 
@@ -90,7 +90,8 @@ def rank_correlations(channels: list[dict]) -> dict[str, float]:
     return found
 
 
-def _group(group: int, levels: int, ranks: np.ndarray, bits: np.ndarray) -> dict[str, float]:
+def _group(group: int, values: np.ndarray, ranks: np.ndarray, bits: np.ndarray) -> dict[str, float]:
+    levels = len(values)
     counts = np.bincount(ranks.ravel(), minlength=levels)
     symbols = int(counts.sum())
     return {
@@ -102,5 +103,6 @@ def _group(group: int, levels: int, ranks: np.ndarray, bits: np.ndarray) -> dict
         "bits_per_symbol": float(bits.sum() / symbols),
         "bound_bits_per_symbol": float(np.log2(levels)),
         "values_used": int((counts > 0).sum()),
+        **{f"value_{rank}": float(value) for rank, value in enumerate(values)},
         **{f"share_{rank}": float(count / symbols) for rank, count in enumerate(counts)},
     }

@@ -8,6 +8,9 @@ import pandas as pd
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 
+NEAREST = 1e-9
+"""A mean MS-SSIM nearer to 1 than this is 1: single values are float32, and weights add to 1 but for rounding."""
+
 
 class Points(NamedTuple):
     """Measurements of one codec: arrays `[settings, images]`, both sorted by name."""
@@ -59,6 +62,7 @@ def curve(measured: Points, weights: np.ndarray | None = None) -> Curve:
     if weights is None:
         weights = np.full(len(measured.images), 1 / len(measured.images))
     bpp, ms_ssim, psnr_db = (weights @ table.T for table in (measured.bpp, measured.ms_ssim, measured.psnr_db))
+    ms_ssim = np.where(ms_ssim > 1 - NEAREST, 1.0, ms_ssim)
     order = np.argsort(np.atleast_2d(bpp)[0], kind="stable")
     settings = [measured.settings[position] for position in order]
     bpp, ms_ssim, psnr_db = (table[..., order] for table in (bpp, ms_ssim, psnr_db))

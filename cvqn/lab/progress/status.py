@@ -81,6 +81,8 @@ class Status:
         else:
             files = self.scale.model_files(run)
             state, note = self._of_job(files, Path(self.results.root, "logs", "train", f"{run.training}.log"))
+        if state == RECORDED:
+            return Row(run.training, state)
         step, speed = _progress(entry)
         left = (steps - step) * self._settings(run).batch / speed if steps and speed else None
         return Row(run.training, state, note, step, steps, left)

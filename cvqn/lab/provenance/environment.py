@@ -16,17 +16,9 @@ from cvqn.lab.data.index import manifest_sha256, set_name
 from cvqn.lab.provenance.machine import processor
 
 LIBRARIES = (
-    "cvqn",
-    "torch",
-    "numpy",
-    "pillow",
-    "constriction",
-    "safetensors",
-    "pytorch-msssim",
-    "imagecodecs",
-    "av",
+    "cvqn", "torch", "numpy", "pillow", "constriction", "safetensors", "pytorch-msssim", "imagecodecs", "av",
     "snakemake",
-)
+)  # fmt: skip
 PINS = "constraints.txt"
 
 

@@ -51,11 +51,14 @@ TOLERANCES = (  # the first whose pattern fits the whole key holds
 
 @dataclass(frozen=True)
 class Change:
-    """One metric at two revisions; None where it is missing. `regression`: the change fails the comparison."""
+    """One metric at two revisions; None where it is missing, text where it says why there is no number.
+
+    `regression`: the change fails the comparison.
+    """
 
     metric: str
-    before: float | None
-    after: float | None
+    before: float | str | None
+    after: float | str | None
     tolerance: Tolerance
     verdict: str
 
@@ -64,11 +67,11 @@ class Change:
         return self.verdict in (WORSE, GONE) or (self.verdict == CHANGED and self.tolerance.wanted == EQUAL)
 
 
-def read_metrics(scale: str, revision: str | None) -> dict[str, float]:
+def read_metrics(scale: str, revision: str | None) -> dict[str, float | str]:
     """metrics.json of a scale at a git revision, or as it lies on the disk.
 
     Raises:
-        CvqnError: there is none, or it is not a flat mapping to finite numbers.
+        CvqnError: there is none, or it is not a flat mapping to finite numbers and reasons for their absence.
     """
     path = RESULTS / scale / "metrics.json"
     name = f"{path} at {revision}" if revision else str(path)
@@ -80,12 +83,13 @@ def read_metrics(scale: str, revision: str | None) -> dict[str, float]:
     except ValueError as error:
         raise CvqnError(f"{name}: not valid JSON ({error})") from error
     for key, value in metrics.items() if isinstance(metrics, dict) else [("the file", metrics)]:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number and not (isinstance(value, str) and isinstance(metrics, dict)):
             raise CvqnError(f"{name}: {key} is not a finite number; write it again with cvqn metrics")
     return metrics
 
 
-def compare(before: dict[str, float], after: dict[str, float]) -> list[Change]:
+def compare(before: dict[str, float | str], after: dict[str, float | str]) -> list[Change]:
     """Every metric of either, those of `before` first."""
     return [_change(key, before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
 
@@ -97,7 +101,7 @@ def table(changes: list[Change], markdown: bool) -> str:
             "metric": change.metric,
             "before": _number(change.before),
             "after": _number(change.after),
-            "difference": "" if None in (change.before, change.after) else f"{change.after - change.before:+.6g}",
+            "difference": f"{change.after - change.before:+.6g}" if _numbers(change.before, change.after) else "",
             "tolerance": _tolerance(change.tolerance),
             "verdict": f"**{change.verdict}**" if markdown and change.regression else change.verdict,
         }
@@ -109,10 +113,10 @@ def table(changes: list[Change], markdown: bool) -> str:
     )
 
 
-def _change(metric: str, before: float | None, after: float | None) -> Change:
+def _change(metric: str, before: float | str | None, after: float | str | None) -> Change:
     tolerance = next(one for one in TOLERANCES if re.fullmatch(one.pattern, metric))
-    if before is None or after is None:
-        verdict = NEW if before is None else GONE
+    if not _numbers(before, after):
+        verdict = GONE if _numbers(before) else NEW if _numbers(after) else SAME
     elif tolerance.allows(before, after):
         verdict = SAME
     elif tolerance.wanted in (EQUAL, ANY):
@@ -122,8 +126,12 @@ def _change(metric: str, before: float | None, after: float | None) -> Change:
     return Change(metric, before, after, tolerance, verdict)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+def _numbers(*values: float | str | None) -> bool:
+    return not any(value is None or isinstance(value, str) for value in values)
+
+
+def _number(value: float | str | None) -> str:
+    return f"{value:.6g}" if _numbers(value) else value or ""
 
 
 def _tolerance(tolerance: Tolerance) -> str:

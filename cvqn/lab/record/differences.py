@@ -1,4 +1,7 @@
-"""Where two tables or two JSON files differ by more than a tolerance. Columns of seconds (`_s`) never count."""
+"""Where two tables or two JSON files differ by more than a tolerance.
+
+Columns of seconds (`_s`) and of reasons (`_reason`) never count.
+"""
 
 import csv
 import json
@@ -18,7 +21,7 @@ def difference(before: Path, after: Path, tolerance: float, exact: Collection[st
     for place in dict.fromkeys([*first, *second]):
         value, other = first.get(place), second.get(place)
         close = place[-1] not in exact and _close(value, other, tolerance)
-        if value != other and not close and not str(place[-1]).endswith("_s"):
+        if value != other and not close and not str(place[-1]).endswith(("_s", "_reason")):
             return f"{', '.join(map(str, place))}: {value} became {other}"
     return ""
 

@@ -13,6 +13,10 @@ def by_image(channels: pd.DataFrame, run: str, column: str) -> pd.DataFrame | No
     return None if table.empty or table.isna().to_numpy().any() else table.astype(float)
 
 
+SAME_VALUE = 0.01
+"""Values of different groups that are closer are one: a hundredth of the step between neighbours at the start."""
+
+
 def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
     """For each group of a run the share of every symbol, over all images, `[levels]`, adding up to 1."""
     shares = {}
@@ -23,14 +27,29 @@ def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
     return shares
 
 
+def distinct_values(groups: pd.DataFrame, run: str) -> int | None:
+    """How many different values a run's groups use together, over all images; None where the values were not written.
+
+    A value that two groups share counts once.
+    """
+    used: list[float] = []
+    for group, shares in symbol_shares(groups, run).items():
+        columns = [f"value_{rank}" for rank in range(len(shares))]
+        row = groups[(groups["run"] == run) & (groups["group"] == group)].iloc[0]
+        if not set(columns) <= set(groups.columns) or row[columns].isna().any():
+            return None
+        used += row[columns].to_numpy(dtype=float)[shares > 0].tolist()
+    return 1 + int((np.diff(np.sort(used)) > SAME_VALUE).sum())
+
+
 def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: list[dict]) -> dict[str, float]:
     """Flat scalars by run: coded bits per symbol of each group, values used, rank correlations of influence."""
     found: dict[str, float] = {}
     for run in sorted(groups["run"].unique()):
         for group, own in groups[groups["run"] == run].groupby("group"):
             found[f"{run}.group{int(group)}.bits_per_symbol"] = own["bits"].sum() / own["symbols"].sum()
-        used = [int((shares > 0).sum()) for shares in symbol_shares(groups, run).values()]
-        found[f"{run}.values_used"] = sum(used)
+        if (used := distinct_values(groups, run)) is not None:
+            found[f"{run}.values_used"] = used
         for column, name in (("psnr_loss_db", "psnr"), ("ms_ssim_loss_db", "ms_ssim")):
             agreement = agreement_between_images(channels, run, column)
             if agreement is not None:

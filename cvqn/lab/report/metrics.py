@@ -1,4 +1,4 @@
-"""metrics.json: every headline number of a scale as flat, finite scalars, for comparison between commits."""
+"""metrics.json: every headline number of a scale as a flat mapping, for comparison between commits."""
 
 import json
 import math
@@ -8,9 +8,11 @@ import pandas as pd
 
 from cvqn.files import atomic_write
 from cvqn.lab.report.channels import channel_metrics
+from cvqn.lab.report.output import absent
 from cvqn.lab.report.sources import Sources, read_table
 from cvqn.lab.report.tables import rate_distortion
 
+DELTAS = {"bd_rate": "bd_rate_percent", "bd_ms_ssim": "bd_ms_ssim_db"}
 POINT = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db", "cross_entropy_bpp")
 
 
@@ -20,14 +22,15 @@ def write_metrics(sources: Sources, path: str | Path) -> None:
     Raises:
         CvqnError: a file is missing or damaged.
     """
-    bd_rates = read_table(sources.results.table("bd-rate"), ("anchor", "kind", "bd_rate_percent", "bd_ms_ssim_db"))
+    columns = [column for delta in DELTAS.values() for column in (delta, f"{delta}_reason")]
+    bd_rates = read_table(sources.results.table("bd-rate"), ("anchor", "kind", *columns))
     with atomic_write(path, "w") as file:
         json.dump(metrics(sources, bd_rates), file, indent=1)
         file.write("\n")
 
 
-def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float]:
-    """Keys in order:
+def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float | str]:
+    """Finite numbers, or the reason why a delta between curves is none. Keys in order:
 
     `<experiment>.<metric>`: the mean over seeds of the last checkpoint, and `.<metric>_std` where there are several;
     `<experiment>.best.<metric>`: the same of the best checkpoint; `<experiment>.bpp_change_percent` against the first
@@ -35,19 +38,24 @@ def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float]:
     `bd_ms_ssim.<curve>`, a published curve as `published.<curve>`; and those of channels. What was not measured has no
     key.
     """
-    found = _experiments(sources)
+    found: dict[str, float | str] = {**_experiments(sources)}
     table = rate_distortion.table(sources)
     for row in table[table["experiment"] == ""].to_dict("records"):
         for metric in ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db"):
             found[f"codec.{row['codec']}.{row['setting']}.{metric}"] = row[metric]
     for row in bd_rates.to_dict("records"):
         anchor = row["anchor"] if row["kind"] == "measured" else f"published.{row['anchor']}"
-        found[f"bd_rate.{anchor}"] = row["bd_rate_percent"]
-        found[f"bd_ms_ssim.{anchor}"] = row["bd_ms_ssim_db"]
+        for key, column in DELTAS.items():
+            missing = f"no number: {row[f'{column}_reason']}"
+            found[f"{key}.{anchor}"] = missing if absent(row[column]) else row[column]
     importance = [sources.importance(run)[1] for run in sources.analysed]
     if importance:
         found |= channel_metrics(sources.channels, sources.groups, importance)
-    return {key: float(f"{value:.10g}") for key, value in found.items() if value is not None and math.isfinite(value)}
+    return {
+        key: value if isinstance(value, str) else float(f"{value:.10g}")
+        for key, value in found.items()
+        if isinstance(value, str) or (value is not None and math.isfinite(value))
+    }
 
 
 def _experiments(sources: Sources) -> dict[str, float]:

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from baselines.learned.compressai import library
 from baselines.learned.compressai.pretrained import save_pretrained
 from baselines.learned.compressai.strings import pack, unpack
+from baselines.learned.compressai.trained import PREFIX
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.store import load_model
 from cvqn.compression import compress, decompress
@@ -28,10 +29,9 @@ def network(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_is_a_plain_computation(name):
     model, images = network(name), crops()
-    torch.manual_seed(1)
     forward = model(images)
     loss = model.loss(forward, images)
-    torch.manual_seed(1)  # the same noise
+    torch.manual_seed(int(model.noise_seed))  # the same noise
     output = model.network(images)
     bits = -sum(likelihoods.log2().sum() for likelihoods in output["likelihoods"].values())
     expected = bits / (2 * 64 * 64) + 4.58 * (1 - ms_ssim(output["x_hat"], images).mean()) + model.network.aux_loss()
@@ -60,7 +60,8 @@ def test_our_files_hold_the_librarys_own_strings(name, folder_of):
     stored, picture = load_model(folder_of(name)), photograph(64, 128)
     experiment = small_experiment(name)
     model = library.build(experiment.learned_codec.model, experiment.model)
-    model.load_state_dict(load_file(folder_of(name) / "model.safetensors"))
+    tensors = load_file(folder_of(name) / "model.safetensors")
+    model.load_state_dict({key.removeprefix(PREFIX): own for key, own in tensors.items() if key.startswith(PREFIX)})
     model.eval()
     with torch.no_grad():
         output = model.compress(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
@@ -92,3 +93,17 @@ def test_strings_as_a_payload():
     for bad in (good[:-4], good + bytes(4), good[:3], b"", b"\xff" * 12, good[:-1] + b"x"):
         with pytest.raises(CorruptError):
             unpack(bad, 2)
+
+
+@needs_compressai
+@pytest.mark.parametrize("name", NAMES)
+def test_entropy_models_run_in_float32_in_any_precision(name):
+    model, images = network(name).eval(), crops()
+    with torch.autocast("cpu", torch.bfloat16):
+        forward = model(images)
+        loss = model.loss(forward, images)
+    assert forward.bits.dtype == forward.reconstruction.dtype == torch.float32
+    assert loss.total.dtype == torch.float32
+    with torch.no_grad():
+        exact = model(images)
+    torch.testing.assert_close(forward.bits, exact.bits, rtol=0.02, atol=1.0)

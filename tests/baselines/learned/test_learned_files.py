@@ -18,8 +18,9 @@ from cvqn.codecs.interface import LearnedCodec
 from cvqn.codecs.store import load_model
 from cvqn.compression import compress, compress_batch, decompress
 from cvqn.lab.provenance.fingerprint import code_of
+from cvqn.lab.training.optimizer import make_optimizer
 from tests import ROOT
-from tests.baselines.learned.conftest import small_experiment, train
+from tests.baselines.learned.conftest import crops, small_experiment, train
 from tests.trained import photograph
 
 NEEDS_COMPRESSAI = pytest.mark.skipif(not installed(), reason="needs CompressAI")
@@ -99,6 +100,35 @@ def test_training_moves_every_parameter(name):
     grouped = [parameter for group in network.parameter_groups() for parameter in group["params"]]
     assert {id(one) for one in grouped} == {id(one) for one in network.parameters()}
     assert len(grouped) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resumed_training_is_the_uninterrupted_one(name):
+    """Weights, buffers and optimizer are all that the loop keeps; torch's generator is somewhere else by then."""
+    experiment = small_experiment(name)
+
+    def build():
+        torch.manual_seed(3)
+        network = experiment.learned_codec.build(experiment.model, experiment.training)
+        return network, make_optimizer(network, experiment.training)
+
+    def go_on(network, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            network.loss(network(crops()), crops()).total.backward()
+            optimizer.step()
+
+    whole, optimizer = build()
+    go_on(whole, optimizer, 4)
+    first, optimizer = build()
+    go_on(first, optimizer, 2)
+    second, other = build()
+    torch.rand(100)
+    second.load_state_dict(first.state_dict())
+    other.load_state_dict(optimizer.state_dict())
+    go_on(second, other, 2)
+    expected = whole.state_dict()
+    assert [key for key, tensor in second.state_dict().items() if not torch.equal(tensor, expected[key])] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -72,6 +72,8 @@ def test_bits_add_up_to_the_file_and_groups_to_their_channels(stored, picture):
         shares = np.bincount(drawn.ravel(), minlength=group["levels"]) / drawn.size
         np.testing.assert_allclose([group[f"share_{rank}"] for rank in range(group["levels"])], shares)
         assert group["values_used"] == (shares > 0).sum()
+        means = stored.model.network.controller.quantizers[group["group"] - 1].means.tolist()
+        assert [group[f"value_{rank}"] for rank in range(group["levels"])] == pytest.approx(sorted(means))
     assert [group["channels"] for group in groups] == [4, 8, 4]
 
 

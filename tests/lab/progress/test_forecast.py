@@ -4,6 +4,7 @@ from cvqn.cli import main
 from cvqn.lab.progress import forecast
 from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.plan import read_plan
+from cvqn.lab.settings.configuration import resolve
 from cvqn.lab.settings.runs import Run
 from tests import ROOT
 
@@ -51,10 +52,11 @@ def test_the_papers_plan(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "--profile", "workflow/profiles/slurm", "--gpus", "1", "4", "64"]) == 0
     output = capsys.readouterr().out
-    assert "train 23, evaluate 46, encode 90, measure 9" in output
-    assert "46.0 GPU hours of training in all" in output
+    count = len(resolve([]).runs())
+    assert f"train {count}, evaluate {2 * count}, encode 90, measure 9" in output
+    assert f"{2 * count:.1f} GPU hours of training in all" in output  # at two hours each, params.yaml
     spans = [line.split(": ")[1] for line in output.splitlines() if "at once" in line]
-    assert spans == ["46 h 00 min", "12 h 00 min", "2 h 00 min"]
+    assert spans == [f"{2 * count} h 00 min", f"{2 * -(-count // 4)} h 00 min", "2 h 00 min"]
     assert "free here" in output
     assert "train  " in output.split("each job asks for")[1]
 

@@ -164,7 +164,7 @@ def test_a_fresh_clone_of_recorded_results(made):
     record.write_text(json.dumps({"files": dict.fromkeys(files, "0")}))
     configuration.write(made.plan.configuration, made.root / "config.yaml")
     Path(made.plan.path).unlink()
-    assert made.training("c16-seed1").state == RECORDED
+    assert made.training("c16-seed1") == status.Row("c16-seed1", RECORDED)
     assert made.training("re-seed1").state == "waiting"
     assert f"2 {RECORDED}" in status.text(made.root)
 

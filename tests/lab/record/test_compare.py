@@ -27,6 +27,8 @@ BEFORE = {"c32.bpp": 0.2, "c32.ms_ssim": 0.95, "c32.psnr_db": 28.0, "codec.webp.
         ("bd_rate.webp", -11.0, BETTER, False),
         ("c32.bpp", None, GONE, True),
         ("se.bpp", 0.1, NEW, False),
+        ("bd_rate.webp", "no number: why", GONE, True),
+        ("bd_rate.bpg", "no number: why", SAME, False),
     ],
 )
 def test_verdicts_on_both_sides_of_each_tolerance(metric, after, verdict, regression):
@@ -89,6 +91,14 @@ def test_exit_code_table_and_markdown(repository, capsys):
     assert ["c32.bpp", "0.2", "0.3", "+0.1", "lower is better, 0.5%", "**worse**"] in cells
     assert "bd_rate.webp" in [row[0] for row in cells]
     assert main(["compare", "HEAD", "HEAD"]) == 0
+
+
+def test_a_reason_in_the_place_of_a_number_is_printed(repository, capsys):
+    repository.write_text(json.dumps(BEFORE | {"bd_rate.webp": "no number: MS-SSIM does not rise with the rate"}))
+    assert main(["compare", "HEAD", "--markdown"]) == 1
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    reason = "no number: MS-SSIM does not rise with the rate"
+    assert ["bd_rate.webp", "-10", reason, "", "lower is better, 0.5", "**gone**"] in rows
 
 
 def test_clear_errors(repository, capsys):

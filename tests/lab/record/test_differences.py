@@ -28,6 +28,15 @@ def test_tables(tmp_path, second, found):
     assert difference(*paths, 1e-4, {"bytes"}) == found
 
 
+def test_reasons_may_differ_but_not_whether_there_is_a_number(tmp_path):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("anchor,bd_rate_percent,bd_rate_percent_reason\nwebp,,20.1 % is shared\n")
+    second.write_text("anchor,bd_rate_percent,bd_rate_percent_reason\nwebp,,20.2 % is shared\n")
+    assert difference(first, second, 1e-4) == ""
+    second.write_text("anchor,bd_rate_percent,bd_rate_percent_reason\nwebp,-3,\n")
+    assert difference(first, second, 1e-4) == "line 2, bd_rate_percent:  became -3"
+
+
 CLAIM = {"verdict": "reproduced", "note": "0.123", "value": 1.0}
 
 

@@ -25,6 +25,7 @@ def clone(recorded, tmp_path_factory):
     """A clone in another place, restored."""
     clone = recorded.clone(tmp_path_factory.mktemp("elsewhere") / "clone")
     assert not (clone.results / "runs").exists()
+    assert "2 trainings: 2 recorded, not restored" in clone.cvqn("status")
     assert "all as recorded" in clone.cvqn("restore", "tiny")
     return clone
 
@@ -43,6 +44,8 @@ def test_the_record_has_every_result_and_git_no_model(recorded):
     assert recorded.git("status", "--porcelain") == ""
     assert {path.suffix for path in (recorded.results / "figures").iterdir()} == {".svg", ".png", ".csv"}
     assert not [path for path in tracked if "/figures/" in path]
+    models = list((recorded.results / "runs").rglob("model.safetensors"))
+    assert {model.stat().st_nlink for model in models} == {2}  # still links into the store of trainings
 
 
 def test_results_that_the_checklists_name_are_in_the_record(recorded):
@@ -85,6 +88,7 @@ def test_the_record_says_where_each_run_comes_from(recorded):
 
 def test_a_clone_has_nothing_to_do_even_after_touching(clone):
     assert clone.planned("all") == {}
+    assert "2 trainings: 2 done" in clone.cvqn("status")
     later = time.time() + 60
     for path in ("runs/c16-seed1/last/model.safetensors", "measurements/webp.csv", "bitstreams/cvqn/toy-seed1.tar"):
         os.utime(clone.results / path, (later, later))
@@ -101,7 +105,7 @@ def test_a_clone_verifies_and_traces(clone):
                  "webp/40.tar: coded", "tables/table1.csv: made again", "audit.json: made again"):  # fmt: skip
         assert re.search(rf"agrees .*{what}", output), output
     trace = clone.cvqn("trace", "results/tiny/tables/table1.csv")
-    assert "<- train," in trace
+    assert "<- train_monitored," in trace
     assert "data/manifests/packaged-train.yaml sha256" in trace
     assert clone.planned("all") == {}
 
@@ -149,9 +153,9 @@ def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
     points = {f"codec.webp.{quality}.{measure}" for quality in (30, 40) for measure in measures}
     assert changed == {*points, "bd_ms_ssim.webp"}
     output = copy.cvqn("compare", "HEAD~2", "HEAD", "--scale", "tiny", "--markdown", code=1)
-    listed = set(re.findall(r"^\| ([\w.-]+) \|", output, re.MULTILINE)) - {"metric", "---"}
+    listed = set(re.findall(r"^\| ([\w.-]+) +\|", output, re.MULTILINE)) - {"metric", "---"}
     assert listed == points  # the BD-MS-SSIM changes by less than its tolerance
-    assert re.search(r"^\| codec\.webp\.40\.bpp \|.*\*\*gone\*\*", output, re.MULTILINE)
+    assert re.search(r"^\| codec\.webp\.40\.bpp +\|.*\*\*gone\*\*", output, re.MULTILINE)
     copy.dvc("plots", "diff", "HEAD~2", "--out", "plots")
     assert "webp" in (copy.folder / "plots/index.html").read_text()
 

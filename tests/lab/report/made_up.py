@@ -160,6 +160,7 @@ class MadeUp:
                     "bits": 0.9 * symbols * np.log2(levels), "bits_per_symbol": 0.9 * np.log2(levels),
                     "bound_bits_per_symbol": np.log2(levels),
                     "values_used": sum(one > 0 for one in share),
+                    **{f"value_{symbol}": symbol - (levels - 1) / 2 for symbol in range(levels)},
                     **{f"share_{symbol}": one for symbol, one in enumerate(share)},
                 })  # fmt: skip
         folder = self.path(self.results.analysis("cvqn", run))
@@ -220,7 +221,7 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
     made.experiment("levels-6", (0.9660, 0.30, 28.2))
     made.experiment("strided", (0.9640, 0.2590, 27.8))
     for number, codec in enumerate(("jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420")):
-        drop = (5 - number) * 0.002 if codec != "jpeg-420" else 0.02
+        drop = 0.006 + (5 - number) * 0.002 if codec != "jpeg-420" else 0.02
         made.codec(
             codec,
             {

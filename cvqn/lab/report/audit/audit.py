@@ -9,13 +9,29 @@ from pathlib import Path
 from cvqn.files import atomic_write
 from cvqn.lab.report.audit.claims import Claim, paper
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.measures import measure
+from cvqn.lab.report.audit.itself import as_json, paper_against_itself
+from cvqn.lab.report.audit.measures import WHERE_IT_HOLDS, measure
 from cvqn.lab.report.audit.page import render
-from cvqn.lab.report.audit.verdicts import INCONCLUSIVE, NOT_EVALUATED, VERDICTS, Measured, NotMeasured, combine, judge
+from cvqn.lab.report.audit.verdicts import (
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    NOT_MEASURABLE,
+    NOT_MEASURED,
+    REPRODUCED,
+    VERDICTS,
+    Measured,
+    NotMeasured,
+    combine,
+    judge,
+)
 from cvqn.lab.report.output import markdown_table
 
-FORMAT = 1
+FORMAT = 2
 PAPER_SCALE = "paper"
+ITSELF = (
+    "What the paper's printed numbers, the points of its Figure 3 and other published curves say about its own "
+    "sentences. No training is needed and no scale matters; each line can be recomputed by hand."
+)
 
 
 def audit(evidence: Evidence) -> dict:
@@ -25,6 +41,7 @@ def audit(evidence: Evidence) -> dict:
     return {
         "format": FORMAT,
         "scale": evidence.scale,
+        "itself": as_json(paper_against_itself()),
         "counts": {verdict: counts[verdict] for verdict in VERDICTS},
         "claims": claims,
     }
@@ -33,11 +50,16 @@ def audit(evidence: Evidence) -> dict:
 def write_audit(result: dict, path: str | Path) -> None:
     """Write the audit as `path` with the endings .json, .md and .html; links to evidence are relative to its folder."""
     path = Path(path)
+    statements = [
+        {**one, "evidence": [{**row, "path": os.path.relpath(row["path"], path.parent)} for row in one["evidence"]]}
+        for one in result["itself"]["statements"]
+    ]
     linked = {
         **result,
+        "itself": {**result["itself"], "statements": statements},
         "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
-    page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest)
+    page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest, itself=lambda: ITSELF)
     for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
         with atomic_write(path.with_suffix(ending), "w") as file:
             file.write(text)
@@ -61,11 +83,11 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         "reason": "",
     }
     if claim.measure is None:
-        return entry | {"reason": claim.unmeasured}
+        return entry | {"verdict": NOT_MEASURABLE, "reason": claim.unmeasured}
     try:
         found = measure(claim, evidence)
     except NotMeasured as missing:
-        return entry | {"reason": str(missing)}
+        return entry | {"verdict": NOT_MEASURED, "reason": str(missing)}
     judged = claim.any_scale or evidence.scale == PAPER_SCALE
     accepted = [tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
     verdicts = [judge(one.interval, ends) if judged else None for one, ends in zip(found.values, accepted, strict=True)]
@@ -78,7 +100,8 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         return entry | {
             "reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's own network"
         }
-    return entry | {"verdict": combine(verdicts)}
+    verdict = combine(verdicts)
+    return entry | {"verdict": WHERE_IT_HOLDS.get(claim.measure, verdict) if verdict == REPRODUCED else verdict}
 
 
 def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None) -> dict:
@@ -131,7 +154,7 @@ def describe(measured: dict) -> str:
 
 
 def _markdown(result: dict) -> str:
-    lines = [f"# Audit, scale {result['scale']}", ""]
+    lines = [f"# Audit, scale {result['scale']}", "", *_itself(result["itself"]), "## Measured here", ""]
     if result["scale"] != PAPER_SCALE:
         lines += [f"Scale {result['scale']}: a demonstration, not a reproduction. Only identities are judged.", ""]
     lines += [f"- {verdict}: {count}" for verdict, count in result["counts"].items()]
@@ -151,6 +174,17 @@ def _markdown(result: dict) -> str:
         lines += ["", f"## {place}", "", markdown_table(rows)]
     lines += ["", "Reasons of tolerances and the files behind each number: audit.html and audit.json.", ""]
     return "\n".join(lines)
+
+
+def _itself(found: dict) -> list[str]:
+    """The section of the paper against itself, each statement with its arithmetic."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found["counts"].items())
+    lines = ["## The paper against itself", "", f"{ITSELF} {counts}.", ""]
+    for one in found["statements"]:
+        files = "; ".join(f"`{row['path']}`: {row['rows']}" for row in one["evidence"])
+        lines += [f"### {one['statement']}: **{one['verdict']}**", "", f"`{one['id']}`, {one['place']}", ""]
+        lines += [f"- {line}" for line in one["arithmetic"]] + ([f"- from {files}"] if files else []) + [""]
+    return lines
 
 
 def smallest(claim: dict) -> str:

@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.audit.verdicts import NOT_REPRODUCED, REPRODUCED
+from cvqn.lab.report.audit.verdicts import IDENTITY, NOT_REPRODUCED, REPRODUCED, SETTING_USED
+
+GOOD = (REPRODUCED, IDENTITY, SETTING_USED)
 
 
 def audit_at(revision: str, path: str | Path) -> dict:
@@ -55,12 +57,12 @@ def verdicts(result: dict) -> dict[str, str]:
 def changes(before: dict, after: dict) -> list[tuple[str, str | None, str | None, bool]]:
     """Claims whose verdict differs: id, verdict before and after (None: no such claim), and whether that is worse.
 
-    Worse is what was reproduced and is no more, and what is not reproduced and was not so before.
+    Worse is what was reproduced, an identity or a setting used and is no more, and what is now not reproduced.
     """
     old, new = verdicts(before), verdicts(after)
     found = []
     for name in dict.fromkeys([*old, *new]):
         was, now = old.get(name), new.get(name)
         if was != now:
-            found.append((name, was, now, was == REPRODUCED or now == NOT_REPRODUCED))
+            found.append((name, was, now, was in GOOD or now == NOT_REPRODUCED))
     return found

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from cvqn.lab.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
-from cvqn.lab.report.channels import by_image, symbol_shares
+from cvqn.lab.report.channels import by_image, distinct_values, symbol_shares
 
 EXTREMES = 3  # channels that the paper calls significant, and as many negligible
 LOWER_SHARE = 0.1  # of the images may agree less with the others
@@ -98,7 +98,10 @@ def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
 
 
 def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Finding:
-    """How many more distinct values the groups of each experiment use than the one group of the baseline."""
+    """How many more distinct values the groups of each experiment use together than the baseline's one group.
+
+    Values that groups share count once.
+    """
     analysed = {run.experiment for run in evidence.analysed}
     measured = [name for name in experiments if name in analysed]
     if not measured:
@@ -157,7 +160,10 @@ def _spread_of_steps(steps: dict[str, np.ndarray]) -> SeedSpread:
 
 
 def _values_used(evidence: Evidence, run: str) -> int:
-    return sum(int((shares > 0).sum()) for shares in symbol_shares(evidence.groups, run).values())
+    found = distinct_values(evidence.groups, run)
+    if found is None:
+        raise NotMeasured(f"the analysis of {run} does not list the values; analyse it again")
+    return found
 
 
 def _files(evidence: Evidence, *runs: str) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Measures of claims that one rate-distortion curve lies above another, and that one file is better than another."""
 
 import math
+from itertools import cycle
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from cvqn.lab.evaluation.bd_rate import MAX_FAILED, RateAndQuality, not_finite, resampled
 from cvqn.lab.evaluation.metrics import ms_ssim_db
-from cvqn.lab.evaluation.rate_distortion import Curve, Points, curve, points
+from cvqn.lab.evaluation.rate_distortion import Points, points
 from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
 from cvqn.lab.report import published
 from cvqn.lab.report.audit.evidence import Evidence
@@ -18,36 +20,22 @@ FIGURE4_IMAGES = ("kodim01", "kodim21")
 
 
 def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
-    """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec, images resampled alike."""
-    own = _own_points(evidence)
+    """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec."""
     rows = evidence.measurements[evidence.measurements.codec == codec]
     if rows.empty:
         raise NotMeasured(f"{codec} was not measured")
     other = points(rows)
-    if other.images != own.images:
+    if other.images != _own_points(evidence).images:
         raise NotMeasured(f"{codec} was measured on other images than CVQN")
-    weights = image_weights(len(own.images), evidence.resamplings)
-    own_curve, other_curve = curve(own, weights), curve(other, weights)
-    rates = _common(own_curve.bpp[0], other_curve.bpp[0])
-    gains = np.array(
-        [
-            _at(*ours, rates) - _at(*theirs, rates)
-            for ours, theirs in zip(_pairs(own_curve), _pairs(other_curve), strict=True)
-        ]
-    )
-    return _share_above(evidence, gains, rates, own_curve, codec, tuple(rows["file"].unique()))
+    return _share_above(evidence, other, codec, tuple(rows["file"].unique()))
 
 
 def above_published(evidence: Evidence, expected: object, curve: str) -> Finding:
-    """The same for a published curve: a mean over the same images, so only our seeds make the difference uncertain."""
-    own = _own_points(evidence)
+    """The same for a published curve on Kodak."""
     if evidence.configuration.data.evaluation != published.SET:
         raise NotMeasured("the published curve is on Kodak, our measurements are on other images")
     theirs = published.curves()[curve]
-    own_curve = _mean_curve(own)
-    rates = _common(own_curve.bpp[0], theirs.bpp)
-    gains = _at(own_curve.bpp[0], own_curve.ms_ssim_db[0], rates) - _at(theirs.bpp, theirs.ms_ssim_db, rates)
-    return _share_above(evidence, gains[None], rates, own_curve, theirs.codec, (published.path(theirs),))
+    return _share_above(evidence, (theirs.bpp, theirs.ms_ssim_db), theirs.codec, (published.path(theirs),))
 
 
 def crops_order(evidence: Evidence, expected: object) -> Finding:
@@ -70,6 +58,8 @@ def crops_order(evidence: Evidence, expected: object) -> Finding:
                 raise NotMeasured(f"{codec} was not measured on {image}")
             files += list(rows["file"].unique())
             bpp, decibel = rows["bpp"].to_numpy(float), ms_ssim_db(rows["ms_ssim"].to_numpy(float))
+            if wrong := not_finite(bpp, decibel):
+                raise NotMeasured(f"{codec} on {image}: {wrong}")
             if not bpp.min() <= rate <= bpp.max():
                 raise NotMeasured(f"{codec} has no file of {image} on both sides of {rate:.3f} bpp")
             slope = _slope(bpp, decibel, rate)
@@ -93,25 +83,8 @@ def _own_points(evidence: Evidence) -> Points:
     return points(rows, by="experiment")
 
 
-def _mean_curve(measured: Points) -> Curve:
-    return curve(measured, np.full((1, len(measured.images)), 1 / len(measured.images)))
-
-
-def _pairs(measured: Curve) -> zip:
-    return zip(measured.bpp, measured.ms_ssim_db, strict=True)
-
-
-def _common(*rates: np.ndarray) -> np.ndarray:
-    """The rates of the grid that lie within every curve."""
-    low, high = max(one.min() for one in rates), min(one.max() for one in rates)
-    common = RATES[(low <= RATES) & (high >= RATES)]
-    if len(common) == 0:
-        raise NotMeasured(f"the curves share none of the rates from {RATES[0]:g} to {RATES[-1]:g} bpp")
-    return common
-
-
 def _at(bpp: np.ndarray, decibel: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """MS-SSIM dB at `rates`: monotone cubic interpolation over log bpp."""
+    """MS-SSIM dB at `rates`: monotone cubic interpolation over log bpp; nan beyond the points."""
     return _interpolator(bpp, decibel)(np.log(rates))
 
 
@@ -122,31 +95,57 @@ def _slope(bpp: np.ndarray, decibel: np.ndarray, rate: float) -> float:
 
 def _interpolator(bpp: np.ndarray, decibel: np.ndarray) -> PchipInterpolator:
     rates, first = np.unique(np.log(bpp), return_index=True)
-    return PchipInterpolator(rates, np.asarray(decibel)[first])
+    return PchipInterpolator(rates, np.asarray(decibel)[first], extrapolate=False)
 
 
-def _share_above(
-    evidence: Evidence, gains: np.ndarray, rates: np.ndarray, own: Curve, name: str, files: tuple[str, ...]
-) -> Finding:
-    """From gains `[1 + resamplings or 1, rates]` in dB: the share above 0, from surely above to not surely below."""
-    runs = [evidence.experiment(experiment) for experiment in evidence.configuration.report.rate_curve]
-    surely_above, surely_below, parts = 0, 0, []
-    for column, rate in zip(gains.T, rates, strict=True):
-        estimate = float(column[0])
-        over_images = bootstrap_interval(column) if len(column) > 1 else Interval(estimate, estimate, estimate)
-        margin = matched_rate_margin(
-            evidence, _slope(own.bpp[0], own.ms_ssim_db[0], float(rate)), runs[0].checkpoint, 1
-        )
-        interval = widen(over_images, margin)
-        surely_above += interval.low > 0
-        surely_below += interval.high < 0
-        if round(100 * rate) % 10 == 0:
-            parts.append(f"{estimate:+.2f} at {rate:.1f}")
-    share = Interval(float(np.mean(gains[0] > 0)), surely_above / len(rates), 1 - surely_below / len(rates))
-    value = Measured(f"share of {len(rates)} rates at which CVQN is above {name}", share)
-    own_files = tuple(dict.fromkeys(file for one in runs for file in one.files))
-    return Finding(
-        (value,),
-        own_files + files,
-        f"MS-SSIM gain in dB by bpp: {', '.join(parts)}; both curves have {rates[0]:.2f} to {rates[-1]:.2f} bpp",
+def _share_above(evidence: Evidence, other: Points | RateAndQuality, name: str, files: tuple[str, ...]) -> Finding:
+    """The share of `RATES` at which CVQN is above, from surely above to not surely below; not covered is not won."""
+    own = _own_points(evidence)
+    weights = image_weights(len(own.images), evidence.resamplings)
+    ours, theirs = resampled(own, weights), resampled(other, weights)
+    for whose, one in (("CVQN", ours[0]), (name, theirs[0])):
+        if wrong := not_finite(*one):
+            raise NotMeasured(f"{whose}: {wrong}")
+    rates = _covered(ours[0][0], theirs[0][0])
+    gains = np.array([_gains(*pair, rates) for pair in zip(ours, cycle(theirs), strict=False)])
+    intervals = [_gain(evidence, *one, ours[0]) for one in zip(gains.T, rates, strict=True)]
+    won, surely_won, surely_lost = (
+        sum(test) / len(RATES)
+        for test in (gains[0] > 0, [one.low > 0 for one in intervals], [one.high < 0 for one in intervals])
     )
+    share = Interval(won, surely_won, len(rates) / len(RATES) - surely_lost)
+    runs = [evidence.experiment(experiment) for experiment in evidence.configuration.report.rate_curve]
+    tens = [f"{one.estimate:+.2f} at {rate:.1f}" for one, rate in zip(intervals, rates, strict=True)
+            if round(100 * rate) % 10 == 0]  # fmt: skip
+    return Finding(
+        (Measured(f"share of {len(RATES)} rates at which CVQN is above {name}", share),),
+        tuple(dict.fromkeys(file for one in runs for file in one.files)) + files,
+        f"MS-SSIM gain in dB by bpp: {', '.join(tens)}; both curves have {len(rates)} of the {len(RATES)} rates, "
+        f"{rates[0]:.2f} to {rates[-1]:.2f} bpp; the others count as not won",
+    )
+
+
+def _covered(*rates: np.ndarray) -> np.ndarray:
+    """The rates of the grid that lie within every curve."""
+    low, high = max(one.min() for one in rates), min(one.max() for one in rates)
+    covered = RATES[(low <= RATES) & (high >= RATES)]
+    if len(covered) == 0:
+        raise NotMeasured(f"the curves share none of the rates from {RATES[0]:g} to {RATES[-1]:g} bpp")
+    return covered
+
+
+def _gains(ours: RateAndQuality, theirs: RateAndQuality, rates: np.ndarray) -> np.ndarray:
+    """CVQN above the other, dB at each rate; nan where a resampled curve does not reach, or has a lossless point."""
+    if not_finite(*ours) or not_finite(*theirs):
+        return np.full(len(rates), np.nan)
+    return _at(*ours, rates) - _at(*theirs, rates)
+
+
+def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQuality) -> Interval:
+    """The gain at one rate from its resamplings `[1 + resamplings]`, over images and seeds; open if many lack it."""
+    known = gains[np.isfinite(gains)]
+    if len(gains) - len(known) > MAX_FAILED * (len(gains) - 1):
+        return Interval(float(gains[0]), -math.inf, math.inf)
+    runs = evidence.experiment(evidence.configuration.report.rate_curve[0])
+    margin = matched_rate_margin(evidence, _slope(*own, float(rate)), runs.checkpoint, 1)
+    return widen(bootstrap_interval(known), margin)

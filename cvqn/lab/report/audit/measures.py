@@ -3,9 +3,15 @@
 from cvqn.lab.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
 from cvqn.lab.report.audit.claims import Claim
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Finding
+from cvqn.lab.report.audit.verdicts import IDENTITY, SETTING_USED, Finding
 
 ROOMS = (measure_runs, measure_curves, measure_channels, measure_training, measure_settings)
+WHERE_IT_HOLDS: dict[str, str] = {
+    **dict.fromkeys(("bound_order", "soft_quantizer", "entropy_below_bound"), IDENTITY),
+    **dict.fromkeys(("setting", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),
+    **dict.fromkeys(("optimizer", "best_measured"), SETTING_USED),
+}
+"""The verdict in place of "reproduced" of measures that no result could fail: nothing was reproduced by them."""
 
 
 def measure(claim: Claim, evidence: Evidence) -> Finding:

@@ -9,8 +9,13 @@ from cvqn.lab.evaluation.statistics import Interval
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
+IDENTITY = "identity"  # true by definition, at every scale
+SETTING_USED = "setting used"  # read back from the configuration or the record of a training
 NOT_EVALUATED = "not evaluated at this scale"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_EVALUATED)
+NOT_MEASURED = "not measured"  # what it needs was not run
+NOT_MEASURABLE = "not measurable"
+JUDGED = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE)
+VERDICTS = (*JUDGED, IDENTITY, SETTING_USED, NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE)
 
 
 class NotMeasured(Exception):

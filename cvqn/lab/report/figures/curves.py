@@ -74,6 +74,7 @@ def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
 
 def _frame(axes, table: pd.DataFrame) -> None:
     seen = table[(table["bpp"] >= RATES[0]) & (table["bpp"] <= RATES[1])]["ms_ssim_db"]
+    seen = seen[np.isfinite(seen)]  # a lossless point has no place on a scale of decibels
     low, high = np.floor(seen.min()), np.ceil(seen.max())
     axes.set_xlim(*RATES)
     axes.set_ylim(low, high)

@@ -1,11 +1,9 @@
 """BD-rate and BD-MS-SSIM of the paper's method against every other curve."""
 
-import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.evaluation.bd_rate import bd_rate, compare
-from cvqn.lab.evaluation.statistics import Interval
+from cvqn.lab.evaluation.bd_rate import Comparison, RateAndQuality, Reason, bd_rate, compare
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import measured_curves
 from cvqn.lab.report.looks import name_of
@@ -16,8 +14,9 @@ from cvqn.lab.report.sources import Sources
 def table(sources: Sources) -> pd.DataFrame:
     """BD-rate (percent) and BD-MS-SSIM (dB) of the rate curve against every other measured and published curve.
 
-    With 95 % intervals over the choice of images. `paper_percent` is the same number between the paper's plotted
-    points of its method and those of the codec. Published curves are on Kodak: elsewhere they are left out.
+    With 95 % intervals over the choice of images; where there is no number, `<delta>_reason` says why, and `left_out`
+    counts the choices of images that gave none. `paper_percent` is the same number between the paper's plotted points
+    of its method and those of the codec. Published curves are on Kodak: elsewhere they are left out.
 
     Raises:
         CvqnError: fewer than two rate points were measured.
@@ -50,41 +49,45 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
             "curve": row["kind"],
             "BD-rate, %": _interval(row, "bd_rate_percent", 1),
             "BD-MS-SSIM, dB": _interval(row, "bd_ms_ssim_db", 2),
-            "shared range": f"{100 * row['overlap']:.0f} %",
+            "shared range": "–" if absent(row["overlap"]) else f"{100 * row['overlap']:.0f} %",
             "the paper's points, BD-rate": percent(row["paper_percent"], 1),
         }
         for row in table.to_dict("records")
     ]
     note = (
-        "Mean difference over the shared range of MS-SSIM in dB (Akima interpolation); negative rates favour "
+        "Mean difference over the shared range of MS-SSIM in dB (monotone interpolation); negative rates favour "
         f"{method}. In brackets the 95 % interval over the choice of images, the same ones for both curves where both "
-        "were measured here."
+        "were measured here; a published curve, of which only the points are known, is held fixed. Where a number "
+        f"would mean nothing, the reason stands in its place (test: {method}; anchor: the other curve)."
     )
     found = markdown_table(rows) if rows else NOT_MEASURED
     return markdown_page(f"BD-rate of {method}", sources.scale, note, found)
 
 
-def _plotted(method: str) -> dict[str, float | None]:
+def _plotted(method: str) -> dict[str, float]:
     """BD-rates between the points of the paper's Figure 3, by curve."""
     paper = published.curves("figure-3")
     own = paper.pop(f"figure3-{method}", None)
-    return {} if own is None else {name: bd_rate(_points(curve), _points(own)) for name, curve in paper.items()}
+    found = {} if own is None else {name: bd_rate(_points(curve), _points(own)) for name, curve in paper.items()}
+    return {name: delta for name, delta in found.items() if not isinstance(delta, Reason)}
 
 
-def _points(curve) -> tuple[np.ndarray, np.ndarray]:
+def _points(curve) -> RateAndQuality:
     return curve.bpp, curve.ms_ssim_db
 
 
-def _bd(comparison) -> dict[str, float | None]:
-    """Estimate and ends of both deltas; empty where the curves share no range."""
-    values = {}
-    for name, interval in (("bd_rate_percent", comparison.rate_percent), ("bd_ms_ssim_db", comparison.ms_ssim_db)):
-        low_to_high = interval or Interval(None, None, None)
-        values |= {name: low_to_high.estimate, f"{name}_low": low_to_high.low, f"{name}_high": low_to_high.high}
-    return values | {"overlap": comparison.overlap}
+def _bd(comparison: Comparison) -> dict[str, float | str | None]:
+    """Estimate and ends of both deltas, or the reason why there is none."""
+    values: dict[str, float | str | None] = {}
+    for name, delta in (("bd_rate_percent", comparison.rate_percent), ("bd_ms_ssim_db", comparison.ms_ssim_db)):
+        missing = isinstance(delta, Reason)
+        ends = (None, None, None) if missing else delta
+        values |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+        values[f"{name}_reason"] = str(delta) if missing else ""
+    return values | {"overlap": comparison.overlap, "left_out": comparison.left_out}
 
 
 def _interval(row: dict, name: str, digits: int) -> str:
     if absent(row[name]):
-        return "no shared range"
+        return f"no number: {row[f'{name}_reason']}"
     return f"{row[name]:+.{digits}f} [{row[f'{name}_low']:+.{digits}f}, {row[f'{name}_high']:+.{digits}f}]"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.channels import symbol_shares
+from cvqn.lab.report.channels import distinct_values, symbol_shares
 from cvqn.lab.report.output import markdown_page, markdown_table, one_seed
 from cvqn.lab.report.sources import Sources
 
@@ -22,7 +22,8 @@ def table(sources: Sources) -> pd.DataFrame:
 
     `bound_bits_per_symbol` is log2 q_g, for a run r^T log2 q; `entropy_bits_per_symbol` is that of single symbols,
     `coded_bits_per_symbol` what the context model spends; `values_used` counts the distinct values that occur, of
-    `values` that there are: q_g, for a run their sum.
+    `values` that there are: q_g, for a run their sum. A value that several groups share counts once in a run's
+    `values_used`, which is empty where the analysis has no values.
 
     Raises:
         CvqnError: no run of the tables was analysed.
@@ -52,12 +53,13 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
             mean = own[column].mean()
             compared = group == "all" and experiment != first
             cells[label] = f"{mean:.4f}" + (f" ({100 * (mean / base[column] - 1):+.2f} %)" if compared else "")
-        used = "/".join(map(str, own["values_used"]))
+        used = "/".join(str(one) or "–" for one in own["values_used"])
         rows.append(cells | {"values used": f"{used} of {own['values'].iloc[0]}"})
     note = (
         "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, "
         f"without context; coded is what the context model spends. In brackets the change against {first}. "
-        f"Values used: one number per run. {one_seed(table)}Every run: `equation7.csv`."
+        "Values used: one number per run; a value that groups share counts once. "
+        f"{one_seed(table)}Every run: `equation7.csv`."
     )
     return markdown_page("Equation (7): bound, bits and diversity", sources.scale, note, markdown_table(rows))
 
@@ -73,5 +75,6 @@ def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
         groups[-1] |= {"values_used": len(used), "values": len(shares)}
     symbols = sum(one["symbols"] for one in groups)
     bits = {column: sum(one[column] * one["symbols"] for one in groups) / symbols for column in BITS}
-    values = {column: sum(one[column] for one in groups) for column in ("values_used", "values")}
+    distinct = distinct_values(rows, run)
+    values = {"values_used": "" if distinct is None else distinct, "values": sum(one["values"] for one in groups)}
     return [{"group": "all", "symbols": symbols} | bits | values, *groups]
