@@ -48,7 +48,7 @@ def projects(sources, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def local_process(projects):
-    """Some of the bitstreams, and a training that nothing interrupts, without a cluster and in the time it leaves idle."""
+    """Some of the bitstreams and an uninterrupted training, on this machine, in the time that the cluster leaves."""
     targets = [*BITSTREAMS, model_of("uninterrupted")]
     profile = ["--profile", "workflow/profiles/local", "--cores", "1", "--configfile", *OVERLAYS]
     with start(projects[1], "nice", "-n", "10", "snakemake", *targets, *profile) as process:
