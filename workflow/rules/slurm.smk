@@ -23,7 +23,7 @@ def asked_of(job):
 def require_cluster():
     """End with exit code 2, nothing submitted, where jobs could not run."""
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-    wanted = [(job.rule.name, "_".join(job.wildcards).replace("/", "_")) for job in jobs]
+    wanted = [(job.rule.name, "_".join(job.wildcards).replace(os.sep, "_")) for job in jobs]
     settings = workflow.executor_settings
     looks = preflight.Looks(settings.status_command, settings.init_seconds_before_status_checks)
     try:
