@@ -26,10 +26,10 @@ class Edit:
 EDITS = [
     Edit("a docstring", "cvqn/model/network.py", '"""A 3x3 convolution with padding 1."""', '"""A convolution."""', {}),
     Edit("a comment", "cvqn/model/quantizer.py", "sigma = sqrt(2)/2, at which", "at this variance,", {}),
-    Edit("the text of an error", "cvqn/model/export.py", "there is no calibration data", "no calibration data", {}),
+    Edit("the text of an error", "cvqn/model/export.py", "model: there is no calibration", "model: no calibration", {}),
     Edit("how a progress bar looks", "cvqn/lab/training/loop.py", 'unit="step"', 'unit="steps"', {}),
-    Edit("how files are written", "cvqn/files.py", "os.fsync(file.fileno())", "file.flush()", {}),
-    Edit("how many processes pack", "cvqn/lab/data/workers.py", "FEW = 16", "FEW = 17", {}),
+    Edit("how files are written", "cvqn/files.py", "os.fsync(file.fileno())", "os.fdatasync(file.fileno())", {}),
+    Edit("how many processes pack", "cvqn/lab/data/workers.py", "> 2 * workers", "> 3 * workers", {}),
     Edit("the text of a help", "cvqn/lab/cli/experiments.py", "train one model, or go on with it", "train a model", {}),
     Edit("how often a state is saved", "workflow/scales/tiny.yaml", "save_every: 1", "save_every: 2", {}),
     Edit("an operator of the quantizer", "cvqn/model/quantizer.py", "exp(2 * self.log", "exp(3 * self.log", RERUN_ALL),
