@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test record-test test lint bench slurm-test clean
+.PHONY: help setup mini mini-test record-test disturbance-test test lint bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,13 +21,16 @@ mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
 
 test: setup  ## every test that needs no cluster and no scratch repositories
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm and not mini and not record"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm and not mini and not record and not disturbance"
 
 mini-test: mini  ## what the results of make mini must show
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m mini
 
 record-test: setup  ## recording, restoring and verifying results in scratch repositories
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m record
+
+disturbance-test: setup  ## trainings killed at random; CVQN_DISTURBANCES=40 for the long form
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m disturbance
 
 lint: setup  ## style, types and layers of the Python code, and style of the workflow
 	$(BIN)/ruff check .

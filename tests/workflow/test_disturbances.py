@@ -15,7 +15,7 @@ import pytest
 
 from tests.projects import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.disturbance
 
 SEED = 16
 DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "6"))
