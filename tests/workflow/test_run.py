@@ -86,6 +86,7 @@ def test_settings_edited_while_jobs_wait_do_not_reach_them(finished_copy):
     assert record["settings"]["training"]["alpha"] == planned == 128
 
 
+@pytest.mark.disturbance
 def test_two_instances_from_one_clone_with_settings_that_differ(finished_copy):
     """Each job has the settings that its own Snakemake planned, and a dry run tells them apart afterwards."""
     import shutil
