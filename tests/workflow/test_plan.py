@@ -12,11 +12,13 @@ from tests import ROOT
 def test_dry_run_lists_every_training_and_its_evaluations(project, scale, trainings):
     planned = project.planned("all", "--configfile", f"workflow/scales/{scale}.yaml")
     resolved = configuration.resolve([ROOT / "workflow" / "scales" / f"{scale}.yaml"])
-    monitored = sum("best" in resolved.experiments[run.experiment].checkpoints for run in resolved.runs())
+    experiments = [resolved.experiments[run.experiment] for run in resolved.runs()]
+    monitored = sum("best" in experiment.checkpoints for experiment in experiments)
+    with_channels = sum(experiment.learned_codec.has_channels for experiment in experiments)
     assert planned.get("train", 0) == trainings - monitored
     assert planned.get("train_monitored", 0) == monitored
-    assert planned["evaluate_channels"] == trainings
-    assert planned.get("evaluate", 0) == monitored
+    assert planned["evaluate_channels"] == with_channels
+    assert planned.get("evaluate", 0) == monitored + trainings - with_channels
     assert planned["encode"] == sum(map(len, resolved.measured_codecs().values()))
 
 
