@@ -159,7 +159,7 @@ def test_extras_run_beside_all_and_are_judged_in_an_audit_of_their_own(finished_
         evidence[name] = claims["eq7.entropy"]["evidence"]
         assert all((results / name).parent.joinpath(path).is_file() for path in evidence[name])
     new = {path for path in evidence["tables/audit-extras.json"] if path[3:] not in evidence["audit.json"]}
-    assert new == {f"../analysis/beta-0-seed1/{file}" for file in ("channels.csv", "groups.csv")}
+    assert new == {f"../analysis/cvqn/beta-0-seed1/{file}" for file in ("channels.csv", "groups.csv")}
     report = (results / "report.html").read_text()
     assert "figure-bits.svg" in report
     assert "audit-extras.html" in report
@@ -170,10 +170,11 @@ def test_a_caption_redraws_its_figure_only(finished_copy):
     finished_copy.replace("cvqn/lab/report/figures/influence.py", caption, " and its channels")
     assert finished_copy.planned("all") == {"all": 1, "figure": 1}
     finished_copy.replace("cvqn/lab/report/figures/influence.py", " and its channels", caption)
-    finished_copy.replace("workflow/report/figures.rst", "Figure", "Picture")
+    finished_copy.replace("workflow/report/figures.rst", "Figure 1. Top", "The first. Top")
     assert finished_copy.planned("all") == {}
 
 
+@pytest.mark.disturbance
 def test_a_colour_redraws_only(finished_copy):
     finished_copy.replace("cvqn/lab/report/style.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")
