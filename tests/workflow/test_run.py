@@ -174,7 +174,6 @@ def test_a_caption_redraws_its_figure_only(finished_copy):
     assert finished_copy.planned("all") == {}
 
 
-@pytest.mark.disturbance
 def test_a_colour_redraws_only(finished_copy):
     finished_copy.replace("cvqn/lab/report/style.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")
