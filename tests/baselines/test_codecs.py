@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 from skimage import data
 
+from baselines.webp import WebP
 from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 
@@ -226,7 +227,7 @@ def test_jpeg_is_progressive_with_the_chroma_named(photograph):
 
 def test_webp_says_which_encoder_wrote_it(photograph, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda program: None)
-    codec = registry.conventional("webp")
+    codec = WebP()
     assert codec.settings()["encoder"] == "Pillow"
     assert "cwebp" not in codec.versions()
     decoded = codec.decode(codec.encode(photograph, 50))
