@@ -78,6 +78,8 @@ class TrainingSettings(Settings):
     """Precision to which the trained weights are rounded before they are exported."""
     compile: bool
     """Use torch.compile."""
+    cuda_graphs: bool
+    """Replay steps as a CUDA graph: several times as fast where a network is small. Needs a GPU."""
     threads: Positive
     """CPU threads."""
     log_every: Positive
@@ -93,6 +95,8 @@ class TrainingSettings(Settings):
             raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
+        if self.cuda_graphs and self.device != "cuda":
+            raise ValueError(f"cuda_graphs: true needs device cuda, not {self.device}")
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ MODULES = {
     "train": (
         *(
             f"cvqn.lab.training.{name}"
-            for name in ("loop", "batches", "augmentation", "device", "optimizer", "monitor")
+            for name in ("loop", "batches", "augmentation", "device", "graphs", "optimizer", "monitor")
         ),
         "cvqn.codecs.trainable",
         *_METRICS,
@@ -94,8 +94,16 @@ def changes(planned: Code, now: Code) -> list[str]:
 
 @functools.cache
 def _module(name: str) -> str:
-    tree = ast.parse(_path(name).read_text(encoding="utf-8"))
-    return hashlib.sha256(ast.dump(_Essence().visit(tree)).encode()).hexdigest()[:16]
+    tree = _Essence().visit(ast.parse(_path(name).read_text(encoding="utf-8")))
+    return hashlib.sha256(json.dumps(_nested(tree)).encode()).hexdigest()[:16]
+
+
+def _nested(node: object) -> object:
+    """A syntax tree as nested lists without what is empty: newer versions of Python have more fields."""
+    if isinstance(node, ast.AST):
+        fields = [[name, _nested(value)] for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return [type(node).__name__, fields]
+    return [_nested(one) for one in node] if isinstance(node, list) else repr(node)
 
 
 @functools.cache
@@ -126,11 +134,8 @@ class _Essence(ast.NodeTransformer):
     """Removes what is for people: docstrings, what is raised with, prints, labels of progress bars."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant):
-            return ast.Pass()
-        if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "print":
-            return ast.Pass()
-        return self.generic_visit(node)
+        is_print = isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "print"
+        return None if is_print or isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         if isinstance(node.exc, ast.Call):
@@ -159,6 +164,6 @@ def _path(name: str) -> Path:
 
 def _version(name: str) -> str:
     try:
-        return version(name)
+        return version(name).partition("+")[0]  # without the label of a build: the device is a setting
     except PackageNotFoundError:
         return "not installed"

@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from cvqn.codecs.interface import LearnedCodec, Picture
 from cvqn.codecs.store import save_model
-from cvqn.codecs.trainable import Trainable
+from cvqn.codecs.trainable import Forward, Loss, Trainable
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.training.augmentation import jitter_colours
 from cvqn.lab.training.batches import FixedCrops, Source, crops_of_step
 from cvqn.lab.training.device import autocast, prepare_device
+from cvqn.lab.training.graphs import Replay
 from cvqn.lab.training.log import Log, write_csv
 from cvqn.lab.training.monitor import monitor
 from cvqn.lab.training.optimizer import learning_rate_factor, make_optimizer, set_learning_rates
@@ -91,17 +92,27 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     use_channels_last(network)
     source = Source(task.pack, device)
     crops = FixedCrops(source, seed)
-    optimizer = make_optimizer(network, training)
+    optimizer = make_optimizer(network, training, state and state["optimizer"])
     best: dict[str, Any] = {"ms_ssim": -1.0, "step": 0, "weights": None}
     history: list[dict[str, Any]] = []
     first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # of the pieces before this one
     if state is not None:
         network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
         best, history, first_step = state["best"], state["history"], state["step"]
         seconds, cpu_seconds = state["seconds"], state["cpu_seconds"]
     run = torch.compile(network) if training.compile else network
 
+    def take_step(images: Tensor) -> tuple[Forward, Loss]:
+        optimizer.zero_grad(set_to_none=True)
+        with autocast(training):
+            forward = run(images)
+        loss = network.loss(forward, images)
+        loss.total.backward()
+        clip_gradients(network, training)
+        optimizer.step()
+        return forward, loss
+
+    replay = Replay(take_step) if training.cuda_graphs else None
     log = Log(entry.log_path, first_step)
     bar = tqdm(total=steps, initial=first_step, desc=str(task.about.get("run", "train")), unit="step", disable=None)
     with stop_requests() as stop_requested, log, bar:
@@ -110,13 +121,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             set_learning_rates(optimizer, factor)
             images = source.load(crops_of_step(task.pack, seed, step, training.batch, training.patch), training.patch)
             images = jitter_colours(images, training.colour_jitter, seed, step)
-            optimizer.zero_grad(set_to_none=True)
-            with autocast(training):
-                forward = run(images)
-            loss = network.loss(forward, images)
-            loss.total.backward()
-            clip_gradients(network, training)
-            optimizer.step()
+            forward, loss = (replay or take_step)(images)
 
             done, epoch = step + 1, (step + 1) // epoch_steps
             epoch_ends = done % epoch_steps == 0
@@ -131,6 +136,8 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             if epoch_ends:
                 with autocast(training):
                     network.end_epoch(epoch, crops)
+                if replay is not None:
+                    replay.forget()
             if epoch_ends and monitor_is_due(training, epoch):
                 with autocast(training):
                     measured = monitor(network, task.evaluation, device)

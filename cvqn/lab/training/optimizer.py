@@ -1,8 +1,10 @@
 """Adam over the parameter groups of a network, and a factor common to all learning rates."""
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from cvqn.codecs.trainable import Trainable
 from cvqn.settings import TrainingSettings
@@ -22,20 +24,35 @@ def learning_rate_factor(training: TrainingSettings, epoch: float) -> float:
     return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def make_optimizer(network: Trainable, training: TrainingSettings) -> torch.optim.Adam:
+def make_optimizer(
+    network: Trainable, training: TrainingSettings, state: dict[str, Any] | None = None
+) -> torch.optim.Adam:
     """Adam; each group keeps its own learning rate under `initial_lr`.
 
     What has a rate of zero gets no gradient, which saves its time.
+
+    Args:
+        state: of the optimizer of a training that goes on.
     """
     groups = [{**group, "initial_lr": group["lr"]} for group in network.parameter_groups()]
     for group in groups:
         for parameter in group["params"]:
             parameter.requires_grad_(group["lr"] > 0)
     groups = [group for group in groups if group["params"] and group["lr"] > 0]
-    return torch.optim.Adam(groups, betas=training.betas, fused=True)
+    optimizer = torch.optim.Adam(groups, betas=training.betas, fused=True, capturable=training.cuda_graphs)
+    if state is not None:
+        optimizer.load_state_dict(state)
+    if training.cuda_graphs:  # a graph replays numbers as they were, tensors as they are
+        for group in optimizer.param_groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=training.device)
+    return optimizer
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Every group's rate becomes its initial one times `factor`."""
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor
+        rate = group["initial_lr"] * factor
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

@@ -1,0 +1,56 @@
+"""Steps of a training as a CUDA graph: a small network's kernels are over sooner than Python can launch the next.
+
+The graph is recorded anew after every epoch, when a codec may change what a step does.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from cvqn.codecs.trainable import Forward, Loss
+
+WARM_UP = 3  # steps: cuDNN tries its algorithms and the optimizer makes its state, which cannot be recorded
+
+Step = Callable[[Tensor], tuple[Forward, Loss]]
+"""One step of the optimizer on images `[B, 3, H, W]`; returns the pass and its loss."""
+
+
+class Replay:
+    """A step on a GPU that runs as it is at first, is then recorded, and from there on only replayed.
+
+    What it returns is overwritten by the next call. Nothing in the step may wait for the GPU or change with the step's
+    number; learning rates are tensors.
+    """
+
+    def __init__(self, step: Step):
+        self.step = step
+        self.stream = torch.cuda.Stream()
+        self.forget()
+
+    def forget(self) -> None:
+        """Record anew: what a step does may have changed."""
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.warmed = 0
+
+    def __call__(self, images: Tensor) -> tuple[Forward, Loss]:
+        if self.graph is None and self.warmed < WARM_UP:
+            self.warmed += 1
+            return self._aside(images)
+        if self.graph is None:
+            self.images = images.clone()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self.stream):
+                self.outcome = self.step(self.images)
+            self.graph = graph
+        self.images.copy_(images)
+        self.graph.replay()
+        return self.outcome
+
+    def _aside(self, images: Tensor) -> tuple[Forward, Loss]:
+        """Run the step on the stream of the graph, which then finds there what the step has allocated."""
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            outcome = self.step(images)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return outcome
