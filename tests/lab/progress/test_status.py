@@ -195,6 +195,7 @@ def test_it_watches_until_it_is_stopped(made):
     command = [sys.executable, "-m", "cvqn", "status", "--watch", "0.1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = [process.stdout.readline() for _ in range(20)]
-    process.send_signal(2)
-    assert process.wait() == 130
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
     assert sum("5 trainings" in line for line in lines) >= 2
