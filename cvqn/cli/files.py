@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvqn.bitstream.errors import BitstreamError
-from cvqn.codecs.shipped import DEFAULT_QUALITY
+from cvqn.codecs.shipped import DEFAULT_QUALITY, qualities
 from cvqn.errors import CvqnError
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--quality",
         type=int,
         default=DEFAULT_QUALITY,
-        metavar="1..5",
-        help=f"one of the models that come with the program, by rising rate (default {DEFAULT_QUALITY})",
+        metavar="N",
+        help=f"a model that comes with the program, 1 to {max(qualities())} by rising rate (default {DEFAULT_QUALITY})",
     )
     which.add_argument("--model", metavar="DIR", help="folder of a trained model instead")
     compress.add_argument(
@@ -73,10 +73,13 @@ def register(commands: argparse._SubParsersAction) -> None:
 
     info = commands.add_parser(
         "info",
-        help="what a .cvqn file is, without decoding it",
-        description="Print size, bytes, rate and model id of a file; with --model also where its bits are spent.",
+        help="what a .cvqn file or a model is",
+        description="Print size, bytes, rate and model id of a file without decoding it, and of a model what it was "
+        "trained on; with --model also where a file's bits are spent.",
     )
-    info.add_argument("input", metavar="FILE", help="a .cvqn file, or - for standard input")
+    info.add_argument(
+        "input", metavar="FILE", help="a .cvqn file, - for standard input, a model's folder, or quality-1 and up"
+    )
     info.add_argument(
         "--model", metavar="DIR", help="folder of the model that made it: also the bits of every group and channel"
     )
@@ -147,17 +150,22 @@ def _decompress(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from cvqn.codecs import container
+    from cvqn.codecs import container, shipped
 
+    if arguments.input in (names := {f"quality-{quality}": quality for quality in shipped.qualities()}):
+        return _print_model(shipped.folder_of_quality(names[arguments.input]))
+    if Path(arguments.input).is_dir():
+        return _print_model(Path(arguments.input))
     data = _read(_named(arguments.input, "/dev/stdin"))
     with naming(arguments.input):
         header = container.inspect(data)
     pixels = header.height * header.width
     print(f"size      {header.width}x{header.height} pixels")
     print(f"bytes     {len(data)} ({8 * len(data) / pixels:.4f} bpp)")
-    print(f"model id  {header.model_id.hex()}")
+    known = shipped.folders().get(header.model_id.hex())
+    print(f"model id  {header.model_id.hex()}{f' ({known.name} of this program)' if known else ''}")
     if arguments.model is None:
-        return
+        return None
     with _deferred_signals():
         from cvqn.codecs.interface import HasChannels
         from cvqn.codecs.store import load_model
@@ -168,6 +176,25 @@ def _info(arguments: argparse.Namespace) -> None:
         _, payload = container.unpack(data, stored.model_id)
         if isinstance(stored.model, HasChannels):
             _print_channels(stored.model, stored.model.read_symbols(payload, header.height, header.width))
+    return None
+
+
+def _print_model(folder: Path) -> None:
+    """What a model is, and what it was trained on where it says so."""
+    from cvqn.codecs.description import describe
+
+    description = describe(folder)
+    about = description.about
+    print(f"model id  {description.model_id}")
+    print(f"codec     {description.codec}")
+    if "run" in about:
+        print(f"run       {about['run']} of scale {about['scale']}, {about['step']} steps")
+    if "training_images" in about:
+        images = about["training_images"]
+        sets = ", ".join(f"{one['name']} ({one['licence']})" for one in images["sets"])
+        print(f"images    {images['count']}: {sets}")
+    if "training_seconds" in about:
+        print(f"training  {about['training_seconds']} s, {about['training_machine']}, torch {about['torch']}")
 
 
 def _print_channels(model: "HasChannels", symbols: list) -> None:

@@ -1,9 +1,9 @@
 """The trained models that come with the program, `cvqn/models/quality-1` and up by rising rate."""
 
-import json
 from pathlib import Path
 
 from cvqn.bitstream.errors import WrongModelError
+from cvqn.codecs.description import describe
 from cvqn.errors import CvqnError
 
 FOLDER = Path(__file__).parents[1] / "models"
@@ -11,7 +11,7 @@ DEFAULT_QUALITY = 3
 
 
 def qualities() -> list[int]:
-    """The qualities that there are, by rising rate."""
+    """The qualities that there are, by rising rate; 1 gives the smallest files."""
     return sorted(int(path.parent.name.rpartition("-")[2]) for path in FOLDER.glob("quality-*/model.json"))
 
 
@@ -27,16 +27,26 @@ def folder_of_quality(quality: int) -> Path:
     return FOLDER / f"quality-{quality}"
 
 
+def folders() -> dict[str, Path]:
+    """The folder of each shipped model by its id in hexadecimal digits.
+
+    Raises:
+        CvqnError: one is damaged.
+    """
+    found = [folder_of_quality(quality) for quality in qualities()]
+    return {describe(folder).model_id: folder for folder in found}
+
+
 def folder_of_model(model_id: bytes) -> Path:
     """The folder of the shipped model with this id, as a file's header states it.
 
     Raises:
         WrongModelError: it is none of the shipped.
+        CvqnError: a shipped model is damaged.
     """
-    for quality in qualities():
-        folder = folder_of_quality(quality)
-        if json.loads((folder / "model.json").read_text(encoding="utf-8"))["model_id"] == model_id.hex():
-            return folder
-    raise WrongModelError(
-        f"made with model {model_id.hex()}, which does not come with this program; name its folder with --model"
-    )
+    known = folders()
+    if model_id.hex() not in known:
+        raise WrongModelError(
+            f"made with model {model_id.hex()}, which does not come with this program; name its folder with --model"
+        )
+    return known[model_id.hex()]

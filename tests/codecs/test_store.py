@@ -5,7 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cvqn.codecs.store import describe, load_model, save_model
+from cvqn.codecs.description import describe
+from cvqn.codecs.store import load_model, save_model
 from cvqn.errors import CvqnError
 from tests.trained import made_model, make_model, store_model
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from cvqn.codecs import shipped
-from cvqn.codecs.store import describe
+from cvqn.codecs.description import describe
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.manifest import read_manifest
@@ -18,7 +18,9 @@ PROVENANCE = "provenance.json"
 
 
 def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
-    """Make the rate curve of a scale's results the only shipped models, and say in each what it was trained on.
+    """Make the rate curve of a scale's results the only shipped models.
+
+    Each says what it was trained on, for how long and by what.
 
     Raises:
         CvqnError: a model is missing; nothing has been replaced then.
@@ -35,10 +37,16 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     for quality, run in enumerate(runs, 1):
         source, folder = Path(paths.model(run.training, "last")), shipped.FOLDER / f"quality-{quality}"
         description = describe(source).plain()
-        images = read_json(Path(paths.training(run.training)) / PROVENANCE)["training_images"]
+        provenance = read_json(Path(paths.training(run.training)) / PROVENANCE)
+        images = provenance["training_images"]
         for part in images["sets"]:
             part["licence"] = read_manifest(part["name"], manifests).licence
-        description["about"]["training_images"] = images
+        description["about"] |= {
+            "training_images": images,
+            "training_seconds": round(provenance["seconds"]),
+            "training_machine": (provenance["gpu"] or {}).get("name") or provenance["machine"]["processor"],
+            "torch": provenance["libraries"]["torch"],
+        }
         with (
             open(source / "model.safetensors", "rb") as tensors,
             atomic_write(folder / "model.safetensors") as file,
