@@ -52,6 +52,13 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         metavar="MINUTES",
         help="time limit of the cluster's job: save and stop, exit code 75, shortly before it",
     )
+    train.add_argument(
+        "--adopt",
+        type=Path,
+        metavar="DIR",
+        help="take this finished training of another machine as the run's: a folder runs/RUN of equal settings, images "
+        "and code, wherever and with whatever versions of libraries it ran",
+    )
     train.set_defaults(handler=_train)
 
 
@@ -161,7 +168,7 @@ def _train(arguments: argparse.Namespace) -> None:
     minutes = arguments.job_minutes
     if minutes is not None:  # what has gone by since the job began is no longer there
         minutes = min(minutes, minutes_left() or minutes)
-    train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes)
+    train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes, adopt=arguments.adopt)
 
 
 def _codec_of(arguments: argparse.Namespace, run) -> str:

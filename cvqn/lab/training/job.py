@@ -1,32 +1,49 @@
 """The job that trains a run: what it is a function of, its entry in the store, its provenance, its outputs."""
 
 import json
+import shutil
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
-from cvqn.lab.provenance.fingerprint import Code, code_of, digest
+from cvqn.lab.provenance.fingerprint import Code, changes, code_of, digest
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.configuration import Experiment
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.store import Entry, key_of
+from cvqn.settings import read_json
+
+WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
+"""Settings that say where and how fast a model is trained, and not what."""
 
 
-def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_minutes: float | None = None) -> None:
+def train_run(
+    plan: Plan,
+    run: Run,
+    pack_path: Path,
+    evaluation: Path,
+    *,
+    job_minutes: float | None = None,
+    adopt: Path | None = None,
+) -> None:
     """Train a run, or go on with it, or put the files of its finished training in place.
 
     Args:
         pack_path: the training images.
         evaluation: index.json of the evaluation set.
         job_minutes: until the time limit of the cluster's job.
+        adopt: a training that has finished on another machine, to be taken as this run's.
 
     Raises:
-        Paused, Diverged, CvqnError: as `cvqn.lab.training.loop.train`; the pack holds an evaluation image.
+        Paused, Diverged, CvqnError: as `cvqn.lab.training.loop.train`; the pack holds an evaluation image; what is
+            to be adopted is another training than this run's.
     """
     experiment = plan.configuration.experiments[run.experiment]
     pack, images = Pack.open(pack_path), read_index(evaluation)
@@ -34,6 +51,10 @@ def train_run(plan: Plan, run: Run, pack_path: Path, evaluation: Path, *, job_mi
     key = training_key(experiment, run, pack, images)
     entry = Entry(Path(plan.results.store), run.training, key)
     limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
+    if adopt is not None and not entry.finished:
+        _refuse_other(adopt, run, experiment, pack_path)
+        with entry.claim(limit):
+            entry.finish(lambda folder: shutil.copytree(adopt, folder))
     if not entry.finished:
         began = time.monotonic()
         with entry.claim(limit):
@@ -104,6 +125,38 @@ def _train(
             json.dump(record | facts, file, indent=1)
 
     entry.finish(write)
+
+
+def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path) -> None:
+    """Refuse a finished training that differs from the planned one in more than where and with what libraries."""
+    record = read_json(finished / "provenance.json")
+
+    def what(settings: dict[str, Any]) -> dict[str, Any]:
+        training = {key: value for key, value in settings["training"].items() if key not in (*WHERE, "save_every")}
+        return {**settings, "training": training}
+
+    try:
+        differing = [
+            name
+            for name, theirs, ours in (
+                ("settings", what(record["settings"]), what(experiment.plain())),
+                ("seed", record["seed"], run.seed),
+                (
+                    "images",
+                    record["training_images"]["pack_sha256"],
+                    environment.pack_origin(pack_path, "")["pack_sha256"],
+                ),
+            )
+            if theirs != ours
+        ]
+        code = changes(record["code"], code_of("train", experiment.codec))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CvqnError(f"{finished}: provenance.json is not that of a training ({error!r})") from error
+    differing += [change for change in code if change.startswith("module ")]
+    if differing:
+        raise CvqnError(f"{finished}: another training than {run.name}; it differs in {', '.join(differing)}")
+    for change in code:
+        print(f"{finished}: trained with another version: {change}", file=sys.stderr)
 
 
 def _refuse_shared(pack: Pack, path: Path, evaluation: list[Image]) -> None:
