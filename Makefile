@@ -21,7 +21,7 @@ mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
 
 test: setup  ## every test that needs no cluster and no scratch repositories
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slurm and not mini and not record and not disturbance"
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile -m "not slurm and not mini and not record and not disturbance"
 
 mini-test: mini  ## what the results of make mini must show
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m mini

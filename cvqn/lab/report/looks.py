@@ -1,4 +1,4 @@
-"""How codecs and groups are told apart in every table and figure: names, colours, markers."""
+"""How codecs and groups are told apart in every figure: colours and markers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,38 +12,32 @@ GROUPS = (SKY, ORANGE, VERMILLION)
 
 @dataclass(frozen=True)
 class Look:
-    """A codec's name, colour and marker; `hollow` where it shares its colour with another."""
+    """A codec's colour and marker; `hollow` where it shares its colour with another."""
 
-    name: str
     colour: str
     marker: str
     hollow: bool = False
 
 
 KNOWN = {
-    "cvqn": Look("CVQN", VERMILLION, "o"),
-    "bpg-444": Look("BPG 4:4:4", BLUE, "s"),
-    "webp": Look("WebP", GREEN, "^"),
-    "jpeg2000": Look("JPEG 2000, 9/7", ORANGE, "D"),
-    "jpeg2000-5-3": Look("JPEG 2000, 5/3", ORANGE, "d", hollow=True),
-    "jpeg-420": Look("JPEG 4:2:0", PURPLE, "v"),
-    "jpeg-444": Look("JPEG 4:4:4", PURPLE, "<", hollow=True),
-    "avif": Look("AVIF", SKY, "P"),
-    "jpegxl": Look("JPEG XL", BLACK, "X"),
-    "heic": Look("HEIC", GREY, "*"),
+    "cvqn": Look(VERMILLION, "o"),
+    "bpg-444": Look(BLUE, "s"),
+    "webp": Look(GREEN, "^"),
+    "jpeg2000": Look(ORANGE, "D"),
+    "jpeg2000-5-3": Look(ORANGE, "d", hollow=True),
+    "jpeg-420": Look(PURPLE, "v"),
+    "jpeg-444": Look(PURPLE, "<", hollow=True),
+    "avif": Look(SKY, "P"),
+    "jpegxl": Look(BLACK, "X"),
+    "heic": Look(GREY, "*"),
 }
 OTHERS = ((BLUE, "p"), (GREEN, "h"), (PURPLE, ">"), (ORANGE, "8"), (BLACK, "H"))
 
 
 def looks(codecs: Iterable[str]) -> dict[str, Look]:
-    """The looks of codecs; those without one of their own take turns at `OTHERS`, under their own names."""
+    """The looks of codecs; those without one of their own take turns at `OTHERS`."""
     others = cycle(OTHERS)
-    return {codec: KNOWN.get(codec) or Look(codec, *next(others)) for codec in codecs}
-
-
-def name_of(codec: str) -> str:
-    """How a codec is called in text."""
-    return KNOWN[codec].name if codec in KNOWN else codec
+    return {codec: KNOWN.get(codec) or Look(*next(others)) for codec in codecs}
 
 
 def lighter(colour: str, share: float = 0.45) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
-from cvqn.lab.report.looks import name_of
+from cvqn.lab.report.names import name_of
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import PAGE, new_figure, save, scale_note
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import curves_table
 from cvqn.lab.report.looks import KNOWN, lighter, looks
+from cvqn.lab.report.names import name_of
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
@@ -47,7 +48,7 @@ def draw(sources: Sources, output: str | Path) -> None:
                 rows["ms_ssim_db"],
                 color=look.colour,
                 marker=look.marker,
-                label=look.name,
+                label=name_of(name),
                 **lines,
                 **hollow,
             )
@@ -66,9 +67,10 @@ def draw(sources: Sources, output: str | Path) -> None:
 
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
     """Colour, dashes and label of the n-th published curve; a codec that has a look of its own lends it, paler."""
-    look = KNOWN.get(name.removeprefix("figure3-"))
+    codec = name.removeprefix("figure3-")
+    look = KNOWN.get(codec)
     colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
-    label = published.curves()[name].codec if look is None else look.name.split(",")[0]
+    label = published.curves()[name].codec if look is None else name_of(codec).split(",")[0]
     return colour, DASHES[number % len(DASHES)], f"{label} (published)"
 
 

@@ -6,7 +6,7 @@ from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.bd_rate import Comparison, RateAndQuality, Reason, bd_rate, compare
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import measured_curves
-from cvqn.lab.report.looks import name_of
+from cvqn.lab.report.names import name_of
 from cvqn.lab.report.output import NOT_MEASURED, absent, markdown_page, markdown_table, percent
 from cvqn.lab.report.sources import Sources
 
