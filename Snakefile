@@ -22,6 +22,11 @@ rule extras:
         EXTRA_FILES,
 
 
+rule learned:
+    input:
+        LEARNED_FILES,
+
+
 onstart:
     if workflow.executor_plugin.name == "slurm":
         require_cluster()
@@ -30,7 +35,8 @@ onstart:
 
 onsuccess:
     if workflow.is_main_process and all_exist(RESULT_FILES):
-        targets = "all extras" if all_exist(EXTRA_FILES) else "all"
+        beyond = {"extras": EXTRA_FILES, "learned": LEARNED_FILES}
+        targets = " ".join(["all", *(target for target, files in beyond.items() if all_exist(files))])
         overlays = " ".join(map(shlex.quote, OVERLAYS))
         shell(
             f"snakemake {targets} --profile none --nolock --quiet all --configfile {overlays}"

@@ -22,6 +22,13 @@ def test_dry_run_lists_every_training_and_its_evaluations(project, scale, traini
     assert planned["encode"] == sum(map(len, resolved.measured_codecs().values()))
 
 
+def test_learned_plans_the_curves_of_every_learned_codec(project):
+    planned = project.planned("learned", "--configfile", "workflow/scales/paper.yaml")
+    assert planned["train_monitored"] == 5 + 2 + 9  # rate points, further seeds of C = 32, other codecs
+    assert planned["figure"] == 1
+    assert "table" not in planned
+
+
 def test_a_dry_run_writes_nothing(project):
     def files():
         return {

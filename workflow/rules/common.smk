@@ -10,6 +10,7 @@ from cvqn.errors import CvqnError
 from cvqn.lab.provenance.fingerprint import digest
 from cvqn.lab.provenance.plan import key, make_plan, read_plan
 from cvqn.lab.report import registry as report_registry
+from cvqn.lab.report.inputs import Inputs
 from cvqn.lab.settings import configuration
 from cvqn.lab.settings.paths import sidecar
 from cvqn.lab.settings.runs import PATTERN, Run
@@ -43,11 +44,10 @@ CODECS = CONFIG.measured_codecs()
 EVALUATION = f"data/sets/{CONFIG.data.evaluation}/index.json"
 PACK = f"data/packs/{'+'.join(CONFIG.data.train)}.npy"
 RUNS = CONFIG.runs()
-EXTRA_RUNS = [run for run in CONFIG.runs(CONFIG.extras) if run not in RUNS]
-MONITORED = [run.training for run in [*RUNS, *EXTRA_RUNS] if "best" in CONFIG.experiments[run.experiment].checkpoints]
-WITH_CHANNELS = [
-    run.name for run in [*RUNS, *EXTRA_RUNS] if CONFIG.experiments[run.experiment].learned_codec.has_channels
-]
+BEYOND = {target: [run for run in CONFIG.runs(names) if run not in RUNS] for target, names in CONFIG.beyond.items()}
+EVERY_RUN = list(dict.fromkeys([*RUNS, *(run for runs in BEYOND.values() for run in runs)]))
+MONITORED = [run.training for run in EVERY_RUN if "best" in CONFIG.experiments[run.experiment].checkpoints]
+WITH_CHANNELS = [run.name for run in EVERY_RUN if CONFIG.experiments[run.experiment].learned_codec.has_channels]
 LEARNED = dict.fromkeys(one.codec for one in CONFIG.experiments.values())
 
 
@@ -121,20 +121,21 @@ def entry_of(wildcards):
     return report_registry.entry(wildcards.name)
 
 
-def entry_files(extra):
-    """Tables and figures, of the target extras or of all."""
-    tables = [RESULTS.table(one.name) for one in TABLES if one.extra == extra]
-    figures = [RESULTS.figure(one.name) for one in FIGURES if one.extra == extra]
+def entry_files(target):
+    """Tables and figures of a target."""
+    tables = [RESULTS.table(one.name) for one in TABLES if one.target == target]
+    figures = [RESULTS.figure(one.name) for one in FIGURES if one.target == target]
     pages = [file for table in tables for file in beside(table, ".md")]
     return [*tables, *pages, *figures, *(file for figure in figures for file in beside(figure, ".png", ".csv"))]
 
 
-def made(runs, inputs, extra):
-    """What one of the two targets makes.
+def made(target):
+    """What a target makes, but for the documents.
 
     Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
     """
-    return [*models(runs), *bitstreams(runs), *inputs.files("measurements", "analyses"), *entry_files(extra)]
+    runs, inputs = BEYOND.get(target, RUNS), Inputs(CONFIG, RESULTS, target)
+    return [*models(runs), *bitstreams(runs), *inputs.files("measurements", "analyses"), *entry_files(target)]
 
 
 def model_of(wildcards):

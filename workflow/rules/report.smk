@@ -10,10 +10,10 @@ localrules:
     audit,
 
 
-from cvqn.lab.report.inputs import TEMPLATE, Inputs
+from cvqn.lab.report.inputs import TEMPLATE
 
 INPUTS = Inputs(CONFIG, RESULTS)
-AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, extras=True)}
+AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
 CROPPED = [*REPORT.figure4.codecs, INPUTS.codec(REPORT.figure4.experiment)]
@@ -22,16 +22,17 @@ CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]
 
 RESULT_FILES = [
     RESULTS.config,
-    *made(RUNS, INPUTS, extra=False),
+    *made("all"),
     *(RESULTS.archive(codec, quality) for codec, qualities in CODECS.items() for quality in qualities),
     *CURVES,
     RESULTS.metrics,
     f"{RESULTS.root}/audit.html",
 ]
 EXTRA_FILES = [
-    *made(EXTRA_RUNS, AUDITED["tables/audit-extras"], extra=True),
+    *made("extras"),
     f"{RESULTS.root}/tables/audit-extras.html",
 ]
+LEARNED_FILES = made("learned")
 
 
 rule config:
@@ -221,6 +222,6 @@ rule audit:
     params:
         settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
         code=code("audit"),
-        extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].extras else "",
+        extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
     shell:
         "cvqn audit --plan {resources.plan:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"

@@ -67,7 +67,7 @@ def _table(arguments: argparse.Namespace) -> None:
     output = _ending(arguments.output, ".csv")
     entry = registry.entry(arguments.name, registry.TABLES)
     plan = _planned(arguments, f"table {entry.name}")
-    sources = Sources(plan.configuration, plan.results, entry.extra)
+    sources = Sources(plan.configuration, plan.results, entry.target)
     module = import_module(f"cvqn.lab.report.{entry.module}")
     table = module.table(sources, **entry.options)
     with atomic_write(output.with_suffix(".md"), "w") as file:
@@ -82,7 +82,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     output = _ending(arguments.output, ".svg")
     entry = registry.entry(arguments.name, registry.FIGURES)
     plan = _planned(arguments, f"figure {entry.name}")
-    sources = Sources(plan.configuration, plan.results, entry.extra)
+    sources = Sources(plan.configuration, plan.results, entry.target)
     import_module(f"cvqn.lab.report.{entry.module}").draw(sources, output, **entry.options)
 
 
@@ -135,7 +135,7 @@ def _judged(arguments: argparse.Namespace, path: Path) -> dict:
     if arguments.check:
         return read_audit(path)
     plan = _planned(arguments, "audit")
-    result = audit(Evidence(plan.configuration, plan.results, arguments.extras))
+    result = audit(Evidence(plan.configuration, plan.results, "extras" if arguments.extras else "all"))
     write_audit(result, path)
     return result
 

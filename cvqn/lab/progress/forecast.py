@@ -48,7 +48,7 @@ def jobs(configuration: Configuration) -> dict[str, int]:
     runs, codecs = configuration.runs(), configuration.measured_codecs()
     results = Results(configuration.results.as_posix())
     shown = {
-        kind: [one for one in report_registry.possible(entries, configuration, results) if not one.extra]
+        kind: [one for one in report_registry.possible(entries, configuration, results) if one.target == "all"]
         for kind, entries in (("table", report_registry.TABLES), ("figure", report_registry.FIGURES))
     }
     return {
@@ -126,6 +126,10 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
         f"{sum(lengths) / 3600:.1f} {unit} of training in all, {left * assumed / 3600:.1f} to go; wall time of all:",
         *(f"{count:4d} at once: {duration(makespan(lengths, count))}" for count in gpus),
     ]
+    for target, names in scale.configuration.beyond.items():
+        more = [run for run in scale.configuration.runs(names) if run not in took]
+        if more:
+            lines.append(f"target {target}: {len(more)} trainings more, {len(more) * assumed / 3600:.1f} {unit}")
     return "\n".join(lines)
 
 

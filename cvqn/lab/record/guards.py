@@ -47,7 +47,9 @@ def require_finished(stage: Stage, scale: str, configuration: Configuration) -> 
     if "Nothing to be done" in plan:
         return
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))
-    left = ", ".join(f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "extras", "total"))
+    left = ", ".join(
+        f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "extras", "learned", "total")
+    )
     raise CvqnError(f"{scale}: with {named} the workflow is not finished, left to run: {left}; run it, then record")
 
 
@@ -85,8 +87,13 @@ def _targets(configuration: Configuration) -> list[str]:
     """What must be finished: of the experiments beyond the paper, if any of them has been trained."""
     results = Results(configuration.results.as_posix())
     own = configuration.runs()
-    extras = [run for run in configuration.runs(configuration.extras) if run not in own]
-    return ["all", "extras"] if any(Path(results.training(run.training)).exists() for run in extras) else ["all"]
+    begun = {
+        target: any(
+            run not in own and Path(results.training(run.training)).exists() for run in configuration.runs(names)
+        )
+        for target, names in configuration.beyond.items()
+    }
+    return ["all", *(target for target, has_begun in begun.items() if has_begun)]
 
 
 def _ignored(path: str) -> bool:

@@ -17,17 +17,19 @@ Kind = Literal["measurements", "analyses", "trainings", "toy", "shown", "crops",
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files of a scale by what they hold; `extras`: with those of the experiments beyond the paper."""
+    """The files of a scale by what they hold, with those of a target's experiments beside those of `all`."""
 
     configuration: Configuration
     results: Results
-    extras: bool = False
+    target: str = "all"
 
     @property
     def runs(self) -> list[Run]:
-        """Every training that is reported on."""
-        extras = self.configuration.runs(self.configuration.extras) if self.extras else []
-        return list(dict.fromkeys([*self.configuration.runs(), *extras]))
+        """Every training that is reported on; of the target `learned` those behind its curves."""
+        if self.target == "learned":
+            return self.configuration.runs([one for names in self.learned_curves.values() for one in names])
+        beyond = self.configuration.runs(self.configuration.beyond.get(self.target, ()))
+        return list(dict.fromkeys([*self.configuration.runs(), *beyond]))
 
     @property
     def toy(self) -> Run:
@@ -48,7 +50,8 @@ class Inputs:
     def learned_curves(self) -> dict[str, list[str]]:
         """The experiments behind the curve of each learned codec, that of the rate curve first."""
         found = {self.method: list(self.configuration.report.rate_curve)}
-        for experiment in self.configuration.report.learned:
+        more = self.configuration.learned_curves if self.target == "learned" else ()
+        for experiment in dict.fromkeys([*self.configuration.report.learned, *more]):
             found.setdefault(self.codec(experiment), []).append(experiment)
         return found
 

@@ -25,7 +25,7 @@ class Entry:
         label: in the report; what it is about: workflow/report/tables.rst and figures.rst.
         inputs: what it is made of.
         settings: sections of the configuration that it depends on.
-        extra: made by the target extras only, with the runs of extras.
+        target: what makes it, with the runs of that target: all, extras or learned.
         options: more that its functions take, by name.
     """
 
@@ -34,7 +34,7 @@ class Entry:
     label: str
     inputs: tuple[Kind, ...]
     settings: tuple[str, ...] = ("scale",)
-    extra: bool = False
+    target: str = "all"
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,14 +49,22 @@ TABLES = (
     Entry("bd-rate", "tables.bd_rate", "BD-rate", ("measurements", "published"), _COMPARED),
     Entry("equation7", "tables.equation7", "equation (7)", ("analyses",), _SHOWN),
     Entry("importance", "tables.importance", "order of channels", ("analyses",), _SHOWN),
-    Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, extra=True),
+    Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, target="extras"),
 )
 FIGURES = (
     Entry("figure1", "figures.influence", "1", ("toy", "images")),
     Entry("figure3-maps", "figures.maps", "3, left", ("shown",)),
     Entry("figure3-curves", "figures.curves", "3, right", ("measurements", "published"), _COMPARED),
     Entry("figure4", "figures.crops", "4", ("crops",)),
-    Entry("figure-bits", "figures.bits", "bits", ("shown",), extra=True),
+    Entry(
+        "learned-curves",
+        "figures.curves",
+        "learned codecs",
+        ("measurements", "published"),
+        (*_COMPARED, "learned_curves"),
+        target="learned",
+    ),
+    Entry("figure-bits", "figures.bits", "bits", ("shown",), target="extras"),
 )
 DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit"}
 """What is neither, with the module that makes it."""
@@ -76,13 +84,17 @@ def entry(name: str, among: tuple[Entry, ...] = TABLES + FIGURES) -> Entry:
 
 def inputs(entry: Entry, configuration: Configuration, results: Results) -> list[str]:
     """The files that it is made of."""
-    return Inputs(configuration, results, entry.extra).files(*entry.inputs)
+    return Inputs(configuration, results, entry.target).files(*entry.inputs)
 
 
 def possible(entries: tuple[Entry, ...], configuration: Configuration, results: Results) -> list[Entry]:
     """Those that a scale has the inputs for: only codecs with channels have analyses."""
-    files = Inputs(configuration, results)
-    return [one for one in entries if all(files.files(kind) for kind in one.inputs)]
+    return [
+        one
+        for one in entries
+        if all(Inputs(configuration, results, one.target).files(kind) for kind in one.inputs)
+        and configuration.beyond.get(one.target, ("all",))
+    ]
 
 
 def modules(job: str) -> tuple[str, ...]:

@@ -154,7 +154,9 @@ class Configuration(Settings):
     evaluation: EvaluationSettings
     report: ReportSettings
     extras: tuple[str, ...]
-    """Experiments beyond the paper."""
+    """Experiments beyond the paper, of the target `extras`."""
+    learned_curves: tuple[str, ...]
+    """Experiments of other learned codecs, whose whole curves are the target `learned`."""
     codecs: dict[str, QualitySettings]
     """Conventional codecs."""
     plan: PlanSettings
@@ -192,6 +194,11 @@ class Configuration(Settings):
             for name in (self.report.experiments if experiments is None else experiments)
             for seed in (self.seeds if name in tables else self.seeds[:1])
         ]
+
+    @property
+    def beyond(self) -> dict[str, tuple[str, ...]]:
+        """Experiments of targets beside `all`, by target."""
+        return {"extras": self.extras, "learned": self.learned_curves}
 
     def measured_codecs(self) -> dict[str, tuple[float, ...]]:
         """The qualities of each conventional codec that has any."""
@@ -363,6 +370,7 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
         "report.toy": (report.toy,),
         "report.figure4.experiment": (report.figure4.experiment,),
         "extras": configuration.extras,
+        "learned_curves": configuration.learned_curves,
     }
     for key, names in named.items():
         for name in names:

@@ -54,7 +54,7 @@ class MadeUp:
 
     def evidence(self, extras: bool = True) -> Evidence:
         """The results as tables, figures and the audit read them; the working folder must be the project's."""
-        return Evidence(self.configuration, self.results, extras)
+        return Evidence(self.configuration, self.results, "extras" if extras else "all")
 
     def cvqn(self, *arguments: str) -> int:
         """A command with the plan of the settings, in the project's folder; its exit code."""
