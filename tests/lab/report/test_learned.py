@@ -74,7 +74,7 @@ def test_nothing_is_made_of_channels_that_it_does_not_have(made):
     made.config["report"]["toy"] = "low"
     made.config["report"]["figure4"]["experiment"] = "low"
     possible = registry.possible(registry.FIGURES, made.configuration, made.results)
-    assert [entry.name for entry in possible] == ["figure3-curves", "figure4"]
+    assert [entry.name for entry in possible] == ["figure3-curves", "figure4", "learned-curves"]
     with contextlib.chdir(made.folder):
         files = made.evidence()
         assert not files.files("toy")
