@@ -41,7 +41,8 @@ def register(commands: argparse._SubParsersAction) -> None:
         type=int,
         default=DEFAULT_QUALITY,
         metavar="N",
-        help=f"a model that comes with the program, 1 to {max(qualities())} by rising rate (default {DEFAULT_QUALITY})",
+        help="one of the models that come with the program, by rising rate: "
+        f"{', '.join(map(str, qualities()))} (default {DEFAULT_QUALITY})",
     )
     which.add_argument("--model", metavar="DIR", help="folder of a trained model instead")
     compress.add_argument(
@@ -152,10 +153,11 @@ def _decompress(arguments: argparse.Namespace) -> int:
 def _info(arguments: argparse.Namespace) -> None:
     from cvqn.codecs import container, shipped
 
-    if arguments.input in (names := {f"quality-{quality}": quality for quality in shipped.qualities()}):
-        return _print_model(shipped.folder_of_quality(names[arguments.input]))
-    if Path(arguments.input).is_dir():
-        return _print_model(Path(arguments.input))
+    path = Path(arguments.input)
+    if not path.exists() and arguments.input in [f"quality-{quality}" for quality in shipped.qualities()]:
+        path = shipped.FOLDER / arguments.input
+    if path.is_dir():
+        return _print_model(path)
     data = _read(_named(arguments.input, "/dev/stdin"))
     with naming(arguments.input):
         header = container.inspect(data)

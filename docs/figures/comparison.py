@@ -1,6 +1,6 @@
 """Draws small-comparison.png: each photograph of the set packaged-evaluation by CVQN and by other codecs at its size.
 
-python docs/figures/comparison.py [QUALITY]
+python docs/figures/comparison.py [QUALITY]    # after make mini, which makes the set
 """
 
 import sys

@@ -175,6 +175,15 @@ def test_info_says_what_a_shipped_model_is_and_which_made_a_file(tmp_path, capsy
     assert "(quality-2 of this program)" in capsys.readouterr().out
 
 
+def test_the_commands_work_without_any_shipped_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    assert main(["info", "quality-1"]) == 2
+    assert "quality-1" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["compress", "--help"])
+    assert ended.value.code == 0
+
+
 def test_a_damaged_shipped_model_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     (tmp_path / "quality-1").mkdir()

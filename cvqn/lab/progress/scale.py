@@ -71,8 +71,7 @@ class Scale:
     def runs(self) -> list[Run]:
         """The trainings that the report needs, and those beyond the paper that have begun or are recorded."""
         own = self.configuration.runs()
-        beyond = [run for names in self.configuration.beyond.values() for run in self.configuration.runs(names)]
-        return own + [run for run in dict.fromkeys(beyond) if run not in own and self._has_begun(run)]
+        return own + [run for run in self.configuration.every_run() if run not in own and self._has_begun(run)]
 
     def entries(self, training: str | None = None) -> list[Entry]:
         """The entries of the store, of one training or of all."""

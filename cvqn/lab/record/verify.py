@@ -93,8 +93,7 @@ def verify(scale: str, only: Sequence[str] = ()) -> Iterator[Finding]:
 def _measured(configuration: Configuration, results: Results, recorded: Recorded) -> list[_Measured]:
     """The recorded tables of measurements."""
     found = [_Measured(codec, Path(results.measurements(codec))) for codec in configuration.measured_codecs()]
-    beyond = [run for names in configuration.beyond.values() for run in configuration.runs(names)]
-    for run in dict.fromkeys([*configuration.runs(), *beyond]):
+    for run in configuration.every_run():
         experiment = configuration.experiments[run.experiment]
         for one in map(run.at, experiment.checkpoints):
             found.append(_Measured(experiment.codec, Path(results.measurements(experiment.codec, one.name)), one))

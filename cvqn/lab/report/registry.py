@@ -88,7 +88,7 @@ def inputs(entry: Entry, configuration: Configuration, results: Results) -> list
 
 
 def possible(entries: tuple[Entry, ...], configuration: Configuration, results: Results) -> list[Entry]:
-    """Those that a scale has the inputs for: only codecs with channels have analyses."""
+    """Those that a scale has the inputs for: only codecs with channels have analyses, and a target may have no runs."""
     return [
         one
         for one in entries

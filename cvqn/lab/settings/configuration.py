@@ -200,6 +200,11 @@ class Configuration(Settings):
         """Experiments of targets beside `all`, by target."""
         return {"extras": self.extras, "learned": self.learned_curves}
 
+    def every_run(self) -> list[Run]:
+        """The trainings of all targets, those of `all` first."""
+        beyond = [run for names in self.beyond.values() for run in self.runs(names)]
+        return list(dict.fromkeys([*self.runs(), *beyond]))
+
     def measured_codecs(self) -> dict[str, tuple[float, ...]]:
         """The qualities of each conventional codec that has any."""
         return {name: codec.qualities for name, codec in self.codecs.items() if codec.qualities}

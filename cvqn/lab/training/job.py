@@ -52,7 +52,7 @@ def train_run(
     entry = Entry(Path(plan.results.store), run.training, key)
     limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
     if adopt is not None and not entry.finished:
-        _refuse_other(adopt, run, experiment, pack_path)
+        _refuse_other(adopt, run, experiment, pack_path, evaluation)
         with entry.claim(limit):
             entry.finish(lambda folder: shutil.copytree(adopt, folder))
     if not entry.finished:
@@ -127,7 +127,7 @@ def _train(
     entry.finish(write)
 
 
-def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path) -> None:
+def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, evaluation: Path) -> None:
     """Refuse a finished training that differs from the planned one in more than where and with what libraries."""
     record = read_json(finished / "provenance.json")
 
@@ -149,6 +149,10 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
             )
             if theirs != ours
         ]
+        if experiment.training.monitor_every and record["evaluation_images"]["sets"] != [
+            environment.data_set(evaluation)
+        ]:
+            differing.append("evaluation images")
         code = changes(record["code"], code_of("train", experiment.codec))
     except (KeyError, TypeError, AttributeError) as error:
         raise CvqnError(f"{finished}: provenance.json is not that of a training ({error!r})") from error
