@@ -1,5 +1,6 @@
 """Snakemake is killed, edited around or refused, and no training is lost, repeated or trained with other settings."""
 
+import os
 import signal
 import time
 
@@ -42,10 +43,11 @@ def queued(project: Project) -> list[str]:
 
 
 def killed_snakemake(project: Project) -> Run:
-    """The training at work in a job whose Snakemake is no more and has left its locks."""
+    """A training in a job whose Snakemake is no more and has left its locks; it is held until a SIGCONT."""
     run = Run(project.folder, "c16")
     with start(project, "snakemake", *ARGUMENTS) as process:
         run.saved_job()
+        os.kill(run.trainer(), signal.SIGSTOP)  # what follows takes longer than the training does on a fast machine
         process.send_signal(signal.SIGKILL)
     assert "--unlock" in snakemake(project)[1]  # the locks, and what removes them
     snakemake(project, "--unlock")
@@ -62,10 +64,11 @@ def test_jobs_of_a_killed_snakemake_are_named_and_taken_over(prepared, fresh):
     assert f"`scancel {job}`" in output
     assert queued(fresh) == [job]
     fresh.environment["CVQN_ORPHANS"] = "keep"
-    code, output = snakemake(fresh)
-    assert code == 0, output[-3000:]
+    with start(fresh, "snakemake", *ARGUMENTS) as process:
+        wait_for("second job that waits", lambda: "trains this; waiting for it" in run.log())
+        os.kill(run.trainer(), signal.SIGCONT)
+        assert process.wait(900) == 0, (fresh.folder / "snakemake.log").read_text()[-3000:]
     assert run.files() == Run(prepared.folder, "c16").files()
-    assert "trains this; waiting for it" in run.log()
     assert run.record()["resumed_from"] == 0
     assert run.entry.folder.stat().st_ino == inode
     assert fresh.planned(MODEL) == {}
@@ -85,6 +88,7 @@ def test_jobs_of_a_killed_snakemake_are_cancelled_and_their_training_goes_on(pre
 def test_a_training_that_ended_while_no_snakemake_watched_is_used_or_not_by_its_settings(fresh):
     """Snakemake knows nothing of it; the store does."""
     run = killed_snakemake(fresh)
+    os.kill(run.trainer(), signal.SIGCONT)
     wait_for("end of the job", lambda: not queued(fresh))
     trained = run.entry.finished_path.stat().st_ino
     fresh.replace(TINY, "  batch: 2\n", "  batch: 3\n")
@@ -158,6 +162,7 @@ def test_a_head_job_at_its_time_limit_goes_on_in_its_next_piece(prepared, fresh)
     options = "--account=ci --partition=low --time=30 --cpus-per-task=1 --mem=1G"
     _, head = fresh.shell(f"sbatch --parsable {options} slurm/head-job.sh {MODEL} --configfile {TINY}")
     run.saved_job()
+    os.kill(run.trainer(), signal.SIGSTOP)  # until it is cancelled
     step = run.state()["step"]
     shell("scancel", "--signal=USR1", "--batch", head.strip())  # as SLURM does a minute before the limit
     wait_for("end of the head job", lambda: show(head.strip())["JobState"] in ("COMPLETED", "FAILED"))
