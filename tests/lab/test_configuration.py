@@ -9,6 +9,7 @@ import yaml
 from cvqn.errors import CvqnError
 from cvqn.lab.settings import configuration as config
 from cvqn.lab.settings.runs import Run
+from cvqn.lab.settings.schema import schema
 from cvqn.model.settings import ModelSettings, Training
 from tests import ROOT
 
@@ -196,10 +197,10 @@ def test_settings_do_not_change_after_they_are_read(tiny):
 
 @pytest.mark.parametrize("scale", ["tiny", "mini", "small", "paper"])
 def test_the_schema_takes_the_overlays_of_every_scale_and_refuses_what_is_refused(scale):
-    schema = json.loads(json.dumps(config.schema()))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(yaml.safe_load((SCALES / f"{scale}.yaml").read_text()), schema)
-    jsonschema.validate(yaml.safe_load(config.DEFAULTS.read_text()), schema)
+    made = json.loads(json.dumps(schema()))
+    jsonschema.Draft202012Validator.check_schema(made)
+    jsonschema.validate(yaml.safe_load((SCALES / f"{scale}.yaml").read_text()), made)
+    jsonschema.validate(yaml.safe_load(config.DEFAULTS.read_text()), made)
     wrong_kinds = [
         {"modle": {}},
         {"learned": {"cvqn": {"modle": {}}}},
@@ -210,7 +211,7 @@ def test_the_schema_takes_the_overlays_of_every_scale_and_refuses_what_is_refuse
     ]
     for wrong in [*wrong_kinds, cvqn(model={"context": {"widht": 3}}), {"training": {"device": "tpu"}}]:
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, schema)
+            jsonschema.validate(wrong, made)
 
 
 def test_the_schema_says_what_each_key_means():
@@ -223,7 +224,7 @@ def test_the_schema_says_what_each_key_means():
             yield from undescribed(value, name)
 
     generic = {f".{name}" for name in ("learned", "experiments", "training")}
-    assert [name for name in undescribed(config.schema()) if name not in generic] == []
+    assert [name for name in undescribed(schema()) if name not in generic] == []
 
 
 def test_command_exits_with_2_and_writes_nothing(tmp_path):

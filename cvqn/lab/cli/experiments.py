@@ -145,9 +145,10 @@ def _config(arguments: argparse.Namespace) -> None:
 
     from cvqn.lab.provenance.plan import read_plan
     from cvqn.lab.settings import configuration
+    from cvqn.lab.settings.schema import schema
 
     if arguments.schema:
-        print(json.dumps(configuration.schema(), indent=1))
+        print(json.dumps(schema(), indent=1))
         return
     if arguments.plan and arguments.overlays:
         raise CvqnError("--plan holds resolved settings; name either it or files on top of params.yaml")

@@ -11,109 +11,20 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
-from pydantic.json_schema import models_json_schema
 
 from cvqn.codecs import registry
 from cvqn.codecs.interface import LearnedCodec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.settings.runs import Checkpoint, Run
+from cvqn.lab.settings.sections import DataSettings, EvaluationSettings, PlanSettings, QualitySettings, ReportSettings
 from cvqn.lab.settings.strict_yaml import read_yaml
-from cvqn.settings import Device, Positive, Settings, TrainingSettings, problem
+from cvqn.settings import Settings, TrainingSettings, problem
 
 DEFAULTS = Path(__file__).with_name("params.yaml")
 DEFAULT_CODEC = "cvqn"
 NAME = "^[a-z][a-z0-9-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
-Pixels = Annotated[int, Field(ge=0)]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class DataSettings(Settings):
-    """Sets of images, by the names of their manifests."""
-
-    train: Names
-    """Trained on."""
-    evaluation: str
-    """Encoded and measured, never trained on."""
-
-
-class EvaluationSettings(Settings):
-    """How trained models are evaluated."""
-
-    device: Device
-    """Where the transforms run."""
-    threads: Positive
-    """CPU threads."""
-
-
-class CropSettings(Settings):
-    """A crop that a figure shows."""
-
-    name: str
-    """The evaluation image."""
-    box: tuple[Pixels, Pixels, Pixels, Pixels]
-    """Left, top, width and height in pixels."""
-
-
-class Figure4Settings(Settings):
-    """Figure 4."""
-
-    experiment: str
-    """Its first run is shown."""
-    codecs: tuple[str, ...]
-    """Conventional codecs, each at its file nearest in rate."""
-    images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
-    """What is shown of which images."""
-
-
-class ReportSettings(Settings):
-    """What the tables and figures show."""
-
-    rate_curve: Names
-    """Experiments of Figure 3."""
-    table1: Names
-    """Experiments of Table 1, the baseline first."""
-    table2: Names
-    """Experiments of Table 2, the baseline first."""
-    learned: tuple[str, ...]
-    """Experiments of other learned codecs, one curve per codec."""
-    toy: str
-    """The experiment of Figure 1."""
-    figure1_image: str
-    """The image whose quantized maps Figure 1 shows."""
-    figure3_image: str
-    """The image of the other experiments' maps."""
-    figure4: Figure4Settings
-    bootstrap: Annotated[int, Field(ge=10)]
-    """Resamplings of the images behind every interval."""
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Every experiment that the report needs."""
-        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy, *self.learned]))
-
-    def shown_image(self, experiment: str) -> str:
-        """The image whose quantized maps of an experiment are kept for a figure."""
-        return self.figure1_image if experiment == self.toy else self.figure3_image
-
-    def shows_influence(self, experiment: str) -> bool:
-        """Whether a figure, a table or a claim needs the influence of each channel, which costs a decoding each."""
-        return experiment in (self.toy, *self.table1)
-
-
-class QualitySettings(Settings):
-    """A conventional codec."""
-
-    qualities: tuple[int | float, ...]
-    """On the codec's own scale, see docs/baselines.md; none: the codec is left out."""
-
-
-class PlanSettings(Settings):
-    """What is assumed where nothing has been measured."""
-
-    train_minutes: Annotated[float, Field(gt=0)]
-    """Wall time of a whole training."""
 
 
 @dataclass(frozen=True)
@@ -267,43 +178,6 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
     return merged
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of params.yaml and of overlays, for editors: every key with its meaning, none required."""
-    learned = [registry.learned(name) for name in registry.names() if registry.is_learned(name)]
-    parts: list[type[Settings]] = [Configuration, TrainingSettings]
-    parts += [settings for codec in learned for settings in (codec.model_settings, codec.training_settings)]
-    references, definitions = models_json_schema([(part, "validation") for part in dict.fromkeys(parts)], by_alias=True)
-    refer = {part: references[part, "validation"] for part in parts}
-    found = definitions["$defs"]
-    whole = found.pop(refer[Configuration]["$ref"].rpartition("/")[2])
-    by_codec = {
-        codec.name: _section(model=refer[codec.model_settings], training=refer[codec.training_settings])
-        for codec in learned
-    }
-    experiment = _section(
-        codec={"enum": [codec.name for codec in learned]},
-        model={"anyOf": [refer[codec.model_settings] for codec in learned]},
-        training={"anyOf": [refer[codec.training_settings] for codec in learned]},
-    )
-    whole["properties"] |= {
-        "training": refer[TrainingSettings],
-        "learned": _section(**by_codec),
-        "experiments": whole["properties"]["experiments"]
-        | {"patternProperties": {NAME: {"anyOf": [experiment, {"type": "null"}]}}},
-    }
-    return dict(_without_required({**whole, "$defs": found}))
-
-
-def _section(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def _without_required(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _without_required(value) for key, value in part.items() if key != "required"}
-    return [_without_required(one) for one in part] if isinstance(part, list) else part
 
 
 def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""The sections of a configuration beside its experiments."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cvqn.settings import Device, Positive, Settings
+
+Pixels = Annotated[int, Field(ge=0)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class DataSettings(Settings):
+    """Sets of images, by the names of their manifests."""
+
+    train: Names
+    """Trained on."""
+    evaluation: str
+    """Encoded and measured, never trained on."""
+
+
+class EvaluationSettings(Settings):
+    """How trained models are evaluated."""
+
+    device: Device
+    """Where the transforms run."""
+    threads: Positive
+    """CPU threads."""
+
+
+class CropSettings(Settings):
+    """A crop that a figure shows."""
+
+    name: str
+    """The evaluation image."""
+    box: tuple[Pixels, Pixels, Pixels, Pixels]
+    """Left, top, width and height in pixels."""
+
+
+class Figure4Settings(Settings):
+    """Figure 4."""
+
+    experiment: str
+    """Its first run is shown."""
+    codecs: tuple[str, ...]
+    """Conventional codecs, each at its file nearest in rate."""
+    images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
+    """What is shown of which images."""
+
+
+class ReportSettings(Settings):
+    """What the tables and figures show."""
+
+    rate_curve: Names
+    """Experiments of Figure 3."""
+    table1: Names
+    """Experiments of Table 1, the baseline first."""
+    table2: Names
+    """Experiments of Table 2, the baseline first."""
+    learned: tuple[str, ...]
+    """Experiments of other learned codecs, one curve per codec."""
+    toy: str
+    """The experiment of Figure 1."""
+    figure1_image: str
+    """The image whose quantized maps Figure 1 shows."""
+    figure3_image: str
+    """The image of the other experiments' maps."""
+    figure4: Figure4Settings
+    bootstrap: Annotated[int, Field(ge=10)]
+    """Resamplings of the images behind every interval."""
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Every experiment that the report needs."""
+        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy, *self.learned]))
+
+    def shown_image(self, experiment: str) -> str:
+        """The image whose quantized maps of an experiment are kept for a figure."""
+        return self.figure1_image if experiment == self.toy else self.figure3_image
+
+    def shows_influence(self, experiment: str) -> bool:
+        """Whether a figure, a table or a claim needs the influence of each channel, which costs a decoding each."""
+        return experiment in (self.toy, *self.table1)
+
+
+class QualitySettings(Settings):
+    """A conventional codec."""
+
+    qualities: tuple[int | float, ...]
+    """On the codec's own scale, see docs/baselines.md; none: the codec is left out."""
+
+
+class PlanSettings(Settings):
+    """What is assumed where nothing has been measured."""
+
+    train_minutes: Annotated[float, Field(gt=0)]
+    """Wall time of a whole training."""
