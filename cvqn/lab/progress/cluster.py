@@ -80,14 +80,22 @@ def read_cluster() -> Cluster:
     mine = f"user={getpass.getuser()}"
     try:
         associations = _answer("sacctmgr", "--noheader", "--parsable2", "show", "associations", mine, "format=account")
+        qualities = _answer("sacctmgr", "--noheader", "--parsable2", "show", "qos", "format=name,maxwall")
     except CvqnError:  # a cluster that keeps no accounts
-        associations = ""
+        associations = qualities = ""
     remembered = parse_min_job_age(_answer("scontrol", "show", "config"))
-    return Cluster(parse_partitions(partitions, nodes), parse_accounts(associations), remembered)
+    return Cluster(parse_partitions(partitions, nodes, qualities), parse_accounts(associations), remembered)
 
 
-def parse_partitions(partitions: str, nodes: str) -> dict[str, Partition]:
-    """Partitions of `scontrol --oneliner show partition` with the nodes of `sinfo --format=%R|%c|%m|%G`."""
+def parse_partitions(partitions: str, nodes: str, qualities: str = "") -> dict[str, Partition]:
+    """Partitions with their nodes and the time limit of their quality of service.
+
+    Args:
+        partitions: what `scontrol --oneliner show partition` prints.
+        nodes: of `sinfo --format=%R|%c|%m|%G`.
+        qualities: of `sacctmgr --parsable2 show qos format=name,maxwall`.
+    """
+    longest = {name: parse_minutes(most) for name, _, most in (line.partition("|") for line in qualities.splitlines())}
     found = {}
     for line in filter(None, partitions.splitlines()):
         fields = dict(field.split("=", 1) for field in line.split() if "=" in field)
@@ -99,7 +107,9 @@ def parse_partitions(partitions: str, nodes: str) -> dict[str, Partition]:
             name=name,
             default=fields.get("Default") == "YES",
             state=fields.get("State", "UP"),
-            minutes=parse_minutes(fields.get("MaxTime", "UNLIMITED")),
+            minutes=min(
+                parse_minutes(fields.get("MaxTime", "UNLIMITED")), longest.get(fields.get("QoS", ""), math.inf)
+            ),
             accounts=_names(fields.get("AllowAccounts")),
             denied=_names(fields.get("DenyAccounts")) or frozenset(),
             nodes=tuple(_nodes(name, nodes, most)),

@@ -42,6 +42,14 @@ def test_partitions_with_their_limits_and_nodes(slurm):
     assert slurm.partitions["old"].nodes == (Node(16, 64000, 0),)
 
 
+def test_a_partition_gives_no_more_time_than_its_quality_of_service():
+    text = PARTITIONS.replace("MaxTime=2-00:00:00", "MaxTime=2-00:00:00 QoS=gpu-short")
+    qualities = "normal|\ngpu-short|12:00:00\n"
+    assert parse_partitions(text, NODES, qualities)["gpu"].minutes == 720
+    assert parse_partitions(text, NODES, "gpu-short|3-00:00:00\n")["gpu"].minutes == 2880
+    assert parse_partitions(PARTITIONS, NODES, qualities)["gpu"].minutes == 2880
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("300 sec", 300), ("2 min", 120), ("1h", 3600), ("60", 60)])
 def test_how_long_the_queue_remembers(text, seconds):
     assert parse_min_job_age(f"MinJobAge = {text}\n") == seconds
