@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+IN_PARALLEL = PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test record-test disturbance-test test lint bench slurm-test clean
+.PHONY: help setup mini mini-test workflow-test test lint bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,17 +21,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
 
-test: setup  ## every test that needs no cluster and no scratch repositories
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile -m "not slurm and not mini and not record and not disturbance"
+test: setup  ## every test of the code itself, about 8 minutes on 2 cores
+	$(IN_PARALLEL) -m "not slurm and not mini and not workflow"
+
+workflow-test: setup  ## the scale tiny in scratch projects: edits, interruptions, a foreign codec, record and restore
+	$(IN_PARALLEL) -m workflow
 
 mini-test: mini  ## what the results of make mini must show
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m mini
-
-record-test: setup  ## recording, restoring and verifying results in scratch repositories
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m record
-
-disturbance-test: setup  ## trainings killed at random; CVQN_DISTURBANCES=40 for the long form
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m disturbance
 
 lint: setup  ## style, types and layers of the Python code, and style of the workflow
 	$(BIN)/ruff check .

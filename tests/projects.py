@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests import ROOT
 
@@ -64,6 +66,19 @@ class Project:
         path.write_text(text.replace(old, new))
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made once for all workers of a test run, who must not change it."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, whole = shared / name, shared / f"{name}.whole"
+    with FileLock(shared / f"{name}.lock"):
+        if not whole.exists():
+            folder.mkdir()  # an earlier failure to make it is not tried again
+            make(folder)
+            whole.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory) -> Path:
     """A pristine copy of the sources."""
@@ -90,11 +105,12 @@ def project(sources, tmp_path) -> Project:
 @pytest.fixture(scope="session")
 def finished(sources, tmp_path_factory) -> Project:
     """A project in which the scale tiny has run. Tests that change it work on a copy (`finished_copy`)."""
-    folder = tmp_path_factory.mktemp("finished") / "project"
-    shutil.copytree(sources, folder, symlinks=True)
-    project = Project(folder)
-    project.snakemake("all")
-    return project
+
+    def make(folder: Path) -> None:
+        shutil.copytree(sources, folder / "project", symlinks=True)
+        Project(folder / "project").snakemake("all")
+
+    return Project(once(tmp_path_factory, "finished", make) / "project")
 
 
 @pytest.fixture

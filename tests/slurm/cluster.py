@@ -18,6 +18,7 @@ FOLDER = Path(__file__).resolve().parent
 STATE = Path(os.environ.get("CVQN_SLURM_DIR", Path(os.environ.get("TMPDIR", "/tmp")) / "cvqn-slurm"))
 PROFILE = FOLDER / "profile"
 TINY = "workflow/scales/tiny.yaml"
+MODELS = [f"results/tiny/runs/{run}-seed1/last/model.safetensors" for run in ("c16", "toy")]
 
 
 def shell(*command: str) -> str:
@@ -44,6 +45,12 @@ def jobs_of(project: Project) -> list[list[str]]:
     """Every job that was submitted in a project's folder: comment, partition, what it was given, state."""
     table = shell("sacct", "-X", "-n", "-P", "--duplicates", "--format=WorkDir,Comment,Partition,AllocTRES,State")
     return [line.split("|")[1:] for line in table.splitlines() if line.startswith(f"{project.folder}|")]
+
+
+def queued(project: Project) -> list[str]:
+    """The numbers of a project's jobs in the queue."""
+    lines = shell("squeue", "--noheader", "--format=%i|%Z").splitlines()
+    return [line.split("|")[0] for line in lines if line.endswith(f"|{project.folder}")]
 
 
 def copy_of(sources: Path, folder: Path) -> Project:

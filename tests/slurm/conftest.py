@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from tests.slurm.cluster import FOLDER, STATE
+from tests.projects import Project
+from tests.slurm.cluster import FOLDER, MODELS, STATE, TINY, copy_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,3 +21,20 @@ def running_cluster():
     finally:
         if not was_up:
             subprocess.run([FOLDER / "down.sh"], check=True)
+
+
+@pytest.fixture(scope="session")
+def prepared(sources, tmp_path_factory) -> Project:
+    """A project with data and two trainings long enough to be killed in, which ran undisturbed on this machine."""
+    project = copy_of(sources, tmp_path_factory.mktemp("prepared") / "project")
+    project.replace(TINY, "  epochs: 4\n", "  epochs: 60\n")
+    project.snakemake(*MODELS)
+    return project
+
+
+@pytest.fixture
+def fresh(prepared, tmp_path) -> Project:
+    """The same with its data alone, on the cluster."""
+    project = copy_of(prepared.folder, tmp_path / "project")
+    shutil.rmtree(project.folder / "results")
+    return project

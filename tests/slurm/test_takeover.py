@@ -7,39 +7,16 @@ import time
 import pytest
 
 from tests.projects import Project
-from tests.slurm.cluster import PROFILE, TINY, Run, copy_of, jobs_of, shell, show, start, wait_for
+from tests.slurm.cluster import MODELS, PROFILE, TINY, Run, jobs_of, queued, shell, show, start, wait_for
 
 pytestmark = pytest.mark.slurm
 
-MODEL = "results/tiny/runs/c16-seed1/last/model.safetensors"
+MODEL = MODELS[0]
 ARGUMENTS = (MODEL, "--profile", str(PROFILE), "--configfile", TINY)
-LONGER = ("  epochs: 4\n", "  epochs: 60\n")  # long enough to be killed in
-
-
-@pytest.fixture(scope="module")
-def prepared(sources, tmp_path_factory) -> Project:
-    """A project with data and a training of 300 steps, which an undisturbed run has trained on this machine."""
-    project = copy_of(sources, tmp_path_factory.mktemp("prepared") / "project")
-    project.replace(TINY, *LONGER)
-    project.snakemake(MODEL)
-    return project
-
-
-@pytest.fixture
-def fresh(prepared, tmp_path) -> Project:
-    """The same with its data alone, on the cluster."""
-    project = copy_of(prepared.folder, tmp_path / "project")
-    shell("rm", "-r", str(project.folder / "results"))
-    return project
 
 
 def snakemake(project: Project, *more: str) -> tuple[int, str]:
     return project.shell(" ".join(("snakemake --nocolor", *ARGUMENTS, *more)), check=False)
-
-
-def queued(project: Project) -> list[str]:
-    lines = shell("squeue", "--noheader", "--format=%i|%Z").splitlines()
-    return [line.split("|")[0] for line in lines if line.endswith(f"|{project.folder}")]
 
 
 def killed_snakemake(project: Project) -> Run:

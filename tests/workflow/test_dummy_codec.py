@@ -11,7 +11,7 @@ import yaml
 from tests import ROOT
 from tests.codecs.test_contract import copy_of
 
-pytestmark = pytest.mark.disturbance
+pytestmark = pytest.mark.workflow
 
 
 def test_it_is_trained_measured_and_stands_in_the_tables(finished_copy, tmp_path):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.workflow
 
 TRAININGS = 5  # of the scale tiny; each is evaluated at its last and its best checkpoint
 RERUN_ALL = {"train_monitored": TRAININGS, "evaluate_channels": TRAININGS, "evaluate": TRAININGS}

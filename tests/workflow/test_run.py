@@ -9,7 +9,7 @@ import pytest
 
 from cvqn.codecs import container
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.workflow
 
 RUNS = ["c16-seed1", "c32-seed1", "one-group-seed1", "re-seed1", "toy-seed1"]
 
@@ -86,7 +86,6 @@ def test_settings_edited_while_jobs_wait_do_not_reach_them(finished_copy):
     assert record["settings"]["training"]["alpha"] == planned == 128
 
 
-@pytest.mark.disturbance
 def test_two_instances_from_one_clone_with_settings_that_differ(finished_copy):
     """Each job has the settings that its own Snakemake planned, and a dry run tells them apart afterwards."""
     import shutil

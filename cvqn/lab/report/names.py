@@ -2,6 +2,9 @@
 
 NAMES = {
     "cvqn": "CVQN",
+    "mentzer-2018": "Mentzer et al. 2018",
+    "factorized": "Factorized prior",
+    "hyperprior": "Hyperprior",
     "bpg-444": "BPG 4:4:4",
     "webp": "WebP",
     "jpeg2000": "JPEG 2000, 9/7",

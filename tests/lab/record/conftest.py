@@ -1,18 +1,24 @@
 """A repository with a recorded scale."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.lab.record.repository import Repository, new_repository
+from tests.projects import once
 
 
 @pytest.fixture(scope="session")
 def recorded(sources, tmp_path_factory) -> Repository:
     """A repository in which tiny has run and was recorded and committed. Tests that change it work on a copy."""
-    repository = new_repository(sources, tmp_path_factory.mktemp("recorded"))
-    repository.snakemake("all")
-    assert "recorded and pushed" in repository.cvqn("record", "tiny")
-    repository.commit("tiny")
-    return repository
+
+    def make(folder: Path) -> None:
+        repository = new_repository(sources, folder)
+        repository.snakemake("all")
+        assert "recorded and pushed" in repository.cvqn("record", "tiny")
+        repository.commit("tiny")
+
+    return Repository(once(tmp_path_factory, "recorded", make) / "project")
 
 
 @pytest.fixture

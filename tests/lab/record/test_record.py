@@ -15,7 +15,7 @@ from tests import ROOT
 from tests.lab.record.repository import write_stages
 from tests.lab.record.test_documents import CHECKLISTS, files_in, items_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.record]
+pytestmark = pytest.mark.workflow
 
 UNRECORDED = {"logs", "benchmarks", "crops", "record", "report.html", "plans", "trainings"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.record]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,178 @@
+"""Disturbances drawn at random: no finished training is repeated, and none differs by a bit from an undisturbed one.
+
+CVQN_DISTURBANCES=40 draws as many; without it there are four.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.projects import Project
+from tests.slurm.cluster import MODELS, PROFILE, TINY, queued, shell, show, start, wait_for
+
+pytestmark = pytest.mark.slurm
+
+SEED = 16
+DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "4"))
+EDIT = ("      initialization: variance\n", "      initialization: variance\n      alpha: 64\n")
+SECONDS = 900
+
+
+class Disturbed:
+    """A project in which Snakemake is started again after each disturbance, until nothing is left to do."""
+
+    def __init__(self, project: Project, choose: random.Random):
+        self.project, self.choose = project, choose
+        self.finished: dict[str, int] = {}
+
+    def disturb(self, kind: str) -> None:
+        """Let Snakemake work for a while, then disturb it."""
+        with self.start() as process:
+            wait_for("job", lambda: queued(self.project) or process.poll() is not None)
+            self._while(process, self.choose.uniform(3, 25))
+            getattr(self, kind)(process)
+            process.wait(SECONDS)
+        assert process.returncode in (0, -signal.SIGKILL), self.log()
+        self.check()
+
+    def start(self) -> subprocess.Popen:
+        """Snakemake, after the locks of one that was killed are gone."""
+        if list((self.project.folder / ".snakemake" / "locks").glob("*")):
+            self.project.snakemake("--unlock", MODELS[0])
+        self.project.environment["CVQN_ORPHANS"] = self.choose.choice(["keep", "cancel"])
+        return start(self.project, "snakemake", *MODELS, "--profile", str(PROFILE), "--configfile", TINY)
+
+    def kill_snakemake(self, process: subprocess.Popen) -> None:
+        process.kill()
+
+    def kill_trainer(self, process: subprocess.Popen) -> None:
+        self._signal(b"train", signal.SIGKILL)
+
+    def kill_snakemake_of_a_job(self, process: subprocess.Popen) -> None:
+        self._signal(b"--target-jobs", signal.SIGKILL)
+
+    def kill_snakemake_and_trainer(self, process: subprocess.Popen) -> None:
+        process.kill()
+        self._signal(b"train", signal.SIGKILL)
+
+    def cancel(self, process: subprocess.Popen) -> None:
+        for job in queued(self.project):
+            shell("scancel", job)
+
+    def cancel_after_the_training(self, process: subprocess.Popen) -> None:
+        """In the moment between the end of a training and that of its job."""
+        before = set(self._finished())
+        wait_for("end of a training", lambda: set(self._finished()) - before or process.poll() is not None)
+        self.cancel(process)
+
+    def requeue(self, process: subprocess.Popen) -> None:
+        for job in queued(self.project):
+            subprocess.run(["scontrol", "requeue", job], check=False, capture_output=True)  # it may just have ended
+
+    def node_down(self, process: subprocess.Popen) -> None:
+        nodes = {show(job)["NodeList"] for job in queued(self.project)} - {"(null)", ""}
+        for node in nodes:
+            shell("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+        for node in nodes:
+            shell("scontrol", "update", f"NodeName={node}", "State=RESUME")
+
+    def second_instance(self, process: subprocess.Popen) -> None:
+        process.kill()
+        with self.start() as second:
+            self._while(second, self.choose.uniform(5, 20))
+            second.kill()
+
+    def edit_overlay(self, process: subprocess.Popen) -> None:
+        """Edited at work and put back at the end: jobs keep to what they were planned with."""
+        self.project.replace(TINY, *EDIT)
+        self._while(process, self.choose.uniform(1, 10))
+        process.kill()
+        self.project.replace(TINY, *reversed(EDIT))
+
+    def check(self) -> None:
+        """What has finished once is there, the same folder as ever."""
+        now = self._finished()
+        assert self.finished.items() <= now.items(), "a finished training was trained again"
+        self.finished = now
+
+    def compare(self, undisturbed: Path) -> None:
+        """Every training that has finished is, bit for bit, the one that was planned."""
+        for run in self._finished():
+            for file in ("last/model.safetensors", "best/model.safetensors", "monitor.csv"):
+                assert (self._store / run / "finished" / file).read_bytes() == (
+                    undisturbed / "results/tiny/trainings" / run / "finished" / file
+                ).read_bytes(), f"{run}: {file}"
+
+    def begin_again(self) -> None:
+        """With no results, so that there is something to disturb."""
+        wait_for("end of all jobs", lambda: not queued(self.project))
+        shutil.rmtree(self.project.folder / "results")
+        self.finished = {}
+
+    def log(self) -> str:
+        return (self.project.folder / "snakemake.log").read_text()[-3000:]
+
+    @property
+    def _store(self) -> Path:
+        return self.project.folder / "results/tiny/trainings"
+
+    def _finished(self) -> dict[str, int]:
+        return {path.parent.name: path.stat().st_ino for path in self._store.glob("*/finished")}
+
+    def _while(self, process: subprocess.Popen, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+
+    def _signal(self, word: bytes, number: int) -> None:
+        for process in self._processes(word):
+            os.kill(process, number)
+
+    def _processes(self, word: bytes) -> Iterator[int]:
+        """Processes of Python in this project that were started with this argument."""
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (path / "cmdline").read_bytes().split(b"\0")
+                if b"python" in words[0] and word in words and os.readlink(path / "cwd") == str(self.project.folder):
+                    yield int(path.name)
+            except OSError:  # it has ended
+                pass
+
+
+KINDS = [
+    "cancel_after_the_training",
+    "kill_snakemake",
+    "node_down",
+    "second_instance",
+    "requeue",
+    "kill_snakemake_of_a_job",
+    "edit_overlay",
+    "cancel",
+    "kill_trainer",
+    "kill_snakemake_and_trainer",
+]
+
+
+def test_nothing_is_lost_repeated_or_trained_with_other_settings(prepared, fresh):
+    choose = random.Random(SEED)
+    disturbed = Disturbed(fresh, choose)
+    kinds = KINDS * (DISTURBANCES // len(KINDS)) + choose.sample(KINDS, DISTURBANCES % len(KINDS))
+    for kind in choose.sample(kinds, len(kinds)):
+        disturbed.disturb(kind)
+        if len(disturbed.finished) == len(MODELS):
+            disturbed.compare(prepared.folder)
+            disturbed.begin_again()
+    fresh.environment["CVQN_ORPHANS"] = "keep"
+    with disturbed.start() as process:
+        assert process.wait(SECONDS) == 0, disturbed.log()
+    disturbed.check()
+    assert len(disturbed.finished) == len(MODELS)
+    disturbed.compare(prepared.folder)
+    assert fresh.planned(*MODELS) == {}
