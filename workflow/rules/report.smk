@@ -16,7 +16,7 @@ INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
-CROPPED = [*REPORT.figure4.codecs, INPUTS.codec(REPORT.figure4.experiment)]
+CROPPED = CONFIG.figure4_runs()
 CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]
 
 
@@ -71,10 +71,11 @@ rule crops:
     message:
         "decode the crops of figure 4"
     input:
-        RESULTS.model_files(INPUTS.shown.training, "last"),
-        [RESULTS.archive(CROPPED[-1], INPUTS.shown.name), RESULTS.measurements(CROPPED[-1], INPUTS.shown.name)],
-        [RESULTS.archive(codec, quality) for codec in REPORT.figure4.codecs for quality in CODECS[codec]],
-        [RESULTS.measurements(codec) for codec in REPORT.figure4.codecs],
+        [RESULTS.model_files(run.training, "last") for runs in CROPPED.values() for run in runs],
+        [RESULTS.archive(codec, run.name) for codec, runs in CROPPED.items() for run in runs],
+        [RESULTS.measurements(codec, run.name) for codec, runs in CROPPED.items() for run in runs],
+        [RESULTS.archive(codec, quality) for codec in CROPPED for quality in CODECS.get(codec, ())],
+        [RESULTS.measurements(codec) for codec in CROPPED if codec in CODECS],
         images=EVALUATION,
     output:
         INPUTS.files("crops"),

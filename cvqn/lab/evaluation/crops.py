@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from cvqn.codecs import registry
-from cvqn.codecs.interface import Codec
 from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import write_png
 from cvqn.lab.data.index import read_index
 from cvqn.lab.provenance.plan import Plan
-from cvqn.lab.settings.runs import Run
 
 COLUMNS = (
     "image", "codec", "setting", "bpp", "ms_ssim", "psnr_db", "left", "top", "width", "height", "file", "measurements",
@@ -26,8 +24,8 @@ COLUMNS = (
 def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "cpu") -> None:
     """Write `<image>-<codec>.png` for the original and every codec of figure 4, and crops.csv, which describes them.
 
-    The first run of the figure's experiment is shown; a conventional codec's picture is the one whose rate is nearest
-    to that run's on the same image. Rates and distortions in crops.csv are of the whole picture, from the measurements.
+    The first run of the figure's experiment is shown; another codec's picture is the one whose rate is nearest to that
+    run's on the same image. Rates and distortions in crops.csv are of the whole picture, from the measurements.
 
     Args:
         index: index.json of the evaluation set.
@@ -37,11 +35,14 @@ def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "
         CvqnError: a measurement, an archive or an image is missing, or a box does not fit its image.
     """
     figure, results = plan.configuration.report.figure4, plan.results
-    run = Run(figure.experiment, plan.configuration.seeds[0])
-    own = StoredCodec(results.model(run.training, run.checkpoint), device)
-    codecs: dict[str, Codec] = {name: registry.conventional(name) for name in figure.codecs} | {own.name: own}
-    rows = _read(results.measurements(own.name, run.name))
-    rows += [row for name in figure.codecs for row in _read(results.measurements(name))]
+    codecs = plan.configuration.figure4_runs()
+    models = {
+        (codec, run.name): StoredCodec(results.model(run.training, run.checkpoint), device)
+        for codec, runs in codecs.items()
+        for run in runs
+    }
+    rows = [row for codec, name in models for row in _read(results.measurements(codec, name))]
+    rows += [row for codec, runs in codecs.items() if not runs for row in _read(results.measurements(codec))]
     images = {image.name: image for image in read_index(index)}
     written = []
     for wanted in figure.images:
@@ -52,11 +53,12 @@ def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "
             )
         original = images[name].read()
         written.append(_row(name, "original", box, {}, file=_cut(original, box, Path(output), name, "original")))
-        bpp = float(_nearest(rows, name, own.name, 0.0)["bpp"])
+        bpp = float(_nearest(rows, name, [*codecs][-1], 0.0)["bpp"])
         for codec in codecs:
             chosen = _nearest(rows, name, codec, bpp)
             archive = results.archive(codec, chosen["setting"])
-            decoded = codecs[codec].decode(_member(Path(archive), name))
+            decoder = models.get((codec, chosen["setting"])) or registry.conventional(codec)
+            decoded = decoder.decode(_member(Path(archive), name))
             file = _cut(decoded, box, Path(output), name, codec)
             written.append(_row(name, codec, box, chosen, file=file, bitstreams=archive))
     with atomic_write(Path(output) / "crops.csv", "w") as table:

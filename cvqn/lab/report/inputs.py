@@ -101,5 +101,5 @@ class Inputs:
 
     def _pictures(self) -> list[str]:
         figure = self.configuration.report.figure4
-        codecs = ["original", *figure.codecs, self.codec(figure.experiment)]
+        codecs = ["original", *self.configuration.figure4_runs()]
         return [f"{image.name}-{codec}.png" for image in figure.images for codec in codecs]

@@ -30,8 +30,11 @@ KNOWN = {
     "avif": Look(SKY, "P"),
     "jpegxl": Look(BLACK, "X"),
     "heic": Look(GREY, "*"),
+    "mentzer-2018": Look(BLACK, "p", hollow=True),
+    "factorized": Look(SKY, "h", hollow=True),
+    "hyperprior": Look(BLUE, ">", hollow=True),
 }
-OTHERS = ((BLUE, "p"), (GREEN, "h"), (PURPLE, ">"), (ORANGE, "8"), (BLACK, "H"))
+OTHERS = ((GREEN, "8"), (ORANGE, "H"), (VERMILLION, "p"), (GREY, "h"))
 
 
 def looks(codecs: Iterable[str]) -> dict[str, Look]:

@@ -116,6 +116,17 @@ class Configuration(Settings):
         beyond = [run for names in self.beyond.values() for run in self.runs(names)]
         return list(dict.fromkeys([*self.runs(), *beyond]))
 
+    def figure4_runs(self) -> dict[str, list[Run]]:
+        """The runs that figure 4 chooses from by codec, none of a conventional one; that of its experiment is last."""
+        figure, seed = self.report.figure4, self.seeds[0]
+        found: dict[str, list[Run]] = {codec: [] for codec in figure.codecs if codec in self.measured_codecs()}
+        own = self.experiments_plain[figure.experiment]["codec"]
+        for name in self.report.learned:
+            codec = self.experiments_plain[name]["codec"]
+            if codec in figure.codecs and codec != own:
+                found.setdefault(codec, []).append(Run(name, seed))
+        return found | {own: [Run(figure.experiment, seed)]}
+
     def measured_codecs(self) -> dict[str, tuple[float, ...]]:
         """The qualities of each conventional codec that has any."""
         return {name: codec.qualities for name, codec in self.codecs.items() if codec.qualities}
@@ -258,7 +269,8 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
         if len(set(names)) < len(names):
             yield key, f"an experiment stands twice in {', '.join(names)}"
     for codec in report.figure4.codecs:
-        if codec not in configuration.measured_codecs():
+        is_learned = codec in registry.names() and registry.is_learned(codec)
+        if not is_learned and codec not in configuration.measured_codecs():
             yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
     if len(set(configuration.seeds)) < len(configuration.seeds):
         yield "seeds", f"a seed stands twice in {', '.join(map(str, configuration.seeds))}"

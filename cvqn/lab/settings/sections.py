@@ -43,7 +43,7 @@ class Figure4Settings(Settings):
     experiment: str
     """Its first run is shown."""
     codecs: tuple[str, ...]
-    """Conventional codecs, each at its file nearest in rate."""
+    """Others, each at its file nearest in rate; a learned one if `report.learned` names experiments of it."""
     images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
     """What is shown of which images."""
 

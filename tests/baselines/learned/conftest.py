@@ -49,6 +49,12 @@ def train(network: Trainable, steps: int, training, side: int = 64) -> Trainable
     return network
 
 
+def built(experiment: Experiment) -> Trainable:
+    """The network of an experiment as initialised."""
+    torch.manual_seed(0)
+    return experiment.learned_codec.build(experiment.model, experiment.training)
+
+
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory) -> Callable[[str], Path]:
     """A function that gives the model folder of a small experiment after ten steps."""
@@ -56,9 +62,8 @@ def folder_of(tmp_path_factory) -> Callable[[str], Path]:
 
     def make(name: str) -> Path:
         if name not in made:
-            torch.manual_seed(0)
             experiment = small_experiment(name)
-            network = experiment.learned_codec.build(experiment.model, experiment.training)
+            network = built(experiment)
             train(network, 10, experiment.training)
             if "mentzer" not in name:
                 with torch.no_grad():

@@ -3,6 +3,7 @@
 import csv
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from skimage import data
 
 from cvqn.codecs import registry
+from cvqn.codecs.store import save_model
 from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
@@ -19,15 +21,16 @@ from cvqn.lab.evaluation.measure import measure
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.configuration import resolve
 from tests import ROOT
+from tests.baselines.learned.conftest import built, crops, small_experiment
 from tests.trained import make_model
 
 BOX = [30, 20, 64, 48]
 
 
-def figure(tmp_path, **changes) -> Plan:
-    """The plan of the scale tiny with changes in figure 4."""
+def figure(tmp_path, report=None, **changes) -> Plan:
+    """The plan of the scale tiny with changes in the report and its figure 4."""
     shown = {"experiment": "c16", "codecs": ["jpeg-420"], "images": [{"name": "face", "box": BOX}]} | changes
-    (tmp_path / "overlay.yaml").write_text(json.dumps({"report": {"figure4": shown}}))
+    (tmp_path / "overlay.yaml").write_text(json.dumps({"report": {**(report or {}), "figure4": shown}}))
     return Plan(resolve([ROOT / "workflow" / "scales" / "tiny.yaml", tmp_path / "overlay.yaml"]), {})
 
 
@@ -77,6 +80,30 @@ def test_crops_are_cut_from_the_files_nearest_in_rate(results, tmp_path):
         stored = archive.extractfile(archive.next()).read()
     whole = StoredCodec(results.model("c16-seed1", "last")).decode(stored)
     cut = np.asarray(Image.open(tmp_path / "crops" / table["cvqn"]["file"]))
+    np.testing.assert_array_equal(cut, whole[top : top + height, left : left + width])
+
+
+def test_another_learned_codec_is_shown_by_its_file_nearest_in_rate(results, tmp_path):
+    plan = figure(tmp_path, {"learned": ["mentzer-low", "mentzer-hi"]}, codecs=["mentzer-2018"])
+    measured = {}
+    for run, channels in (("mentzer-low-seed1", 4), ("mentzer-hi-seed1", 40)):
+        network = built(small_experiment("mentzer-low", {"channels": channels}))
+        folder, archive = results.model(run, "last"), results.archive("mentzer-2018", run)
+        save_model(Path(folder), "mentzer-2018", network.settings, network.eval().export(crops()), {"run": run})
+        encode_set(StoredCodec(folder), None, "index.json", archive)
+        measure(StoredCodec(folder), "index.json", [archive], results.measurements("mentzer-2018", run))
+        [measured[run]] = rows(results.measurements("mentzer-2018", run))
+    cut_crops(plan, "index.json", "crops")
+    table = {row["codec"]: row for row in rows(tmp_path / "crops" / "crops.csv")}
+    assert list(table) == ["original", "mentzer-2018", "cvqn"]
+    own = float(table["cvqn"]["bpp"])
+    nearest = min(measured, key=lambda run: abs(float(measured[run]["bpp"]) - own))
+    assert table["mentzer-2018"]["setting"] == nearest
+    assert table["mentzer-2018"]["ms_ssim"] == measured[nearest]["ms_ssim"]
+    with tarfile.open(results.archive("mentzer-2018", nearest)) as archive:
+        whole = StoredCodec(results.model(nearest, "last")).decode(archive.extractfile(archive.next()).read())
+    left, top, width, height = BOX
+    cut = np.asarray(Image.open(tmp_path / "crops" / table["mentzer-2018"]["file"]))
     np.testing.assert_array_equal(cut, whole[top : top + height, left : left + width])
 
 
