@@ -27,7 +27,7 @@ def running_cluster():
 def prepared(sources, tmp_path_factory) -> Project:
     """A project with data and two trainings long enough to be killed in, which ran undisturbed on this machine."""
     project = copy_of(sources, tmp_path_factory.mktemp("prepared") / "project")
-    project.replace(TINY, "  epochs: 4\n", "  epochs: 60\n")
+    project.replace(TINY, "  epochs: 4\n", "  epochs: 40\n")
     project.snakemake(*MODELS)
     return project
 
