@@ -11,6 +11,7 @@ class Avif:
     """4:4:4 at 8 bits. Quality: libavif's 0 (worst) to 99; at 100 it would be lossless."""
 
     name = "avif"
+    title = "AVIF"
     suffix = "avif"
     quality_range = (0, 99)
 

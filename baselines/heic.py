@@ -15,6 +15,7 @@ class Heic:
     """4:4:4 at 8 bits. Quality: libheif's 0 (worst) to 100. The container takes about 380 bytes of each file."""
 
     name = "heic"
+    title = "HEIC"
     suffix = "heic"
     quality_range = (0, 100)
 

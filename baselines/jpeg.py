@@ -10,6 +10,7 @@ class Jpeg420:
     """Chroma at half the resolution in both directions. Quality: libjpeg's 1 (worst) to 100."""
 
     name = "jpeg-420"
+    title = "JPEG 4:2:0"
     suffix = "jpg"
     quality_range = (1, 100)
     subsampling = "4:2:0"
@@ -32,4 +33,5 @@ class Jpeg444(Jpeg420):
     """Chroma at full resolution. Quality: libjpeg's 1 (worst) to 100."""
 
     name = "jpeg-444"
+    title = "JPEG 4:4:4"
     subsampling = "4:4:4"

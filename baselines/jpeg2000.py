@@ -14,6 +14,7 @@ class Jpeg2000:
     """9/7 wavelet, irreversible component transform. Quality: the rate to aim at, in bits per pixel."""
 
     name = "jpeg2000"
+    title = "JPEG 2000, 9/7"
     suffix = "j2k"
     quality_range = (0.01, 24)
     irreversible = True
@@ -38,4 +39,5 @@ class Jpeg2000Reversible(Jpeg2000):
     """5/3 wavelet, reversible component transform. Quality: the rate to aim at, in bits per pixel."""
 
     name = "jpeg2000-5-3"
+    title = "JPEG 2000, 5/3"
     irreversible = False

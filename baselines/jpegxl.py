@@ -11,6 +11,7 @@ class JpegXl:
     """Quality: the Butteraugli distance to aim at, 25 (worst) to 0.05; 1 is meant to look like the original."""
 
     name = "jpegxl"
+    title = "JPEG XL"
     suffix = "jxl"
     quality_range = (0.05, 25)
 

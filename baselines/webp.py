@@ -23,6 +23,7 @@ class WebP:
     """
 
     name = "webp"
+    title = "WebP"
     suffix = "webp"
     quality_range = (0, 100)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cvqn.bitstream.errors import ImageTooLargeError
 from cvqn.bitstream.rangecoder import DEFAULT
-from cvqn.codecs import container
+from cvqn.codecs import container, registry
 from cvqn.codecs.interface import Picture
 from cvqn.codecs.store import Stored, load_model
 from cvqn.images import check_picture
@@ -72,7 +72,7 @@ class StoredCodec:
 
     def __init__(self, folder: str | Path, device: str = "cpu"):
         self.stored = load_model(folder, device)
-        self.name = self.stored.codec
+        self.name, self.title = self.stored.codec, registry.title(self.stored.codec)
 
     def encode(self, picture: Picture, quality: None = None) -> bytes:
         return compress(self.stored, picture)

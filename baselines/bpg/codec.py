@@ -13,6 +13,7 @@ class Bpg444:
     """Full-range BT.601 YCbCr 4:4:4. Quality: x265's qp, 51 (worst) to 1; it codes intra pictures about 3 below it."""
 
     name = "bpg-444"
+    title = "BPG 4:4:4"
     suffix = "bpg"
     quality_range = (1, 51)
 

@@ -24,6 +24,8 @@ class Codec(Protocol):
     """
 
     name: str
+    title: str
+    """Its name in tables and figures."""
     suffix: str
     """Ends the names of its files, without the dot."""
 
@@ -58,6 +60,8 @@ class LearnedCodec(Protocol):
     """A codec that is trained. An object with these is what an entry point in the group `cvqn.codecs` names."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """Its name in tables and figures."""
     model_settings: ClassVar[type[Settings]]
     """What builds the network, and is stored with a trained model."""
     training_settings: ClassVar[type[TrainingSettings]]
@@ -68,6 +72,8 @@ class LearnedCodec(Protocol):
     """Modules that decide the bytes and pixels that a trained model makes."""
     has_channels: ClassVar[bool]
     """Whether its trained models are `HasChannels`."""
+    exact: ClassVar[bool]
+    """Whether a file decodes to the same symbols on every machine: no float has a say in them."""
     libraries: ClassVar[tuple[str, ...]]
     """Installed distributions that decide them too."""
 

@@ -55,6 +55,11 @@ def is_learned(name: str) -> bool:
     return not isinstance(_load(name), type)
 
 
+def title(name: str) -> str:
+    """What tables and figures call a codec: its name where it is not installed."""
+    return cast(Codec, _load(name)).title if name in _entries() else name
+
+
 def module_of(name: str) -> str:
     """The module of the codec called `name`.
 

@@ -21,6 +21,7 @@ class CVQNCodec:
     """The codec of the paper."""
 
     name = "cvqn"
+    title = "CVQN"
     model_settings = ModelSettings
     training_settings = Training
     modules = (
@@ -35,6 +36,7 @@ class CVQNCodec:
     )  # fmt: skip
     libraries = ("torch", "numpy", "constriction")
     has_channels = True
+    exact = True
 
     def build(self, model: ModelSettings, training: Training) -> "TrainableCVQN":
         from cvqn.model.trainable import TrainableCVQN

@@ -3,6 +3,7 @@
 localrules:
     config,
     identities,
+    complexity,
     table,
     figure,
     curves,
@@ -65,6 +66,26 @@ rule identities:
         code=code("identities"),
     shell:
         "cvqn identities --output {output:q} >> {log:q} 2>&1"
+
+
+rule complexity:
+    message:
+        "count parameters and operations of the networks"
+    output:
+        RESULTS.complexity("{target}"),
+    log:
+        f"{RESULTS.root}/logs/complexity-{{target}}.log",
+    benchmark:
+        f"{RESULTS.root}/benchmarks/complexity-{{target}}.tsv"
+    wildcard_constraints:
+        target="all|learned",
+    resources:
+        plan=PLAN_FILE,
+    params:
+        settings=settings_of("experiments"),
+        code=[code("complexity", codec) for codec in LEARNED],
+    shell:
+        "cvqn complexity --plan {resources.plan:q} --target {wildcards.target} --output {output:q} >> {log:q} 2>&1"
 
 
 rule crops:

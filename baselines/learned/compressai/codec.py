@@ -27,8 +27,8 @@ class CompressaiCodec:
     libraries = ("torch", "numpy", "compressai")
     has_channels = False
 
-    def __init__(self, name: str, model: str):
-        self.name, self.model = name, model
+    def __init__(self, name: str, title: str, model: str, exact: bool):
+        self.name, self.title, self.model, self.exact = name, title, model, exact
 
     def build(self, model: CompressaiSettings, training: CompressaiTraining) -> "TrainableCompressai":
         self._refuse_missing()
@@ -49,5 +49,6 @@ class CompressaiCodec:
             raise CvqnError(f"{self.name}: needs CompressAI, which is not installed: pip install 'cvqn[learned]'")
 
 
-FACTORIZED = CompressaiCodec("factorized", "FactorizedPrior")
-HYPERPRIOR = CompressaiCodec("hyperprior", "MeanScaleHyperprior")
+FACTORIZED = CompressaiCodec("factorized", "Factorized prior", "FactorizedPrior", exact=True)
+# Floats choose the tables of a hyperprior's symbols.
+HYPERPRIOR = CompressaiCodec("hyperprior", "Mean-scale hyperprior", "MeanScaleHyperprior", exact=False)

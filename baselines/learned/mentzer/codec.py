@@ -21,6 +21,7 @@ class MentzerCodec:
     """The codec of "Conditional Probability Models for Deep Image Compression"."""
 
     name = "mentzer-2018"
+    title = "Mentzer et al. 2018"
     model_settings = MentzerSettings
     training_settings = MentzerTraining
     modules = (
@@ -35,6 +36,7 @@ class MentzerCodec:
     )  # fmt: skip
     libraries = ("torch", "numpy", "constriction")
     has_channels = False
+    exact = True
 
     def build(self, model: MentzerSettings, training: MentzerTraining) -> "TrainableMentzer":
         from baselines.learned.mentzer.trainable import TrainableMentzer

@@ -111,6 +111,16 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     crops.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     crops.set_defaults(handler=_crops)
 
+    complexity = commands.add_parser(
+        "complexity",
+        help="count parameters and operations of the networks",
+        description="Count the parameters of each reported experiment's network, and its operations per pixel.",
+    )
+    add_plan(complexity)
+    complexity.add_argument("--target", default="all", choices=("all", "learned"), help="whose (default: %(default)s)")
+    complexity.add_argument("--output", required=True, metavar="CSV", help="file to write")
+    complexity.set_defaults(handler=_complexity)
+
     identities = commands.add_parser(
         "identities",
         help="check the paper's statements that hold by definition",
@@ -238,6 +248,16 @@ def _crops(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     plan = read_planned(arguments, "crops")
     cut_crops(plan, arguments.images, arguments.output, arguments.device)
+
+
+def _complexity(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.evaluation.complexity import write_complexity
+    from cvqn.lab.provenance.plan import read_plan
+    from cvqn.lab.report.inputs import Inputs
+
+    plan = read_plan(arguments.plan)
+    runs = Inputs(plan.configuration, plan.results, arguments.target).runs
+    write_complexity(plan.configuration, [run.experiment for run in runs], arguments.output)
 
 
 def _identities(arguments: argparse.Namespace) -> None:

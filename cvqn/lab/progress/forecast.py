@@ -59,7 +59,7 @@ def jobs(configuration: Configuration) -> dict[str, int]:
         "encode": sum(map(len, codecs.values())),
         "measure": len(codecs),
         **{kind: len(entries) for kind, entries in shown.items()},
-        **dict.fromkeys(("config", "crops", "identities", *report_registry.DOCUMENTS), 1),
+        **dict.fromkeys(("config", "complexity", "crops", "identities", *report_registry.DOCUMENTS), 1),
     }
 
 

@@ -39,6 +39,7 @@ MODULES = {
     "measure": _MEASURE,
     "evaluate": (*_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
     "crops": ("cvqn.lab.evaluation.crops", *_FILE),
+    "complexity": ("cvqn.lab.evaluation.complexity",),
     "identities": ("cvqn.lab.evaluation.identities", "cvqn.model.quantizer"),
 }
 LIBRARIES = {

@@ -79,7 +79,7 @@ def make_plan(configuration: Configuration, extra: Iterable[tuple[str, str | Non
     """
     learned = dict.fromkeys(one.codec for one in configuration.experiments.values())
     jobs: list[tuple[str, str | None, tuple[str, ...]]] = [(job, None, ()) for job in ("fetch", "pack", "identities")]
-    jobs += [(job, codec, ()) for job in ("train", "evaluate", "crops") for codec in learned]
+    jobs += [(job, codec, ()) for job in ("train", "evaluate", "complexity", "crops") for codec in learned]
     jobs += [(job, codec, ()) for job in ("encode", "measure", "crops") for codec in configuration.measured_codecs()]
     jobs += list(extra)
     return Plan(configuration, {key(job, codec): code_of(job, codec, *modules) for job, codec, modules in jobs})

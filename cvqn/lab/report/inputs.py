@@ -12,7 +12,9 @@ from cvqn.lab.settings.runs import Run
 
 CLAIMS = Path(__file__).with_name("paper.yaml")
 TEMPLATE = Path(__file__).parent / "audit" / "audit.html.j2"
-Kind = Literal["measurements", "analyses", "trainings", "toy", "shown", "crops", "images", "published", "claims"]
+Kind = Literal[
+    "measurements", "analyses", "trainings", "complexity", "toy", "shown", "crops", "images", "published", "claims"
+]
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Inputs:
                 return [file for run in self.runs for file in self._analysis(run)]
             case "trainings":
                 return [file for run in self.runs for file in self.results.training_files(run.training)]
+            case "complexity":
+                return [self.results.complexity(self.target)]
             case "toy":
                 return self._analysis(self.toy)
             case "shown":

@@ -40,6 +40,7 @@ class Entry:
 
 _SHOWN = ("scale", "seeds", "report")
 _COMPARED = ("scale", "report", "data")
+_TRAINED: tuple[Kind, ...] = ("measurements", "trainings", "complexity")
 _EXTRAS = (*_SHOWN, "extras")
 TABLES = (
     Entry("table1", "tables.variants", "1", ("measurements", "claims"), _SHOWN, options={"name": "table1"}),
@@ -47,6 +48,10 @@ TABLES = (
     Entry("runs", "tables.runs", "every run", ("measurements",)),
     Entry("rate-distortion", "tables.rate_distortion", "every codec", ("measurements",), ("scale", "report", "codecs")),
     Entry("bd-rate", "tables.bd_rate", "BD-rate", ("measurements", "published"), _COMPARED),
+    Entry("learned", "tables.learned", "learned codecs", _TRAINED, _COMPARED),
+    Entry(
+        "learned-every", "tables.learned", "learned codecs", _TRAINED, (*_COMPARED, "learned_curves"), target="learned"
+    ),
     Entry("equation7", "tables.equation7", "equation (7)", ("analyses",), _SHOWN),
     Entry("importance", "tables.importance", "order of channels", ("analyses",), _SHOWN),
     Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, target="extras"),

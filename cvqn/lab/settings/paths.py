@@ -72,6 +72,10 @@ class Results:
         """Statements that hold by definition, checked."""
         return f"{self.root}/analysis/identities.json"
 
+    def complexity(self, target: str) -> str:
+        """Parameters and operations of the networks that a target reports on."""
+        return f"{self.root}/analysis/complexity-{target}.csv"
+
     @property
     def crops(self) -> str:
         """The folder of figure 4's crops."""

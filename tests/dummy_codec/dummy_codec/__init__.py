@@ -8,7 +8,7 @@ class Model(Settings):
 
 
 class DummyCodec:
-    name, has_channels, libraries = "dummy", False, ("torch", "numpy")
+    name, title, has_channels, exact, libraries = "dummy", "Dummy", False, False, ("torch", "numpy")
     model_settings, training_settings = Model, TrainingSettings
     modules = coding_modules = ("dummy_codec", "dummy_codec.network")
 

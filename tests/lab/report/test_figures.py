@@ -8,9 +8,10 @@ import pytest
 from made_up import MadeUp, falling_influence, whole_paper
 from PIL import Image
 
+from cvqn.codecs import registry as codecs
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
-from cvqn.lab.report import looks, names, registry, style
+from cvqn.lab.report import looks, registry, style
 from cvqn.lab.report.figures import bits, crops, curves, influence, maps
 from cvqn.lab.report.output import write_table
 from cvqn.lab.report.sources import Sources
@@ -144,8 +145,9 @@ def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
 def test_every_codec_has_a_look_of_its_own():
     found = looks.looks([*looks.KNOWN, "one", "two", "three"])
     assert len({(look.colour, look.marker) for look in found.values()}) == len(found)
-    assert set(names.NAMES) == set(looks.KNOWN)
-    assert names.name_of("two") == "two"
+    assert set(codecs.names()) <= set(looks.KNOWN)
+    assert len({codecs.title(name) for name in looks.KNOWN}) == len(looks.KNOWN)
+    assert codecs.title("two") == "two"
 
 
 def test_the_crops_stand_beside_the_original_with_rate_and_quality(tmp_path, kept):

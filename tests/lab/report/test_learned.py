@@ -19,7 +19,12 @@ class Nothing(Settings):
 def made(tmp_path, monkeypatch):
     """Results with a second learned codec, which has no channels, and none of whose checkpoints was chosen."""
     codec = SimpleNamespace(
-        name="dummy", model_settings=Nothing, training_settings=TrainingSettings, has_channels=False
+        name="dummy",
+        model_settings=Nothing,
+        training_settings=TrainingSettings,
+        has_channels=False,
+        title="Dummy",
+        exact=False,
     )
     entries = {**codecs._entries(), "dummy": SimpleNamespace(name="dummy", load=lambda: codec)}
     monkeypatch.setattr(codecs, "_entries", lambda: entries)
@@ -51,13 +56,37 @@ def test_its_runs_stand_in_the_tables(made):
     assert "CVQN against" in made.page("bd-rate")
 
 
+def test_learned_codecs_side_by_side(made):
+    made.config["seeds"] = [1]
+    for run in ("c16-seed1", "c32-seed1", "c48-seed1", "low-seed1", "high-seed1"):
+        made.training(run)
+    sizes = made.path(made.results.complexity("all"))
+    sizes.parent.mkdir(parents=True, exist_ok=True)
+    names = ("c16", "c32", "c48", "low", "high")
+    lines = [f"{name},codec,{1000 * at},{500 * at}" for at, name in enumerate(names, 1)]
+    sizes.write_text("\n".join(["experiment,codec,parameters,macs_per_pixel", *lines, ""]))
+    made.config["report"]["rate_curve"] = ["c16", "c32", "c48"]
+    assert made.table("learned") == made.table("bd-rate") == 0
+    rows = {row["run"]: row for row in made.rows("learned")}
+    assert list(rows) == ["c16-seed1", "c32-seed1", "c48-seed1", "low-seed1", "high-seed1"]
+    low = rows["low-seed1"]
+    assert (low["parameters"], low["kmacs_per_pixel"], low["steps"], low["core_hours"]) == ("4000", "2", "1000", "0.5")
+    assert int(low["crops"]) == 1000 * made.config["experiments"]["low"]["training"]["batch"]
+    assert (low["machine"], low["exact"], rows["c32-seed1"]["exact"]) == ("cpu", "False", "True")
+    assert rows["c32-seed1"]["bd_rate_percent"] == ""
+    # Seen from the other side in the table of the method: (1 + a) (1 + b) = 1.
+    [other] = [float(row["bd_rate_percent"]) for row in made.rows("bd-rate") if row["anchor"] == "dummy"]
+    assert (1 + float(low["bd_rate_percent"]) / 100) * (1 + other / 100) == pytest.approx(1, abs=1e-6)
+    assert "not guaranteed" in made.page("learned")
+
+
 def test_it_has_a_curve_and_may_be_the_one_that_others_are_compared_to(made):
     assert made.cvqn("figure", "figure3-curves", "--output", "curves.svg") == 0
     assert ">dummy<" in made.path("curves.svg").read_text() or "dummy" in made.path("curves.csv").read_text()
     made.config["report"] |= {"rate_curve": ["low", "high"], "learned": ["c16", "c32", "c48"]}
     assert made.table("bd-rate") == 0
     assert {row["anchor"] for row in made.rows("bd-rate") if row["kind"] == "measured"} == {"cvqn", "webp"}
-    assert "dummy against" in made.page("bd-rate")
+    assert "Dummy against" in made.page("bd-rate")
 
 
 def test_a_table_of_levels_takes_a_model_without_any(made):

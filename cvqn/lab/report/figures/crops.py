@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
-from cvqn.lab.report.names import name_of
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import PAGE, new_figure, save, scale_note
 
@@ -44,7 +44,7 @@ def draw(sources: Sources, output: str | Path) -> None:
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if row == 0:
-                axes.set_title("original" if codec == "original" else name_of(codec), pad=3, fontsize=TEXT)
+                axes.set_title("original" if codec == "original" else registry.title(codec), pad=3, fontsize=TEXT)
             axes.set_xlabel(_caption(entry, codec, image), labelpad=2.5, fontsize=TEXT)
     save(figure, table, output, sources.scale)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from cvqn.codecs import registry
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import curves_table
 from cvqn.lab.report.looks import KNOWN, lighter, looks
-from cvqn.lab.report.names import name_of
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
@@ -48,7 +48,7 @@ def draw(sources: Sources, output: str | Path) -> None:
                 rows["ms_ssim_db"],
                 color=look.colour,
                 marker=look.marker,
-                label=name_of(name),
+                label=registry.title(name),
                 **lines,
                 **hollow,
             )
@@ -70,7 +70,7 @@ def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
     codec = name.removeprefix("figure3-")
     look = KNOWN.get(codec)
     colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
-    label = published.curves()[name].codec if look is None else name_of(codec).split(",")[0]
+    label = published.curves()[name].codec if look is None else registry.title(codec).split(",")[0]
     return colour, DASHES[number % len(DASHES)], f"{label} (published)"
 
 

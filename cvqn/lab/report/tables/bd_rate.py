@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.bd_rate import Comparison, RateAndQuality, Reason, bd_rate, compare
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import measured_curves
-from cvqn.lab.report.names import name_of
 from cvqn.lab.report.output import NOT_MEASURED, absent, markdown_page, markdown_table, percent
 from cvqn.lab.report.sources import Sources
 
@@ -42,7 +42,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
     """Its numbers, rounded."""
-    method = name_of(sources.method)
+    method = registry.title(sources.method)
     rows = [
         {
             f"{method} against": row["anchor"],

@@ -1,0 +1,115 @@
+"""Learned codecs side by side: what each model cost to train, how large it is, what it achieves."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cvqn.codecs import registry
+from cvqn.errors import CvqnError
+from cvqn.lab.evaluation.bd_rate import Reason, compare
+from cvqn.lab.report.curves import measured_curves
+from cvqn.lab.report.output import markdown_page, markdown_table, number
+from cvqn.lab.report.sources import Sources, read_table
+from cvqn.settings import read_json
+
+COLUMNS = {
+    "steps": ("steps", 0),
+    "crops": ("crops", 0),
+    "core_hours": ("core hours", 2),
+    "parameters": ("parameters", 0),
+    "kmacs_per_pixel": ("kMAC per pixel", 1),
+    "bpp": ("bpp", 4),
+    "ms_ssim": ("MS-SSIM", 4),
+    "psnr_db": ("PSNR, dB", 2),
+    "encode_s": ("encode, s", 2),
+    "decode_s": ("decode, s", 2),
+}
+MEASURED = ["bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s", "images", "measurements"]
+
+
+def table(sources: Sources) -> pd.DataFrame:
+    """A row per measured run of every learned curve, at its last checkpoint, by codec and rate.
+
+    `crops` is how many were seen, `core_hours` processor time of the training on its machine (`machine`: the GPU, or
+    cpu), `exact` whether a file decodes to the same symbols on every machine, `bd_rate_percent` the codec's BD-rate
+    against the method of the rate curve with its 95 % interval over images, or `bd_rate_reason`.
+
+    Raises:
+        CvqnError: no run of the rate curve was measured, or a run's record is missing or damaged.
+    """
+    [path] = sources.files("complexity")
+    sizes = read_table(path, ("experiment", "parameters", "macs_per_pixel")).set_index("experiment")
+    found = sources.means[sources.means["checkpoint"] == "last"]
+    deltas, rows = _deltas(sources), []
+    for codec, experiments in sources.learned_curves.items():
+        own = found[(found["codec"] == codec) & found["experiment"].isin(experiments)].sort_values("bpp")
+        for run in own.to_dict("records"):
+            about = {"codec": codec, "experiment": run["experiment"], "run": run["setting"], "seed": int(run["seed"])}
+            size = sizes.loc[run["experiment"]]
+            rows.append(
+                about
+                | _training(sources, run["experiment"], run["setting"])
+                | {"parameters": int(size["parameters"]), "kmacs_per_pixel": size["macs_per_pixel"] / 1000}
+                | {"exact": registry.learned(codec).exact}
+                | {column: run.get(column) for column in MEASURED}
+                | deltas.get(codec, {})
+            )
+    return pd.DataFrame(rows)
+
+
+def page(table: pd.DataFrame, sources: Sources) -> str:
+    """Its numbers, rounded, and each codec's BD-rate."""
+    method = registry.title(sources.method)
+    rows = [
+        {"run": row["run"], "codec": registry.title(row["codec"])}
+        | {label: number(row[column], digits) for column, (label, digits) in COLUMNS.items()}
+        for row in table.to_dict("records")
+    ]
+    codecs = [
+        {
+            "codec": registry.title(codec),
+            f"BD-rate against {method}": _delta(own.iloc[0]) if codec != sources.method else "–",
+            "trained on": ", ".join(own["machine"].unique()),
+            "decodes to the same symbols on every machine": "yes" if own["exact"].all() else "not guaranteed",
+        }
+        for codec, own in table.groupby("codec", sort=False)
+    ]
+    note = (
+        "All were trained here, on the same images. Networks, steps and starts differ, as the columns say, so that who "
+        "is ahead is no verdict about the papers. Parameters and operations are of encoder, decoder and entropy model "
+        "together; core hours are processor time of the training; encode and decode are wall time per image."
+    )
+    return markdown_page(
+        "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))
+    )
+
+
+def _training(sources: Sources, experiment: str, run: str) -> dict[str, object]:
+    path = Path(sources.results.training(run)) / "provenance.json"
+    record, training = read_json(path), sources.configuration.experiments[experiment].training
+    try:
+        steps, seconds, gpu = int(record["steps"]), float(record["cpu_seconds"]), record["gpu"]
+        machine = gpu["name"] if gpu else "cpu"
+    except (KeyError, TypeError, ValueError) as error:
+        raise CvqnError(f"{path}: not the record of a training ({error!r}); train again") from error
+    return {"machine": machine, "steps": steps, "crops": steps * training.batch, "core_hours": seconds / 3600}
+
+
+def _deltas(sources: Sources) -> dict[str, dict[str, object]]:
+    """Each other learned codec's BD-rate against the method."""
+    curves, resamplings = measured_curves(sources), sources.configuration.report.bootstrap
+    anchor, found = curves[sources.method], {}
+    for codec in sources.learned_curves.keys() & curves.keys() - {sources.method}:
+        delta = compare(anchor.points, curves[codec].points, resamplings).rate_percent
+        if isinstance(delta, Reason):
+            found[codec] = {"bd_rate_reason": str(delta)}
+        else:
+            ends = dict(zip(("bd_rate_percent", "bd_rate_percent_low", "bd_rate_percent_high"), delta, strict=True))
+            found[codec] = {**ends, "bd_rate_reason": ""}
+    return found
+
+
+def _delta(row: pd.Series) -> str:
+    if row.get("bd_rate_reason"):
+        return f"no number: {row['bd_rate_reason']}"
+    return f"{row['bd_rate_percent']:+.1f} % [{row['bd_rate_percent_low']:+.1f}, {row['bd_rate_percent_high']:+.1f}]"
