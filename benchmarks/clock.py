@@ -56,7 +56,7 @@ def median(function: Callable[[], object], device: str, repeats: int, *, warm: b
 
 
 class MatrixRate:
-    """Floating-point operations a second in large matrix products, by the fastest library at hand.
+    """Floating-point operations per second in large matrix products, by the fastest library at hand.
 
     Call it between other measurements; `value` is the median of all calls.
 

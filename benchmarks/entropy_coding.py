@@ -71,7 +71,7 @@ def rows(device: str, widths: tuple[int, ...] = WIDTHS, repeats: int = 3) -> Ite
         yield Row(f"decode symbols, {size}", found["decode_s"], "s", excess, "its matrix products", goal, limit)
         gain, goal = found["crop_s"] / found["decode_s"], goals.get((width, "crop_s", "decode_s"), "")
         what = f"one symbol at a time, estimated from {NAIVE_SYMBOLS}, K {width}"
-        yield Row(what, found["crop_s"], "s", gain, "decode", goal, "a network call a symbol")
+        yield Row(what, found["crop_s"], "s", gain, "decode", goal, "one network call per symbol")
 
 
 def _row(contexts: list[ContextModel], models: list[IntegerModel], symbols: list[np.ndarray], repeats: int) -> dict:
@@ -124,7 +124,7 @@ def _matrix_rate(size: int = 1536) -> float:
 def _naive_seconds(
     contexts: list[ContextModel], models: list[IntegerModel], symbols: list[np.ndarray]
 ) -> tuple[float, float]:
-    """Seconds a symbol, the mean over 500 of them at random places, of `Crop` and of `Cone`."""
+    """Seconds per symbol, the mean over 500 of them at random places, of `Crop` and of `Cone`."""
     rng = np.random.default_rng(0)
     shares = np.array([group.size for group in symbols]) / sum(group.size for group in symbols)
     crops, cones = [Crop(context) for context in contexts], [Cone(model) for model in models]

@@ -49,7 +49,7 @@ class Row:
 
 
 def write_csv(path: Path, machine: str, measured: Sequence[tuple[str, Row]]) -> None:
-    """A line a row, with the benchmark's name before it and the machine after it."""
+    """One line per row, with the benchmark's name before it and the machine after it."""
     with atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["benchmark", *Row.__dataclass_fields__, "machine"])

@@ -82,7 +82,7 @@ def _step_rows(step: Step, taken: float, rate: MatrixRate) -> Iterator[Row]:
     what = f"training step, {case.name}, {case.batch} x {case.patch} px"
     of = RATE.format(_precision(rate.dtype))
     yield Row(what, taken, "s", flops(layers) / taken / rate.value, of, case.goal, limit)
-    speed = f"crops of 256 px a {'second' if step.device == 'cuda' else 'CPU-second'}"
+    speed = f"crops of 256 px per {'second' if step.device == 'cuda' else 'CPU-second'}"
     yield Row(f"{case.name}: {speed}", step.crops / taken, "crops/s", limit="as the step")
     if step.device == "cuda":
         yield from _gpu_rows(step, taken, layers, rate)

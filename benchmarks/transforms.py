@@ -79,7 +79,7 @@ def _memory(folder: Path, tall: tuple[int, int]) -> Iterator[Row]:
         yield Row(f"{what}, peak memory, {size}", peaks[1], "MB", limit=limit)
         growth = (peaks[1] - peaks[0]) / (megapixels[1] - megapixels[0])
         limit = "the picture, its symbols and the order in which they are coded"
-        yield Row(f"{what}, memory a megapixel, {MEMORY_SCALE} preset", growth, "MB", limit=limit)
+        yield Row(f"{what}, memory per megapixel, {MEMORY_SCALE} preset", growth, "MB", limit=limit)
 
 
 def _peak(folder: Path, what: str, height: int) -> int:

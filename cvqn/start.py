@@ -128,7 +128,7 @@ def centre(conv: nn.Conv2d, matrix: Tensor, bias: Tensor) -> None:
 
 
 def rows_of(x: Tensor, positions: int = FIT) -> Tensor:
-    """`[n, D]`, one row a position of the first images of `[N, D, h, w]`, as many as make that many positions."""
+    """`[n, D]`, one row per position of the first images of `[N, D, h, w]`, as many as make that many positions."""
     return x[: max(1, positions // x[0, 0].numel())].movedim(1, -1).flatten(0, -2)
 
 

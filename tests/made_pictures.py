@@ -127,7 +127,7 @@ def tiff(
 
 
 def bmp(rows: bytes, width: int, height: int, bits: int, masks: Sequence[int] = (), header: int = 40) -> bytes:
-    """A BMP of rows as stored, bottom up, of bits a pixel, with bit fields where masks are given."""
+    """A BMP of rows as stored, bottom up, of bits per pixel, with bit fields where masks are given."""
     info = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, 3 if masks else 0, len(rows), 0, 0, 0, 0)
     fields = struct.pack(f"<{len(masks)}I", *masks)
     fields = fields.ljust(header - 40, b"\0") if header > 40 else fields

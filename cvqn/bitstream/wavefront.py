@@ -29,7 +29,7 @@ def encode_symbols(
 
     Args:
         models: one a group.
-        symbols: integers 0..Q-1, `[C_g, h, w]`, one array a group.
+        symbols: integers 0..Q-1, `[C_g, h, w]`, one array per group.
         margin: known symbols around every group, for which no bits are spent; the decoder must be given the same.
         coder, chunk, dtype: change the speed and no byte; chunk is about how many positions of the largest group are
             evaluated at a time, dtype float32 or float64.

@@ -72,7 +72,7 @@ class Loss(NamedTuple):
 
     total: Tensor
     ms_ssim: Tensor
-    entropy: Tensor  # mean over groups of the mean nats a symbol
+    entropy: Tensor  # mean over groups of the mean nats per symbol
     gmm: Tensor  # mean over groups of the mean nats an element
 
 

@@ -50,7 +50,7 @@ def reconstruction_errors(
         latent: `[N, C, h, w]`, before the quantizer, where the channel is set to 0.
         images: `[N, 3, H, W]` in [0, 1].
         reconstruct: quantizer and decoder, from latent to images.
-        distance: one number an image, `[N]`, such as 1 - MS-SSIM.
+        distance: one number per image, `[N]`, such as 1 - MS-SSIM.
     """
     errors = []
     for channel in range(latent.shape[1]):

@@ -99,7 +99,7 @@ class Encoder(nn.Module):
     Args:
         widths: C_0 .. C_3, the channels of the head and into each stage; residual groups run at four times these.
         channels: C.
-        blocks: B, residual blocks a group.
+        blocks: B, residual blocks per group.
         reduction: of the channel attention.
         downsampling: `shuffle` for equation (1), `strided` for a convolution of stride 2 instead.
         gdn: normalize after every down-sampling.

@@ -5,8 +5,8 @@ the convolutions reach, so that the inside of a tile is what it would be in the 
 further, at means over the whole picture: there they are taken once, over windows spread evenly over it, and hold for
 every tile. All of this depends on the picture's size alone, so that every machine decodes the same picture.
 
-The largest maps of the network have 32 channels a pixel times the width factor, and five of them live at once: in
-float32 that is 640 bytes a pixel times the width factor, for the pixels of one tile with its overlap.
+The largest maps of the network have 32 channels per pixel times the width factor, and five of them live at once: in
+float32 that is 640 bytes per pixel times the width factor, for the pixels of one tile with its overlap.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ WINDOWS = 4  # along each side
 
 def reach(blocks: int) -> int:
     """How many positions of the latent the convolutions of encoder or decoder see to each side."""
-    layers = 2 * blocks + 2  # of each stage, at 2, 4, 8 and 16 pixels a position
+    layers = 2 * blocks + 2  # of each stage, at 2, 4, 8 and 16 pixels per position
     pixels = 1 + layers * (2 + 4 + 8 + 16) + 16 + (1 + 2 + 4 + 8)  # head, stages, tail, strided convolutions
     return -(-pixels // STRIDE)
 

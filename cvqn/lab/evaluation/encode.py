@@ -17,7 +17,7 @@ from cvqn.lab.data.index import read_index
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
     """Encode every image of the set at `index` into the tar `output` and its table `<output stem>.csv`.
 
-    The tar holds one member an image, `<image name>.<suffix>`, in the order of the names, with no times and no
+    The tar holds one member per image, `<image name>.<suffix>`, in the order of the names, with no times and no
     owners, so equal bitstreams make equal archives; its global comment (JSON) says what wrote them: codec, quality,
     versions, settings. The table's columns are image, bytes and encode_s, the seconds that `codec.encode` took.
 

@@ -16,10 +16,10 @@ def analyse_picture(
     """Channels, groups and quantized maps of one picture, uint8 `[H, W, 3]`.
 
     Returns:
-        a row a channel: `channel` and `group` counted from 1, `levels`, `position` (1: least important), `bits` (ideal
-        code length), `luminance_correlation` (0..1, |Pearson| of quantized map and mean luminance of its
+        a row per channel: `channel` and `group` counted from 1, `levels`, `position` (1: least important), `bits`
+        (ideal code length), `luminance_correlation` (0..1, |Pearson| of quantized map and mean luminance of its
         blocks), and with `influence` `psnr_loss_db` and `ms_ssim_loss_db`;
-        a row a group: `group`, `levels`, `channels`, `symbols`, `bits`, `bits_per_symbol`, `bound_bits_per_symbol`,
+        a row per group: `group`, `levels`, `channels`, `symbols`, `bits`, `bits_per_symbol`, `bound_bits_per_symbol`,
         `values_used`, and `value_<k>` and `share_<k>`, the k-th smallest value and its share;
         the maps, uint8 `[C, h, w]`: the rank 0..Q-1 of each element's value among its group's.
     """
