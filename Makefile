@@ -21,7 +21,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 mini: setup  ## the whole pipeline on a laptop, about 8 minutes on 2 cores
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile workflow/profiles/local --cores $(CORES) all
 
-test: setup  ## every test of the code itself, about 8 minutes on 2 cores
+test: setup  ## every test of the code itself, about 8 minutes on 2 cores; those of the report page need chromium
 	$(IN_PARALLEL) -m "not slurm and not mini and not workflow"
 
 workflow-test: setup  ## the scale tiny in scratch projects: edits, interruptions, a foreign codec, record and restore

@@ -139,6 +139,9 @@ def test_an_interrupted_training_goes_on(finished_copy):
 def test_report_and_every_result_are_there(finished):
     results = finished.folder / "results" / "tiny"
     assert (results / "report.html").stat().st_size > 100_000
+    page = (results / "report/index.html").read_text()
+    assert "This page is not complete" not in page
+    assert all(f"/{codec}_" in page for codec in ("cvqn", "webp", "jpeg2000"))  # a picture of each
     for name in ("metrics.json", "audit.html", "figures/figure1.png", "figures/figure3-curves.svg", "tables/table1.md"):
         assert (results / name).stat().st_size > 100, name
     for value in json.loads((results / "metrics.json").read_text()).values():
@@ -167,7 +170,7 @@ def test_extras_run_beside_all_and_are_judged_in_an_audit_of_their_own(finished_
 def test_a_caption_redraws_its_figure_only(finished_copy):
     caption = "; below it, its quantized channels"
     finished_copy.replace("cvqn/lab/report/figures/influence.py", caption, " and its channels")
-    assert finished_copy.planned("all") == {"all": 1, "figure": 1}
+    assert finished_copy.planned("all") == {"all": 1, "figure": 1, "page": 1}
     finished_copy.replace("cvqn/lab/report/figures/influence.py", " and its channels", caption)
     finished_copy.replace("workflow/report/figures.rst", "Figure 1. Top", "The first. Top")
     assert finished_copy.planned("all") == {}
@@ -177,4 +180,4 @@ def test_a_colour_redraws_only(finished_copy):
     finished_copy.replace("cvqn/lab/report/looks.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")
     assert planned.pop("figure") > 1
-    assert planned == {"all": 1}
+    assert planned == {"all": 1, "page": 1}

@@ -1,4 +1,4 @@
-"""Tables, figures, curves, metrics and the audit: one rule for every table, one for every figure, see the registry."""
+"""Tables, figures, curves, metrics, the audit and the page: one rule for every table and figure, see the registry."""
 
 localrules:
     config,
@@ -11,7 +11,7 @@ localrules:
     audit,
 
 
-from cvqn.lab.report.inputs import TEMPLATE
+from cvqn.lab.report.inputs import PAGE_PARTS, TEMPLATE
 
 INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
@@ -21,7 +21,7 @@ CROPPED = CONFIG.figure4_runs()
 CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]
 
 
-RESULT_FILES = [
+SHOWN_FILES = [
     RESULTS.config,
     *made("all"),
     *(RESULTS.archive(codec, quality) for codec, qualities in CODECS.items() for quality in qualities),
@@ -29,6 +29,7 @@ RESULT_FILES = [
     RESULTS.metrics,
     f"{RESULTS.root}/audit.html",
 ]
+RESULT_FILES = [*SHOWN_FILES, RESULTS.page]
 EXTRA_FILES = [
     *made("extras"),
     f"{RESULTS.root}/tables/audit-extras.html",
@@ -247,3 +248,25 @@ rule audit:
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
     shell:
         "cvqn audit --plan {resources.plan:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"
+
+
+rule page:
+    message:
+        "the report page of scale {CONFIG.scale}"
+    input:
+        SHOWN_FILES,
+        INPUTS.files("trainings", "images", "published"),
+        [os.path.relpath(part) for part in PAGE_PARTS],
+    output:
+        page=RESULTS.page,
+        pictures=directory(RESULTS.pictures),
+    log:
+        f"{RESULTS.root}/logs/page.log",
+    benchmark:
+        f"{RESULTS.root}/benchmarks/page.tsv"
+    threads: CONFIG.evaluation.threads
+    params:
+        code=code("page"),
+        root=lambda wildcards: RESULTS.root,
+    shell:
+        "cvqn page {params.root:q} >> {log:q} 2>&1"

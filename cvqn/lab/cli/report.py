@@ -21,6 +21,15 @@ def register(commands: argparse._SubParsersAction) -> None:
     _add(commands, "curves", "DIR", "write each measured rate-distortion curve into a file of its own", _curves)
     _add(commands, "metrics", "JSON", "write every headline number as flat JSON", _metrics)
     _register_audit(commands)
+    page = commands.add_parser(
+        "page",
+        help="write a scale's report as a page, from what there is",
+        description="Write report/index.html into a scale's results, from what there is of them. The page says what is "
+        "missing, so it can be written while a run goes on. Run it in the project's folder.",
+    )
+    page.add_argument("results", metavar="DIR", help="results of the scale, such as results/mini")
+    page.add_argument("--embed", metavar="HTML", help="write the page into this file too, pictures and all, for mail")
+    page.set_defaults(handler=_page)
 
 
 def _add(commands: argparse._SubParsersAction, name: str, output: str, text: str, handler) -> argparse.ArgumentParser:
@@ -138,6 +147,15 @@ def _judged(arguments: argparse.Namespace, path: Path) -> dict:
     result = audit(Evidence(plan.configuration, plan.results, "extras" if arguments.extras else "all"))
     write_audit(result, path)
     return result
+
+
+def _page(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.report.page.page import write_page
+
+    embed = None if arguments.embed is None else _ending(arguments.embed, ".html")
+    for part in write_page(Path(arguments.results), embed):
+        if part.missing:
+            print(f"missing {len(part.missing)} of {part.total} {part.name}: {', '.join(part.missing)}")
 
 
 def _planned(arguments: argparse.Namespace, job: str) -> "Plan":

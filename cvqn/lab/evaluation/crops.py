@@ -58,7 +58,7 @@ def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "
             chosen = _nearest(rows, name, codec, bpp)
             archive = results.archive(codec, chosen["setting"])
             decoder = models.get((codec, chosen["setting"])) or registry.conventional(codec)
-            decoded = decoder.decode(_member(Path(archive), name))
+            decoded = decoder.decode(member(Path(archive), name))
             file = _cut(decoded, box, Path(output), name, codec)
             written.append(_row(name, codec, box, chosen, file=file, bitstreams=archive))
     with atomic_write(Path(output) / "crops.csv", "w") as table:
@@ -91,7 +91,12 @@ def _nearest(rows: list[dict], image: str, codec: str, bpp: float) -> dict:
     return min(found, key=lambda row: abs(float(row["bpp"]) - bpp))
 
 
-def _member(archive: Path, image: str) -> bytes:
+def member(archive: Path, image: str) -> bytes:
+    """The file of an image in an archive of bitstreams.
+
+    Raises:
+        CvqnError: the archive cannot be read or has no such file.
+    """
     try:
         with tarfile.open(archive, mode="r:") as opened:
             found = [member for member in opened if Path(member.name).stem == image]

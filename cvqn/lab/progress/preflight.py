@@ -233,7 +233,7 @@ def _threads(plan: Plan) -> dict[str, int]:
     training = max((one.training.threads for one in experiments), default=1)
     return {
         **dict.fromkeys(("train", "train_monitored"), training),
-        **dict.fromkeys(("evaluate", "evaluate_channels", "crops"), evaluation),
+        **dict.fromkeys(("evaluate", "evaluate_channels", "crops", "page"), evaluation),
     }
 
 

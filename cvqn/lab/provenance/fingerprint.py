@@ -40,6 +40,7 @@ MODULES = {
     "evaluate": (*_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
     "crops": ("cvqn.lab.evaluation.crops", *_FILE),
     "complexity": ("cvqn.lab.evaluation.complexity",),
+    "page": ("cvqn.lab.evaluation.pictures", "cvqn.lab.evaluation.crops", *_FILE),
     "identities": ("cvqn.lab.evaluation.identities", "cvqn.model.quantizer"),
 }
 LIBRARIES = {

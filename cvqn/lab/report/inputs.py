@@ -12,6 +12,11 @@ from cvqn.lab.settings.runs import Run
 
 CLAIMS = Path(__file__).with_name("paper.yaml")
 TEMPLATE = Path(__file__).parent / "audit" / "audit.html.j2"
+PAGE_PARTS = tuple(
+    Path(__file__).parent / "page" / name
+    for name in ("page.html.j2", "page.css", "chart.js", "figures.js", "compare.js", "lists.js")
+)
+"""The report page's template, then what it holds inline."""
 Kind = Literal[
     "measurements", "analyses", "trainings", "complexity", "toy", "shown", "crops", "images", "published", "claims"
 ]

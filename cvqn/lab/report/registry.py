@@ -27,6 +27,7 @@ class Entry:
         settings: sections of the configuration that it depends on.
         target: what makes it, with the runs of that target: all, extras or learned.
         options: more that its functions take, by name.
+        caption: of a figure on the report page, and its text for those who do not see it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Entry:
     settings: tuple[str, ...] = ("scale",)
     target: str = "all"
     options: dict[str, str] = field(default_factory=dict)
+    caption: str = ""
 
 
 _SHOWN = ("scale", "seeds", "report")
@@ -57,10 +59,35 @@ TABLES = (
     Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, target="extras"),
 )
 FIGURES = (
-    Entry("figure1", "figures.influence", "1", ("toy", "images")),
-    Entry("figure3-maps", "figures.maps", "3, left", ("shown",)),
-    Entry("figure3-curves", "figures.curves", "3, right", ("measurements", "published"), _COMPARED),
-    Entry("figure4", "figures.crops", "4", ("crops",)),
+    Entry(
+        "figure1",
+        "figures.influence",
+        "1",
+        ("toy", "images"),
+        caption="Figure 1. The channels of the toy model's quantized latent, and what quality loses without each.",
+    ),
+    Entry(
+        "figure3-maps",
+        "figures.maps",
+        "3, left",
+        ("shown",),
+        caption="Figure 3, left. The quantized latent, by group, in the predefined order of importance.",
+    ),
+    Entry(
+        "figure3-curves",
+        "figures.curves",
+        "3, right",
+        ("measurements", "published"),
+        _COMPARED,
+        caption="Figure 3, right. Rate-distortion curves in print: measured here solid, published dashed.",
+    ),
+    Entry(
+        "figure4",
+        "figures.crops",
+        "4",
+        ("crops",),
+        caption="Figure 4. One crop of the original and of each codec's decoded file, at the nearest rate.",
+    ),
     Entry(
         "learned-curves",
         "figures.curves",
@@ -68,10 +95,18 @@ FIGURES = (
         ("measurements", "published"),
         (*_COMPARED, "learned_curves"),
         target="learned",
+        caption="Beyond the paper. Other learned codecs, trained here on the same images, beside CVQN.",
     ),
-    Entry("figure-bits", "figures.bits", "bits", ("shown",), target="extras"),
+    Entry(
+        "figure-bits",
+        "figures.bits",
+        "bits",
+        ("shown",),
+        target="extras",
+        caption="Beyond the paper. The bits that each channel costs, and the MS-SSIM that is lost without it.",
+    ),
 )
-DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit"}
+DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit", "page": "page.page"}
 """What is neither, with the module that makes it."""
 
 

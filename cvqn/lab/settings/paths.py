@@ -1,10 +1,15 @@
 """Every path under results/<scale>; parts may be wildcards of a rule such as `{run}`."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 MODEL_FILES = ("model.json", "model.safetensors")
 ANALYSIS_FILES = ("channels.csv", "groups.csv", "maps.npz", "importance.json")
 TRAINING_FILES = ("log.csv", "monitor.csv", "provenance.json")
+IN_GIT = (
+    "config.yaml", "measurements", "curves", "tables", "metrics.json", "audit.json", "audit.md", "audit.html", "record",
+)  # fmt: skip
+"""The parts of a recorded scale's results that a clone has; DVC keeps the others."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,16 @@ class Results:
         """Every headline number."""
         return f"{self.root}/metrics.json"
 
+    @property
+    def page(self) -> str:
+        """The report page."""
+        return f"{self.root}/report/index.html"
+
+    @property
+    def pictures(self) -> str:
+        """The folder of the decoded pictures that it shows."""
+        return f"{self.root}/report/pictures"
+
     def table(self, name: str) -> str:
         """A table; its page lies beside it."""
         return f"{self.root}/tables/{name}.csv"
@@ -102,3 +117,9 @@ class Results:
 def sidecar(table: str) -> str:
     """The record beside a table of measurements."""
     return table.removesuffix(".csv") + ".json"
+
+
+def is_in_git(path: str) -> bool:
+    """Whether a clone of the project has this file, `path` relative to the project, once its scale is recorded."""
+    parts = PurePath(path).parts
+    return parts[0] != "results" or parts[2] in IN_GIT

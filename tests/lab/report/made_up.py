@@ -182,7 +182,7 @@ class MadeUp:
         folder = self.path(self.results.training(run))
         folder.mkdir(parents=True)
         record = {"training_images": {"count": images}, "peak_memory_bytes": memory, "optimizer": optimizer}
-        record |= {"steps": 1000, "cpu_seconds": 1800.0, "gpu": None}
+        record |= {"steps": 1000, "seconds": 1800.0, "cpu_seconds": 1800.0, "gpu": None}
         (folder / "provenance.json").write_text(json.dumps(record))
         losses = 10 * np.exp(jump * (np.arange(60) % 2) * self.random.uniform(0.9, 1.1, 60))
         pd.DataFrame({"step": np.arange(60), "loss": losses}).to_csv(folder / "log.csv", index=False)

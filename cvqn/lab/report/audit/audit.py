@@ -25,6 +25,7 @@ from cvqn.lab.report.audit.verdicts import (
     judge,
 )
 from cvqn.lab.report.output import markdown_table
+from cvqn.lab.settings.paths import is_in_git
 
 FORMAT = 2
 PAPER_SCALE = "paper"
@@ -48,7 +49,10 @@ def audit(evidence: Evidence) -> dict:
 
 
 def write_audit(result: dict, path: str | Path) -> None:
-    """Write the audit as `path` with the endings .json, .md and .html; links to evidence are relative to its folder."""
+    """Write the audit as `path` with the endings .json, .md and .html; paths of evidence are relative to its folder.
+
+    The page links those files that a clone has.
+    """
     path = Path(path)
     statements = [
         {**one, "evidence": [{**row, "path": os.path.relpath(row["path"], path.parent)} for row in one["evidence"]]}
@@ -59,7 +63,15 @@ def write_audit(result: dict, path: str | Path) -> None:
         "itself": {**result["itself"], "statements": statements},
         "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
-    page = render(linked, _by_place(linked["claims"]), describe=describe, smallest=smallest, itself=lambda: ITSELF)
+    files = {file for claim in result["claims"] for file in claim["evidence"] if is_in_git(file)}
+    page = render(
+        linked,
+        _by_place(linked["claims"]),
+        _relative(sorted(files), path.parent),
+        describe=describe,
+        smallest=smallest,
+        itself=lambda: ITSELF,
+    )
     for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
         with atomic_write(path.with_suffix(ending), "w") as file:
             file.write(text)

@@ -10,13 +10,20 @@ from cvqn.lab.report.inputs import TEMPLATE
 WIDTH, HEIGHT, EDGE = 220, 16, 6  # of a strip, pixels
 
 
-def render(audit: dict, places: dict[str, list[dict]], **words: Callable[[dict], str]) -> str:
-    """The page of an audit whose claims are given by place; `words` are functions that the template calls by name."""
+def render(audit: dict, places: dict[str, list[dict]], linked: list[str], **words: Callable[[dict], str]) -> str:
+    """The page of an audit whose claims are given by place.
+
+    Args:
+        linked: paths of evidence that become links.
+        words: functions that the template calls by name.
+    """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(audit=audit, places=places, strip=strip, **words, slug=lambda text: text.replace(" ", "-"))
+    return template.render(
+        audit=audit, places=places, linked=linked, strip=strip, **words, slug=lambda text: text.replace(" ", "-")
+    )
 
 
 def strip(measured: dict) -> dict | None:

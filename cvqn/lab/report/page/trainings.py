@@ -1,0 +1,80 @@
+"""How trainings went: curves from their logs, and whether each has finished."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cvqn.errors import CvqnError
+from cvqn.lab.report.sources import Sources, read_table
+from cvqn.lab.settings.runs import Run
+from cvqn.settings import read_json
+
+QUANTITIES = ("loss", "bpp", "ms_ssim")
+BINS = 120
+"""Points of a curve: each is the mean of as many rows of the log."""
+LAST = 0.1
+"""The part of a training over which its last change is taken."""
+
+
+def trainings(sources: Sources) -> list[dict[str, Any]]:
+    """A training per run that has a log: its curves, steps so far and planned, and its last change in MS-SSIM or loss.
+
+    The log of a training that has not finished is that of its newest entry in the store.
+    """
+    found = []
+    for run in sources.runs:
+        path = _log(sources, run)
+        if path is None:
+            continue
+        try:
+            rows = read_table(str(path), ("step", "loss"))
+        except CvqnError:  # a training that has begun and logged nothing yet
+            continue
+        quantities = [name for name in QUANTITIES if name in rows and rows[name].notna().all()]
+        steps = rows["step"].tolist()
+        finished = path.parent == Path(sources.results.training(run.training))
+        found.append(
+            {
+                "id": run.training,
+                "experiment": run.experiment,
+                "finished": finished,
+                "step": int(steps[-1]),
+                "steps": _steps(sources, run, path),
+                "curves": {name: _binned(steps, rows[name].tolist()) for name in ("step", *quantities)},
+                "change": _last_change(rows["loss"].tolist()),
+            }
+        )
+    return found
+
+
+def _log(sources: Sources, run: Run) -> Path | None:
+    finished = Path(sources.results.training(run.training), "log.csv")
+    if finished.exists():
+        return finished
+    begun = Path(sources.results.store).glob(f"{run.training}-{'[0-9a-f]' * 12}/log.csv")
+    return max(begun, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _steps(sources: Sources, run: Run, log: Path) -> int | None:
+    """The steps of the whole training; None where a step's share of an epoch is not known yet."""
+    record = log.with_name("provenance.json")
+    if record.exists():
+        return int(read_json(record)["steps"])
+    training = sources.configuration.experiments[run.experiment].training
+    return training.epochs * training.epoch_steps if training.epoch_steps else None
+
+
+def _binned(steps: Sequence[float], values: Sequence[float]) -> list[float]:
+    width = math.ceil(len(steps) / BINS)
+    bins = [values[first : first + width] for first in range(0, len(values), width)]
+    return [float(f"{sum(one) / len(one):.5g}") for one in bins]
+
+
+def _last_change(values: Sequence[float]) -> float | None:
+    """By how many percent the mean of the last tenth differs from that of the tenth before it."""
+    part = int(len(values) * LAST)
+    if part < 2:
+        return None
+    before, last = (sum(one) / part for one in (values[-2 * part : -part], values[-part:]))
+    return 100 * (last / before - 1) if before else None
