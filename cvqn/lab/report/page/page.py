@@ -27,7 +27,7 @@ from cvqn.lab.settings.paths import Results
 
 EMBEDDED = 12_000_000
 """Bytes of pictures that the self-contained file holds at most: it is for mail."""
-WIDER = re.compile(r"`([^`]+)`")
+CODE = re.compile(r"`([^`]+)`")
 
 
 def write_page(root: Path, embed: Path | None = None) -> list[missing.Part]:
@@ -199,7 +199,7 @@ def _for_script(data: object) -> str:
 
 def _code(text: str) -> Markup:
     """Text in which what is between backticks is code."""
-    return Markup(WIDER.sub(r"<code>\1</code>", html.escape(text, quote=False)))
+    return Markup(CODE.sub(r"<code>\1</code>", html.escape(text, quote=False)))
 
 
 def _data(path: Path) -> str:
