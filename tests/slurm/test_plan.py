@@ -38,7 +38,7 @@ def test_what_is_asked_of_slurm_at_the_papers_scale(plan):
     evaluations = [*plan["evaluate"], *plan["evaluate_channels"]]
     assert len(evaluations) == 2 * TRAININGS
     assert {(job["gpu"], job["slurm_partition"], job["runtime"]) for job in evaluations} == {("1", "gpu", "60")}
-    rest = [*plan["pack"], *plan["encode"], *plan["measure"], *plan["crops"]]
+    rest = [*plan["pack"], *plan["encode"], *plan["measure"], *plan["crops"], *plan["page"]]
     assert {(job.get("gpu"), job["slurm_partition"]) for job in rest} == {(None, "low")}
     assert min(int(job["runtime"]) for job in rest) >= 30
     assert min(int(job["mem_mb"]) for job in rest) >= 2000
