@@ -68,7 +68,8 @@ class Stage:
         """
         with Repo() as repo:
             [stage] = repo.stage.collect(self.name)
-            objects = [out.hash_info.value for out in stage.outs if out.use_cache]
+            # An older record lacks the outputs that dvc.yaml has got since.
+            objects = [out.hash_info.value for out in stage.outs if out.use_cache and out.hash_info]
         for name in objects:
             self._check_object(name)
             if name.endswith(".dir"):
