@@ -7,7 +7,10 @@ import numpy as np
 from cvqn.bitstream.integer_model import LAYER_TAPS, OUTPUT_LIMITS, IntegerLayer, IntegerModel
 
 SHIFTS = (6, 8, 8, 6)
-SMALL = ([(1, 2), (2, 5), (3, 16)], 3, 2)  # (channels, levels) of each group, rows, columns
+# (channels, levels) of each group, rows, columns
+SMALL = ([(1, 2), (2, 5), (3, 16)], 3, 2)
+MEDIUM = ([(2, 3), (4, 5), (2, 7)], 8, 9)
+MARGINED = ([(3, 6), (2, 3)], 5, 7)
 
 
 def hashed(label: str, count: int, low: int, high: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cvqn.bitstream.integer_model import IntegerModel
+from cvqn.bitstream.order import NO_MARGIN, Margin
 
 
 def convolve(volume: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -48,12 +49,17 @@ def frequencies(row: list[int], table: list[int]) -> list[int]:
     return result
 
 
-def stream(models: list[IntegerModel], symbols: list[np.ndarray]) -> list[tuple[int, list[int]]]:
-    """All symbols in stream order, each with its frequencies."""
+def stream(
+    models: list[IntegerModel], symbols: list[np.ndarray], margin: Margin = NO_MARGIN
+) -> list[tuple[int, list[int]]]:
+    """All coded symbols in stream order, each with its frequencies."""
     table = exponentials()
+    front, side, known = margin
     positions = []
     for group, volume in enumerate(symbols):
-        own = logits(models[group], volume)
+        whole = np.pad(volume, ((front, 0), (side, side), (side, side)), constant_values=known)
+        own = logits(models[group], whole)
         for c, h, w in np.ndindex(volume.shape):
-            positions.append(((4 * c + 2 * h + w, group, c, h, w), int(volume[c, h, w]), own[c, h, w].tolist()))
+            row = own[c + front, h + side, w + side].tolist()
+            positions.append(((4 * c + 2 * h + w, group, c, h, w), int(volume[c, h, w]), row))
     return [(symbol, frequencies(row, table)) for _, symbol, row in sorted(positions)]

@@ -13,29 +13,12 @@ from tests.bitstream.models import case, hashed_symbols, integer_model
 MARGIN = Margin(front=4, side=4, symbol=2)
 
 
-def continued(symbols, margin):
-    front, side, symbol = margin
-    return np.pad(symbols, ((front, 0), (side, side), (side, side)), constant_values=symbol)
-
-
-def plain_stream(models, symbols, margin):
-    """Every coded symbol with its frequencies, by step, group and raster."""
-    table, positions = reference.exponentials(), []
-    front, side, _ = margin
-    for group, volume in enumerate(symbols):
-        logits = reference.logits(models[group], continued(volume, margin))
-        for c, h, w in np.ndindex(volume.shape):
-            row = logits[c + front, h + side, w + side].tolist()
-            positions.append(((4 * c + 2 * h + w, group, c, h, w), int(volume[c, h, w]), row))
-    return [(symbol, reference.frequencies(row, table)) for _, symbol, row in sorted(positions)]
-
-
 @pytest.mark.parametrize("margin", [MARGIN, Margin(1, 0, 1), Margin(0, 2, 0), Margin(2, 1, 2)])
 @pytest.mark.parametrize("size", [([(3, 6)], 5, 7), ([(1, 3), (2, 5)], 2, 1)])
 def test_the_stream_is_the_references(size, margin):
     models, symbols = case(*size)
     encoder = PYTHON.encoder()
-    for symbol, row in plain_stream(models, symbols, margin):
+    for symbol, row in reference.stream(models, symbols, margin):
         encoder.encode(np.array([symbol], np.int32), np.array([row]))
     payload = encoder.words().astype("<u4").tobytes()
     for chunk in (1, 30, 10**6):
@@ -49,7 +32,7 @@ def test_the_stream_is_the_references(size, margin):
 
 def test_the_margin_costs_nothing_and_helps_where_it_is_right():
     models, symbols = case([(4, 6)], 6, 6)
-    rows = [row[symbol] for symbol, row in plain_stream(models, symbols, MARGIN)]
+    rows = [row[symbol] for symbol, row in reference.stream(models, symbols, MARGIN)]
     bits = symbol_bits(models, symbols, margin=MARGIN)[0]
     assert bits.shape == symbols[0].shape
     assert bits.sum() == pytest.approx(-np.log2(np.array(rows) / 65536).sum())

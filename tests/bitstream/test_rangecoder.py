@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,15 +109,3 @@ def test_nothing_is_no_words(coder):
 
 def test_the_choice_of_the_coder_shows():
     assert rangecoder.DEFAULT.name == ("constriction" if "constriction" in CODERS else "python")
-
-
-def test_without_constriction_the_python_coder_reads_the_golden_files():
-    program = """
-import sys
-sys.modules["constriction"] = None
-from cvqn.bitstream import rangecoder
-from tests.bitstream.test_wavefront import MEDIUM, test_golden_files
-assert rangecoder.DEFAULT is rangecoder.PYTHON and list(rangecoder.CODERS) == ["python"]
-test_golden_files("medium", MEDIUM)
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

@@ -13,12 +13,9 @@ from threadpoolctl import threadpool_limits
 from cvqn.bitstream.errors import CorruptError
 from cvqn.bitstream.rangecoder import CODERS, PYTHON
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols, symbol_bits
-from cvqn.codecs import container
 from tests.bitstream import reference
-from tests.bitstream.models import SMALL, case, hashed_symbols, integer_model
+from tests.bitstream.models import MEDIUM, SMALL, case, hashed_symbols, integer_model
 
-GOLDEN = Path(__file__).parent / "golden"
-MEDIUM = ([(2, 3), (4, 5), (2, 7)], 8, 9)
 LARGE = ([(4, 3), (8, 5), (4, 7)], 32, 48)  # the latent of an image of 768x512
 LARGE_SHA256 = "8abca4193eb628d457a17dd6d25a6f588ca2ccd5a846d4e8bc0f8c6c7110f3c4"
 
@@ -93,20 +90,6 @@ print(hashlib.sha256(encode_symbols(*case(*LARGE, width=24))).hexdigest())
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.stdout.strip() == LARGE_SHA256, done.stderr
-
-
-@pytest.mark.parametrize(("name", "size"), [("small", SMALL), ("medium", MEDIUM)])
-def test_golden_files(name, size):
-    """Files written once must be read for ever, and written again byte by byte."""
-    models, symbols = case(*size)
-    pixels = (16 * size[1] - 15, 16 * size[2])
-    data = (GOLDEN / f"{name}.cvqn").read_bytes()
-    assert hashlib.sha256(data).hexdigest() == (GOLDEN / f"{name}.sha256").read_text().strip()
-    header, payload = container.unpack(data, b"gold")
-    assert (header.height, header.width) == pixels
-    for group, expected in zip(decode_symbols(models, shapes(symbols), payload), symbols, strict=True):
-        np.testing.assert_array_equal(group, expected)
-    assert container.pack(*pixels, b"gold", encode_symbols(models, symbols)) == data
 
 
 def test_the_length_is_the_models_own_code_length():
