@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 IN_PARALLEL = PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test workflow-test emulation-test test lint bench slurm-test clean
+.PHONY: help setup mini mini-test workflow-test emulation-test test lint docs licences bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,14 @@ lint: setup  ## style, types and layers of the Python code, and style of the wor
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/workflow/test_lint.py
+
+docs: setup  ## the documentation as pages, build/site/index.html; a broken link is an error
+	$(BIN)/mkdocs build
+
+licences: setup  ## THIRD_PARTY.md: the licence of every package of the environment
+	@(echo '# Licences of the packages that `make setup` installs'; echo; 	  echo 'As their own metadata have them; made by `make licences`. None of these packages is part of this repository.'; echo; 	  $(BIN)/pip-licenses --packages $$(cut -d= -f1 constraints.txt) --from=mixed --with-system --with-urls --no-version --format=markdown) > THIRD_PARTY.md
 
 slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm

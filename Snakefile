@@ -1,5 +1,6 @@
 """Regenerates every result of a scale: data, trainings, bitstreams, measurements, tables, figures, audit."""
 
+
 report: "workflow/report/workflow.rst"
 
 

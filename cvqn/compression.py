@@ -1,11 +1,12 @@
 """Picture to file and back with any trained model: the public functions.
 
->>> from cvqn.codecs.shipped import folder_of_quality
->>> from cvqn.codecs.store import load_model
->>> from cvqn.compression import compress, decompress
->>> model = load_model(folder_of_quality(3))
->>> data = compress(model, picture)
->>> picture = decompress(model, data)
+Examples:
+    >>> from cvqn.codecs.shipped import folder_of_quality
+    >>> from cvqn.codecs.store import load_model
+    >>> from cvqn.images import read_picture, write_picture
+    >>> model = load_model(folder_of_quality(3))
+    >>> data = compress(model, read_picture("photo.png"))
+    >>> write_picture("back.png", decompress(model, data))
 """
 
 from collections.abc import Sequence

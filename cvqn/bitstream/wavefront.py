@@ -31,8 +31,9 @@ def encode_symbols(
         models: one a group.
         symbols: integers 0..Q-1, `[C_g, h, w]`, one array per group.
         margin: known symbols around every group, for which no bits are spent; the decoder must be given the same.
-        coder, chunk, dtype: change the speed and no byte; chunk is about how many positions of the largest group are
-            evaluated at a time, dtype float32 or float64.
+        coder: of `rangecoder.CODERS`; changes the speed and no byte, as do the other two.
+        chunk: about how many positions of the largest group are evaluated at a time.
+        dtype: float32 or float64.
 
     Raises:
         ValueError: symbols and models do not fit each other.

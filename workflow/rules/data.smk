@@ -1,12 +1,11 @@
 """Data sets as their manifests describe them, and the training images decoded once."""
 
+
 localrules:
     fetch,
 
 
 rule fetch:
-    message:
-        "fetch the data set {wildcards.set}"
     input:
         "data/manifests/{set}.yaml",
     output:
@@ -17,13 +16,13 @@ rule fetch:
         "data/sets/{set}.tsv"
     params:
         code=code("fetch"),
+    message:
+        "fetch the data set {wildcards.set}"
     shell:
         "cvqn data fetch {wildcards.set} >> {log:q} 2>&1"
 
 
 rule pack:
-    message:
-        "decode the training images into {output.pixels}"
     input:
         sets=expand("data/sets/{set}/index.json", set=CONFIG.data.train),
         evaluation=EVALUATION,
@@ -37,6 +36,8 @@ rule pack:
     threads: 8
     params:
         code=code("pack"),
+    message:
+        "decode the training images into {output.pixels}"
     shell:
         "cvqn data pack --sets {input.sets:q} --exclude {input.evaluation:q} --workers {threads}"
         " --output {output.pixels:q} >> {log:q} 2>&1"

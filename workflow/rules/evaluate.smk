@@ -1,6 +1,5 @@
 """Evaluation images through every codec: one job per trained model, one per quality of a conventional codec."""
 
-
 EVALUATED = {
     "archive": RESULTS.archive("{learned}", "{run}"),
     "timings": RESULTS.archive_table("{learned}", "{run}"),
@@ -10,8 +9,6 @@ EVALUATED = {
 
 
 rule evaluate:
-    message:
-        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}"
     input:
         model_of,
         images=EVALUATION,
@@ -30,24 +27,24 @@ rule evaluate:
         code=lambda wildcards: code("evaluate", wildcards.learned),
         shown=shown_of,
         device=CONFIG.evaluation.device,
+    message:
+        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}"
     shell:
         "cvqn evaluate --plan {resources.plan:q} --run {wildcards.run} --images {input.images:q}"
         " --device {params.device} --threads {threads} >> {log:q} 2>&1"
 
 
 use rule evaluate as evaluate_channels with:
-    message:
-        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}, and look into its channels"
     output:
         RESULTS.analysis_files("{learned}", "{run}"),
         **EVALUATED,
     wildcard_constraints:
         run=one_of(WITH_CHANNELS),
+    message:
+        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}, and look into its channels"
 
 
 rule encode:
-    message:
-        "encode {CONFIG.data.evaluation} with {wildcards.codec} at {wildcards.quality}"
     input:
         images=EVALUATION,
     output:
@@ -61,14 +58,14 @@ rule encode:
         plan=PLAN_FILE,
     params:
         code=lambda wildcards: code("encode", wildcards.codec),
+    message:
+        "encode {CONFIG.data.evaluation} with {wildcards.codec} at {wildcards.quality}"
     shell:
         "cvqn encode --plan {resources.plan:q} --codec {wildcards.codec} --quality {wildcards.quality}"
         " --images {input.images:q} --output {output.archive:q} >> {log:q} 2>&1"
 
 
 rule measure:
-    message:
-        "decode and measure {wildcards.codec}"
     input:
         images=EVALUATION,
         bitstreams=lambda wildcards: [RESULTS.archive(wildcards.codec, q) for q in CODECS[wildcards.codec]],
@@ -84,6 +81,8 @@ rule measure:
         plan=PLAN_FILE,
     params:
         code=lambda wildcards: code("measure", wildcards.codec),
+    message:
+        "decode and measure {wildcards.codec}"
     shell:
         "cvqn measure --plan {resources.plan:q} --codec {wildcards.codec} --images {input.images:q}"
         " --bitstreams {input.bitstreams:q} --output {output.table:q} >> {log:q} 2>&1"

@@ -1,5 +1,6 @@
 """Tables, figures, curves, metrics, the audit and the page: one rule for every table and figure, see the registry."""
 
+
 localrules:
     config,
     identities,
@@ -38,8 +39,6 @@ LEARNED_FILES = made("learned")
 
 
 rule config:
-    message:
-        "the settings of scale {CONFIG.scale}"
     output:
         RESULTS.config,
     log:
@@ -50,13 +49,13 @@ rule config:
         plan=PLAN_FILE,
     params:
         settings=settings_of(*CONFIG.plain()),
+    message:
+        "the settings of scale {CONFIG.scale}"
     shell:
         "cvqn config --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
 
 rule identities:
-    message:
-        "check the statements that hold by definition"
     output:
         RESULTS.identities,
     log:
@@ -65,6 +64,8 @@ rule identities:
         f"{RESULTS.root}/benchmarks/identities.tsv"
     params:
         code=code("identities"),
+    message:
+        "check the statements that hold by definition"
     shell:
         "cvqn identities --output {output:q} >> {log:q} 2>&1"
 
@@ -90,8 +91,6 @@ rule complexity:
 
 
 rule crops:
-    message:
-        "decode the crops of figure 4"
     input:
         [RESULTS.model_files(run.training, "last") for runs in CROPPED.values() for run in runs],
         [RESULTS.archive(codec, run.name) for codec, runs in CROPPED.items() for run in runs],
@@ -112,14 +111,14 @@ rule crops:
         settings=settings_of("report", "seeds"),
         code=[code("crops", codec) for codec in CROPPED],
         folder=folder_of_output,
+    message:
+        "decode the crops of figure 4"
     shell:
         "cvqn crops --plan {resources.plan:q} --images {input.images:q} --threads {threads} --output {params.folder:q}"
         " >> {log:q} 2>&1"
 
 
 rule table:
-    message:
-        "table {wildcards.name}"
     input:
         lambda wildcards: report_registry.inputs(entry_of(wildcards), CONFIG, RESULTS),
     output:
@@ -141,13 +140,13 @@ rule table:
     params:
         settings=lambda wildcards: settings_of(*entry_of(wildcards).settings),
         code=lambda wildcards: code(f"table {wildcards.name}"),
+    message:
+        "table {wildcards.name}"
     shell:
         "cvqn table {wildcards.name} --plan {resources.plan:q} --output {output.csv:q} >> {log:q} 2>&1"
 
 
 rule figure:
-    message:
-        "figure {wildcards.name}"
     input:
         lambda wildcards: report_registry.inputs(entry_of(wildcards), CONFIG, RESULTS),
     output:
@@ -169,13 +168,13 @@ rule figure:
     params:
         settings=lambda wildcards: settings_of(*entry_of(wildcards).settings),
         code=lambda wildcards: code(f"figure {wildcards.name}"),
+    message:
+        "figure {wildcards.name}"
     shell:
         "cvqn figure {wildcards.name} --plan {resources.plan:q} --output {output.svg:q} >> {log:q} 2>&1"
 
 
 rule curves:
-    message:
-        "rate-distortion curves of scale {CONFIG.scale}, one per file"
     input:
         INPUTS.files("measurements"),
     output:
@@ -190,13 +189,13 @@ rule curves:
         settings=settings_of("report"),
         code=code("curves"),
         folder=folder_of_output,
+    message:
+        "rate-distortion curves of scale {CONFIG.scale}, one per file"
     shell:
         "cvqn curves --plan {resources.plan:q} --output {params.folder:q} >> {log:q} 2>&1"
 
 
 rule metrics:
-    message:
-        "every headline number in {output}"
     input:
         INPUTS.files("measurements"),
         INPUTS.files("analyses"),
@@ -212,17 +211,15 @@ rule metrics:
     params:
         settings=settings_of("scale", "seeds", "report", "codecs"),
         code=code("metrics"),
+    message:
+        "every headline number in {output}"
     shell:
         "cvqn metrics --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
 
 rule audit:
-    message:
-        "judge every claim of the paper at scale {CONFIG.scale}: {wildcards.audit}"
     input:
-        lambda wildcards: AUDITED[wildcards.audit].files(
-            "measurements", "analyses", "trainings", "published", "claims"
-        ),
+        lambda wildcards: AUDITED[wildcards.audit].files("measurements", "analyses", "trainings", "published", "claims"),
         os.path.relpath(TEMPLATE),
         RESULTS.identities,
     output:
@@ -246,6 +243,8 @@ rule audit:
         settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
         code=code("audit"),
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
+    message:
+        "judge every claim of the paper at scale {CONFIG.scale}: {wildcards.audit}"
     shell:
         "cvqn audit --plan {resources.plan:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"
 

@@ -5,8 +5,6 @@ On a cluster a training may take several jobs: each stops itself before its time
 
 
 rule train:
-    message:
-        "train {wildcards.training}"
     input:
         pack=ancient(PACK),  # its index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
@@ -27,6 +25,8 @@ rule train:
     params:
         settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
         code=lambda wildcards: code("train", codec_of(wildcards)),
+    message:
+        "train {wildcards.training}"
     # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
