@@ -38,8 +38,8 @@ onsuccess:
     if workflow.is_main_process and all_exist(RESULT_FILES):
         beyond = {"extras": EXTRA_FILES, "learned": LEARNED_FILES}
         targets = " ".join(["all", *(target for target, files in beyond.items() if all_exist(files))])
-        overlays = " ".join(map(shlex.quote, OVERLAYS))
+        settings = " ".join(map(shlex.quote, [*OVERLAYS, *(["--config", *ASSIGNED] if ASSIGNED else [])]))
         shell(
-            f"snakemake {targets} --profile none --nolock --quiet all --configfile {overlays}"
-            f" --report {RESULTS.root}/report.html"
+            f"snakemake {targets} --profile none --nolock --quiet all --report {RESULTS.root}/report.html"
+            f" --configfile {settings}"
         )

@@ -18,14 +18,19 @@ from cvqn.lab.settings.runs import PATTERN, Run
 DEFAULT_SCALE = "workflow/scales/mini.yaml"
 PLANNED = "CVQN_PLAN"  # tells a job on another machine with what it was planned
 
-if workflow.config_settings.config:
-    raise WorkflowError("--config guesses the types of values; write them into a file and name it with --configfile")
-
 OVERLAYS = [os.path.relpath(path) for path in workflow.overwrite_configfiles] or [DEFAULT_SCALE]
+ASSIGNED = list(workflow.config_settings.config_args or [])
+AS_MODULE = not workflow.modifier.is_main_snakefile()
 try:
     if workflow.is_main_process:
-        PLAN = make_plan(configuration.resolve(OVERLAYS), report_registry.jobs())
+        if AS_MODULE:
+            settings = configuration.resolve([], {"config of the module": config})
+        else:
+            settings = configuration.resolve(OVERLAYS, {"--config": configuration.assigned(ASSIGNED, "--config")})
+        PLAN = make_plan(settings, report_registry.jobs())
         os.environ[PLANNED] = PLAN.path
+        if AS_MODULE and not workflow.output_settings.dryrun:
+            PLAN.write()  # Snakemake runs onstart of the main workflow only
     else:
         PLAN = read_plan(os.environ[PLANNED])
 except CvqnError as error:

@@ -28,7 +28,7 @@ rule evaluate:
         shown=shown_of,
         device=CONFIG.evaluation.device,
     message:
-        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}"
+        f"compress, decode and measure {CONFIG.data.evaluation} with {{wildcards.run}}"
     shell:
         "cvqn evaluate --plan {resources.plan:q} --run {wildcards.run} --images {input.images:q}"
         " --device {params.device} --threads {threads} >> {log:q} 2>&1"
@@ -41,7 +41,7 @@ use rule evaluate as evaluate_channels with:
     wildcard_constraints:
         run=one_of(WITH_CHANNELS),
     message:
-        "compress, decode and measure {CONFIG.data.evaluation} with {wildcards.run}, and look into its channels"
+        f"compress, decode and measure {CONFIG.data.evaluation} with {{wildcards.run}}, and look into its channels"
 
 
 rule encode:
@@ -59,7 +59,7 @@ rule encode:
     params:
         code=lambda wildcards: code("encode", wildcards.codec),
     message:
-        "encode {CONFIG.data.evaluation} with {wildcards.codec} at {wildcards.quality}"
+        f"encode {CONFIG.data.evaluation} with {{wildcards.codec}} at {{wildcards.quality}}"
     shell:
         "cvqn encode --plan {resources.plan:q} --codec {wildcards.codec} --quality {wildcards.quality}"
         " --images {input.images:q} --output {output.archive:q} >> {log:q} 2>&1"

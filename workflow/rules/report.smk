@@ -50,7 +50,7 @@ rule config:
     params:
         settings=settings_of(*CONFIG.plain()),
     message:
-        "the settings of scale {CONFIG.scale}"
+        f"the settings of scale {CONFIG.scale}"
     shell:
         "cvqn config --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
@@ -190,7 +190,7 @@ rule curves:
         code=code("curves"),
         folder=folder_of_output,
     message:
-        "rate-distortion curves of scale {CONFIG.scale}, one per file"
+        f"rate-distortion curves of scale {CONFIG.scale}, one per file"
     shell:
         "cvqn curves --plan {resources.plan:q} --output {params.folder:q} >> {log:q} 2>&1"
 
@@ -244,7 +244,7 @@ rule audit:
         code=code("audit"),
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
     message:
-        "judge every claim of the paper at scale {CONFIG.scale}: {wildcards.audit}"
+        f"judge every claim of the paper at scale {CONFIG.scale}: {{wildcards.audit}}"
     shell:
         "cvqn audit --plan {resources.plan:q} {params.extras} --output {output.json:q} >> {log:q} 2>&1"
 

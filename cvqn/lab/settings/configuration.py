@@ -3,7 +3,7 @@
 import copy
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.settings.runs import Checkpoint, Run
 from cvqn.lab.settings.sections import DataSettings, EvaluationSettings, PlanSettings, QualitySettings, ReportSettings
-from cvqn.lab.settings.strict_yaml import read_yaml
+from cvqn.lab.settings.strict_yaml import parse_yaml, read_yaml
 from cvqn.settings import Settings, TrainingSettings, problem
 
 DEFAULTS = Path(__file__).with_name("params.yaml")
@@ -136,13 +136,17 @@ class Configuration(Settings):
         return content | {"experiments": {name: one.plain() for name, one in self.experiments.items()}}
 
 
-def resolve(overlays: Sequence[str | Path]) -> Configuration:
+def resolve(overlays: Sequence[str | Path], further: Mapping[str, dict[str, Any]] | None = None) -> Configuration:
     """The configuration of params.yaml under `overlays`, later ones on top, every experiment spelt out.
+
+    Args:
+        overlays: YAML files.
+        further: overlays that are in no file, by what messages call them, on top of those.
 
     Raises:
         CvqnError: a key is unknown or a value not allowed; the message names file and key.
     """
-    sources = {_name(path): read_yaml(path) for path in (DEFAULTS, *overlays)}
+    sources = {_name(path): read_yaml(path) for path in (DEFAULTS, *overlays)} | dict(further or {})
     merged: dict[str, Any] = {}
     for source in sources.values():
         merged = merge(merged, source)
@@ -156,6 +160,20 @@ def resolve(overlays: Sequence[str | Path]) -> Configuration:
             _mapping(_mapping(own or {}, sources, key).get(part) or {}, sources, [*key, part])
     merged["experiments"] = {name: _spelt_out(own or {}, defaults) for name, own in experiments.items()}
     return _validated(merged, sources)
+
+
+def assigned(pairs: Sequence[str], where: str) -> dict[str, Any]:
+    """The overlay that `KEY=VALUE` of a command line stands for: a value is YAML, or taken as it is for a key of text.
+
+    Raises:
+        CvqnError: a value is not YAML; the message begins with `where`.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, _, text = pair.partition("=")
+        field = Configuration.model_fields.get(key)
+        values[key] = text if field and field.annotation is str else parse_yaml(text, f"{where} {key}")
+    return values
 
 
 def read(path: str | Path) -> Configuration:

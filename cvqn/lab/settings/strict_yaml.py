@@ -46,14 +46,27 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             or a number that is not finite.
     """
     try:
-        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise CvqnError(f"{path}{line}: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise CvqnError(f"{path}: not valid YAML: {error}") from error
+    loaded = parse_yaml(text, str(path))
     if not isinstance(loaded, dict):
         raise CvqnError(f"{path}: expected a mapping of keys to values")
     return loaded
+
+
+def parse_yaml(text: str, where: str) -> object:
+    """What a text in YAML says; messages begin with `where`.
+
+    Raises:
+        CvqnError: it is not YAML, or has what `read_yaml` refuses.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise CvqnError(f"{where}{line}: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise CvqnError(f"{where}: not valid YAML: {error}") from error
