@@ -245,3 +245,14 @@ def test_runs_have_one_name_and_are_found_by_it():
     for wrong in ("c32", "c32-seed", "C32-seed1", "c32-seed1-last", "c32-seed1-best-best", "32-seed1", ""):
         with pytest.raises(CvqnError, match="not the name of a run"):
             Run.parse(wrong)
+
+
+def test_values_of_a_command_line_are_yaml_or_text_as_the_setting_is():
+    pairs = ["scale=on", "seeds=[4, 5]", "training={batch: 2}", "seeds=[6]"]
+    expected = {"scale": "on", "seeds": [6], "training": {"batch": 2}}
+    assert config.assigned(pairs, "--config") == expected
+    assert config.resolve([], {"--config": expected}).experiments["c16"].training.batch == 2
+    with pytest.raises(CvqnError, match=r"^--config: seeds: "):
+        config.resolve([], {"--config": {"seeds": 4}})
+    with pytest.raises(CvqnError, match=r"^--config training, line 1: "):
+        config.assigned(["training={epochs: 4"], "--config")
