@@ -4,6 +4,9 @@
 report: "workflow/report/workflow.rst"
 
 
+container: os.environ.get("CVQN_IMAGE", "cvqn.sif")
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

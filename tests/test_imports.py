@@ -48,7 +48,7 @@ assert decompress(stored, compress(stored, picture)).shape == picture.shape
     assert imported(program) & set(LAB) == set()
 
 
-def test_the_command_shows_its_help_without_torch():
+def test_the_command_shows_its_help_at_once():
     program = """
 from cvqn.cli import main
 try:
@@ -56,4 +56,6 @@ try:
 except SystemExit:
     pass
 """
-    assert imported(program) & {"torch", "snakemake", "dvc", "pandas", "matplotlib", "scipy"} == set()
+    assert (
+        imported(program) & {"torch", "numpy", "pydantic", "snakemake", "dvc", "pandas", "matplotlib", "scipy"} == set()
+    )

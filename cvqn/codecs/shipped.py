@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from cvqn.bitstream.errors import WrongModelError
-from cvqn.codecs.description import describe
 from cvqn.errors import CvqnError
 
 FOLDER = Path(__file__).parents[1] / "models"
@@ -33,6 +32,8 @@ def folders() -> dict[str, Path]:
     Raises:
         CvqnError: one is damaged.
     """
+    from cvqn.codecs.description import describe  # brings pydantic, for which `cvqn --help` need not wait
+
     found = [folder_of_quality(quality) for quality in qualities()]
     return {describe(folder).model_id: folder for folder in found}
 
