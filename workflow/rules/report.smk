@@ -71,8 +71,6 @@ rule identities:
 
 
 rule complexity:
-    message:
-        "count parameters and operations of the networks"
     output:
         RESULTS.complexity("{target}"),
     log:
@@ -86,6 +84,8 @@ rule complexity:
     params:
         settings=settings_of("experiments"),
         code=[code("complexity", codec) for codec in LEARNED],
+    message:
+        "count parameters and operations of the networks"
     shell:
         "cvqn complexity --plan {resources.plan:q} --target {wildcards.target} --output {output:q} >> {log:q} 2>&1"
 
