@@ -131,7 +131,7 @@ def wheel(tmp_path_factory):
 @pytest.mark.slow
 def test_a_wheel_works_outside_a_clone(wheel, tmp_path):
     site, work = tmp_path / "site", tmp_path / "work"
-    options = ["--no-deps", "--no-index", "--quiet", "--target", str(site)]
+    options = ["--no-deps", "--no-index", "--no-compile", "--quiet", "--target", str(site)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True)
     work.mkdir()
     run = subprocess.run(
