@@ -45,5 +45,5 @@ def test_another_workflow_uses_this_one_as_a_module(sources, tmp_path):
     result = tmp_path / "results" / "mine" / "config.yaml"
     assert yaml.safe_load(result.read_text())["seeds"] == settings["seeds"]
     assert int((tmp_path / "lines.txt").read_text()) == len(result.read_text().splitlines())
-    _, planned = other.shell("snakemake --dry-run --nocolor results/mine/metrics.json")
+    _, planned = other.shell("snakemake --dry-run --nocolor cvqn_all")
     assert "compress, decode and measure packaged-evaluation with c16-seed1" in planned

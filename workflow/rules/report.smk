@@ -251,7 +251,7 @@ rule audit:
 
 rule page:
     message:
-        "the report page of scale {CONFIG.scale}"
+        f"the report page of scale {CONFIG.scale}"
     input:
         SHOWN_FILES,
         INPUTS.files("trainings", "images", "published"),
