@@ -250,8 +250,6 @@ rule audit:
 
 
 rule page:
-    message:
-        f"the report page of scale {CONFIG.scale}"
     input:
         SHOWN_FILES,
         INPUTS.files("trainings", "images", "published"),
@@ -267,5 +265,7 @@ rule page:
     params:
         code=code("page"),
         root=lambda wildcards: RESULTS.root,
+    message:
+        f"the report page of scale {CONFIG.scale}"
     shell:
         "cvqn page {params.root:q} >> {log:q} 2>&1"
