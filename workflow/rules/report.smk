@@ -243,7 +243,8 @@ rule audit:
     resources:
         plan=PLAN_FILE,
     params:
-        settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
+        settings=settings_of("scale", "seeds", "report", "experiments", "extras", "data"),
+        papers=digest(configuration.read_yaml(configuration.DEFAULTS)),
         code=code("audit"),
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
     shell:

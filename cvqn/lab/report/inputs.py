@@ -22,7 +22,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """The files of a scale by what they hold, with those of a target's experiments beside those of `all`."""
 

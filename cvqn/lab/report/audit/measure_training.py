@@ -16,7 +16,8 @@ def training_memory(evidence: Evidence, expected: object, experiment: str, other
     if None in peaks:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
     what = f"peak memory of {other} above {experiment}"
-    return Finding((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
+    value = exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%")
+    return Finding((value,), (path, other_path), experiments=(experiment, other))
 
 
 def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
@@ -37,6 +38,7 @@ def training_stability(evidence: Evidence, expected: object, experiment: str, ot
         (Measured(what, interval),),
         tuple(paths),
         "jump: change of the logarithm of the loss between logged steps",
+        (experiment, other),
     )
 
 
