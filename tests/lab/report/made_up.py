@@ -22,8 +22,8 @@ IMAGES = [f"kodim{number:02}" for number in range(1, 25)]
 PIXELS = 768 * 512
 
 PAPER = {  # experiment: MS-SSIM, bpp, PSNR that satisfy every number of the paper within its tolerance
-    "one-group": (0.9651, 0.2664, 27.926),
-    "se": (0.9646, 0.2608, 27.95),
+    "one-group": (0.9649, 0.2664, 27.926),
+    "se": (0.9650, 0.2608, 27.95),
     "re": (0.9652, 0.2586, 28.0),
     "c32": (0.9656, 0.2576, 28.024),
     "levels-456": (0.96515, 0.2639, 28.012),
@@ -237,6 +237,9 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
     made.experiment("levels-4", (0.9600, 0.23, 27.5))
     made.experiment("levels-6", (0.9660, 0.30, 28.2))
     made.experiment("strided", (0.9640, 0.2590, 27.8))
+    made.experiment("soft-quantizer", (0.9640, 0.2580, 27.9))
+    made.experiment("beta-0", (0.9645, 0.2578, 27.9))
+    made.experiment("authors", (0.9652, 0.2570, 28.0))
     for number, codec in enumerate(("jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420")):
         drop = 0.006 + (5 - number) * 0.002 if codec != "jpeg-420" else 0.02
         made.codec(

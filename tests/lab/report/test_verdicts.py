@@ -41,6 +41,7 @@ SETTINGS = {claim.id for claim in paper() if claim.id.startswith(("training.", "
     "section2.channels",
     "section2.levels",
 }
+EXTRAS = {"authors.ms_ssim", "authors.bpp", "authors.psnr"}
 NEVER_MEASURED = {"section2.significant-channels", "section2.negligible-channels", "figure4.spire"}
 
 
@@ -111,7 +112,8 @@ def contrary(folder) -> MadeUp:
         made.experiment(name, means, (1e-6, 1e-6, 1e-4))
     made.experiment("levels-4", (0.95, base * 0.8, 24))
     made.experiment("levels-6", (0.96, base * 1.2, 26))
-    made.experiment("strided", (0.95, base, 24))
+    for name in ("strided", "soft-quantizer", "beta-0", "authors"):
+        made.experiment(name, (0.95, base, 24))
     for codec in ("jpeg2000", "webp", "bpg-444"):
         made.codec(codec, {str(at): (0.982 + 0.003 * at, rate) for at, rate in enumerate((0.05, 0.3, 0.9))})
     flat = np.ones((32, 24)) + 0.1 * np.random.default_rng(1).random((32, 24))
@@ -342,7 +344,9 @@ def test_without_the_extras_only_the_claims_that_need_them_stay_open_and_name_th
     made = whole_paper(tmp_path)
     with_extras, without = judged(made), judged(made, extras=False)
     changed = {name for name, claim in without.items() if claim["verdict"] != with_extras[name]["verdict"]}
-    assert changed == {"section3.1.memory", "section3.1.stability", "section4.2.odd-levels"}
+    assert changed == {
+        "section3.1.memory", "section3.1.stability", "section3.2.representation", "section3.2.likelihood",
+        "section4.2.odd-levels", "authors.ms_ssim", "authors.bpp", "authors.psnr"}  # fmt: skip
     for name in changed:
         assert without[name]["verdict"] == NOT_MEASURED
         assert without[name]["reason"].endswith("one of the extras, which the target `extras` runs and judges")
@@ -456,10 +460,11 @@ def measured_as_drawn(name: str) -> list[tuple[float, float]]:
 def test_the_papers_own_numbers_reproduce_what_they_should_and_nothing_else(tmp_path):
     claims = judged(exactly_the_paper(tmp_path))
     found = {verdict: {name for name, claim in claims.items() if claim["verdict"] == verdict} for verdict in VERDICTS}
-    numbers = {claim.id for claim in paper() if claim.measure in ("mean", "bpp_change")}
+    numbers = {claim.id for claim in paper() if claim.measure in ("mean", "bpp_change")} - EXTRAS
     plotted_quality = {name for name in numbers if name.endswith(".ms_ssim_db")}  # one run each in the paper
     assert found[NOT_REPRODUCED] == set()
     assert found[INCONCLUSIVE] == plotted_quality | TOO_CLOSE | {
+        "section4.2.better-ms-ssim",  # .0005 of MS-SSIM that SE lies below [5]
         "table1.predefined-best",  # .0001 of MS-SSIM between predefined and RE
         "table2.258-degrades",  # .0007 of MS-SSIM, one deviation
         "table2.357-best",  # .0001 of MS-SSIM and .012 dB of PSNR to [4,5,6]
