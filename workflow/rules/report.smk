@@ -11,7 +11,7 @@ localrules:
     audit,
 
 
-from cvqn.lab.report.inputs import PAGE_PARTS, TEMPLATE
+from cvqn.lab.report.inputs import PAGE_PARTS, STATEMENTS, TEMPLATE
 
 INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
@@ -223,6 +223,7 @@ rule audit:
         lambda wildcards: AUDITED[wildcards.audit].files(
             "measurements", "analyses", "trainings", "published", "claims"
         ),
+        os.path.relpath(STATEMENTS),
         os.path.relpath(TEMPLATE),
         RESULTS.identities,
     output:
