@@ -70,7 +70,7 @@ def write_audit(result: dict, path: str | Path) -> None:
         "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
     files = {file for claim in result["claims"] for file in claim["evidence"] if is_in_git(file)}
-    words = {"describe": describe, "smallest": smallest, "at_last": at_last, "demonstration": demonstration}
+    words = {word.__name__: word for word in (describe, smallest, at_last, demonstration, right)}
     links = _relative(sorted(files), path.parent)
     page = render(linked, _by_place(linked["claims"]), links, **words, itself=lambda: ITSELF)
     for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
@@ -244,6 +244,11 @@ def demonstration(result: dict) -> str:
         f"Scale {result['scale']}: a demonstration, not a reproduction. No training here is the paper's, so what was "
         "measured is shown and not judged; identities and settings are named as such."
     )
+
+
+def right(measured: dict) -> dict:
+    """A measured value with the paper's own numbers in place of ours."""
+    return measured | dict(zip(("value", "low", "high"), measured["if_right"], strict=True))
 
 
 def at_last(claim: dict) -> str:
