@@ -185,8 +185,7 @@ class MadeUp:
         optimizer: str = "Adam",
     ):
         """A run folder with provenance and a log whose loss jumps by `jump` from step to step."""
-        facts = {"steps": 1000, "seconds": 1800.0, "cpu_seconds": 1800.0, "gpu": None}
-        folder = self.provenance(run, images, peak_memory_bytes=memory, optimizer=optimizer, **facts)
+        folder = self.provenance(run, images, peak_memory_bytes=memory, optimizer=optimizer)
         losses = 10 * np.exp(jump * (np.arange(60) % 2) * self.random.uniform(0.9, 1.1, 60))
         pd.DataFrame({"step": np.arange(60), "loss": losses}).to_csv(folder / "log.csv", index=False)
 
@@ -198,6 +197,10 @@ class MadeUp:
         record = {
             "settings": self.config["experiments"][run.rpartition("-seed")[0]],
             "training_images": {"count": images, "sets": sets},
+            "steps": 1000,
+            "seconds": 1800.0,
+            "cpu_seconds": 1800.0,
+            "gpu": None,
             **facts,
         }
         (folder / "provenance.json").write_text(json.dumps(record))
