@@ -500,3 +500,19 @@ def test_three_seeds_at_every_rate_point_narrow_a_comparison_of_curves(tmp_path)
         share = judged(made)["figure3.above.li"]["measured"][0]
         widths[len(parts)] = share["high"] - share["low"]
     assert widths[3] < widths[2]
+
+
+def test_memory_is_compared_on_one_card_and_without_what_both_hold(tmp_path):
+    for held in (0, 60_000_000_000):  # the training images, in both or in neither
+        made = MadeUp(tmp_path / str(held))
+        for name, peak in (("c32", 8_000_000_000), ("strided", 9_000_000_000)):
+            made.provenance(f"{name}-seed1", peak_memory_bytes=peak + held, gpu={"name": "a card"})
+        for seed in (2, 3):
+            made.provenance(f"c32-seed{seed}")
+        claim = judged(made)["section3.1.memory"]
+        assert claim["measured"][0]["value"] == pytest.approx(1000)
+        assert claim["verdict"] == REPRODUCED
+    made.provenance("strided-seed1", peak_memory_bytes=9_000_000_000, gpu={"name": "another card"})
+    claim = judged(made)["section3.1.memory"]
+    assert claim["verdict"] == NOT_MEASURED
+    assert claim["reason"] == "the trainings ran on different cards, a card and another card"
