@@ -73,6 +73,7 @@ class StoredCodec:
 
     def __init__(self, folder: str | Path, device: str = "cpu"):
         self.stored = load_model(folder, device)
+        self.model_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
         self.name, self.title = self.stored.codec, registry.title(self.stored.codec)
 
     def encode(self, picture: Picture, quality: None = None) -> bytes:

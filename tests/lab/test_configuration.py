@@ -27,19 +27,24 @@ def cvqn(**content):
     return {"learned": {"cvqn": content}}
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 21), ("paper", 24)])
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 21), ("paper", 32)])
 def test_every_scale_is_valid_and_has_its_trainings(scale, trainings):
     resolved = config.resolve([SCALES / f"{scale}.yaml"])
     assert resolved.scale == scale
     assert len(resolved.runs()) == trainings
 
 
+def test_one_seed_per_rate_point_is_a_key(tmp_path):
+    tables = overlay(tmp_path, {"report": {"every_seed": ["table1", "table2"]}})
+    assert len(config.resolve([SCALES / "paper.yaml", tables]).runs()) == 24
+
+
 def test_grid_of_the_paper():
     resolved = config.resolve([SCALES / "paper.yaml"])
     runs, experiments = resolved.runs(), resolved.experiments
-    for name in ("one-group", "se", "re", "c32", "levels-456", "levels-258"):
+    for name in ("one-group", "se", "re", "c32", "levels-456", "levels-258", "c16", "c48", "c64", "c80"):
         assert {Run(name, seed) for seed in (1, 2, 3)} <= set(runs)
-    assert {Run(f"c{channels}", 1) for channels in (16, 48, 64, 80)} | {Run("toy", 1)} <= set(runs)
+    assert [run for run in runs if run.experiment == "toy"] == [Run("toy", 1)]
     assert experiments["c80"].model.channels == 80
     assert experiments["toy"].model.levels == (2,)
     assert experiments["c32"].model.levels == (3, 5, 7)

@@ -12,7 +12,7 @@ localrules:
     audit,
 
 
-from cvqn.lab.report.inputs import PAGE_PARTS, TEMPLATE
+from cvqn.lab.report.inputs import PAGE_PARTS, STATEMENTS, TEMPLATE
 
 INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
@@ -220,6 +220,7 @@ rule metrics:
 rule audit:
     input:
         lambda wildcards: AUDITED[wildcards.audit].files("measurements", "analyses", "trainings", "published", "claims"),
+        os.path.relpath(STATEMENTS),
         os.path.relpath(TEMPLATE),
         RESULTS.identities,
     output:
@@ -240,7 +241,8 @@ rule audit:
     resources:
         plan=PLAN_FILE,
     params:
-        settings=settings_of("scale", "seeds", "report", "experiments", "extras"),
+        settings=settings_of("scale", "seeds", "report", "experiments", "extras", "data"),
+        papers=digest(configuration.read_yaml(configuration.DEFAULTS)),
         code=code("audit"),
         extras=lambda wildcards: "--extras" if AUDITED[wildcards.audit].target == "extras" else "",
     message:

@@ -1,4 +1,4 @@
-"""Commands that say what is to be done and how far it is: plan, preflight, status, prune."""
+"""Commands that say what is to be done and how far it is: plan, preflight, status, cost, prune."""
 
 import argparse
 import sys
@@ -15,6 +15,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     _register_plan(commands)
     _register_preflight(commands)
     _register_status(commands)
+    _register_cost(commands)
     _register_prune(commands)
 
 
@@ -63,6 +64,16 @@ def _register_status(commands: argparse._SubParsersAction) -> None:
         "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="again every so often (default 30)"
     )
     status.set_defaults(handler=_status)
+
+
+def _register_cost(commands: argparse._SubParsersAction) -> None:
+    cost = commands.add_parser(
+        "cost",
+        help="what the results cost: CPU and GPU hours and memory by rule",
+        description="Sum up by rule what Snakemake recorded of every job, and the GPU hours of the trainings.",
+    )
+    cost.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
+    cost.set_defaults(handler=_cost)
 
 
 def _register_prune(commands: argparse._SubParsersAction) -> None:
@@ -129,6 +140,12 @@ def _or_reason(text, folder: Path) -> str:
         return text(folder)
     except CvqnError as error:
         return f"{folder}: {error}"
+
+
+def _cost(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress.cost import text
+
+    print(text(arguments.results))
 
 
 def _prune(arguments: argparse.Namespace) -> None:

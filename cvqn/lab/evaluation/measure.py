@@ -4,7 +4,6 @@ import csv
 import json
 import platform
 import tarfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from cvqn.codecs.interface import Codec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.clock import cpu_seconds
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.provenance.machine import processor
 
@@ -30,9 +30,10 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     """Measure the archives that `encode_set` made of the set at `index`; write the CSV `output` and its sidecar JSON.
 
     One row a setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them a
-    pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are wall time in
-    `codec.encode` and `codec.decode`. A codec with a method `rates(picture, data)` adds its estimates of the rate. Rows
-    of a trained model say which experiment, seed and checkpoint it is of.
+    pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are CPU time in
+    `codec.encode` and `codec.decode`, which other jobs do not lengthen. A codec with a method `rates(picture, data)`
+    adds its estimates of the rate, one with `model_bytes` the size of its trained model. Rows of a trained model say
+    which experiment, seed and checkpoint it is of.
     The sidecar says what encoded, what decoded, with which settings, on which machine.
 
     Raises:
@@ -80,9 +81,9 @@ def _naming(setting: str, image: str) -> Iterator[None]:
 
 
 def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: float) -> dict[str, object]:
-    start = time.perf_counter()
+    start = cpu_seconds()
     decoded = codec.decode(data)
-    seconds = time.perf_counter() - start
+    seconds = cpu_seconds() - start
     height, width = picture.shape[:2]
     if decoded.shape != picture.shape:
         raise CvqnError(
@@ -98,6 +99,8 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: floa
         "encode_s": f"{encode_s:.6f}",
         "decode_s": f"{seconds:.6f}",
     }
+    if hasattr(codec, "model_bytes"):
+        row["model_bytes"] = codec.model_bytes
     if hasattr(codec, "rates"):
         row |= {name: f"{rate:.8g}" for name, rate in codec.rates(picture, data).items()}
     return row

@@ -121,6 +121,7 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
     on_gpus = any(scale.configuration.experiments[run.experiment].training.device == "cuda" for run in took)
     unit = "GPU hours" if on_gpus else "hours"
     lines = [
+        *_by_seeds(list(took)),
         f"{len(took)} trainings, {len(took) - left} finished; {left} to go, {assumed / 60:g} minutes assumed of each "
         f"(plan.train_minutes)",
         f"{sum(lengths) / 3600:.1f} {unit} of training in all, {left * assumed / 3600:.1f} to go; wall time of all:",
@@ -131,6 +132,17 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
         if more:
             lines.append(f"target {target}: {len(more)} trainings more, {len(more) * assumed / 3600:.1f} {unit}")
     return "\n".join(lines)
+
+
+def _by_seeds(runs: Sequence[Run]) -> list[str]:
+    """The experiments that are trained with the same seeds, on one line each."""
+    seeds: dict[str, list[int]] = {}
+    for run in runs:
+        seeds.setdefault(run.experiment, []).append(run.seed)
+    together: dict[str, list[str]] = {}
+    for experiment, own in seeds.items():
+        together.setdefault(" ".join(map(str, own)), []).append(experiment)
+    return [f"trainings with seed {own}: {', '.join(names)}" for own, names in together.items()]
 
 
 def _seconds(scale: Scale, run: Run) -> float | None:

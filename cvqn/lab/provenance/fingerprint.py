@@ -17,8 +17,8 @@ from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 
 _METRICS = ("cvqn.lab.evaluation.metrics", "cvqn.padding")
-_ENCODE = ("cvqn.lab.evaluation.encode",)
-_MEASURE = ("cvqn.lab.evaluation.measure", *_METRICS)
+_ENCODE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.encode")
+_MEASURE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.measure", *_METRICS)
 _ANALYSE = ("cvqn.lab.evaluation.analysis", "cvqn.lab.evaluation.influence", *_METRICS)
 _FILE = ("cvqn.compression", "cvqn.codecs.container")
 _REPORT = ("cvqn.lab.evaluation.bd_rate", "cvqn.lab.evaluation.rate_distortion", "cvqn.lab.evaluation.statistics")

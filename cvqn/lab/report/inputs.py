@@ -11,6 +11,7 @@ from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
 CLAIMS = Path(__file__).with_name("paper.yaml")
+STATEMENTS = Path(__file__).with_name("itself.yaml")
 TEMPLATE = Path(__file__).parent / "audit" / "audit.html.j2"
 PAGE_PARTS = tuple(
     Path(__file__).parent / "page" / name
@@ -22,7 +23,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """The files of a scale by what they hold, with those of a target's experiments beside those of `all`."""
 

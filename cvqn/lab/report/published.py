@@ -6,6 +6,7 @@ the paths of everything that it reads. A curve has `codec`, `file`, and arrays `
 """
 
 import os
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -28,5 +29,6 @@ def path(curve: Any) -> str:
     return os.path.relpath(curve.file)
 
 
+@cache
 def _modules() -> list[Any]:
     return [entry.load() for entry in sorted(entry_points(group="cvqn.published"), key=lambda entry: entry.name)]

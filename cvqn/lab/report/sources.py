@@ -20,7 +20,7 @@ RATES = ("bpp", "ms_ssim", "psnr_db")
 MEASUREMENT_COLUMNS = (
     "codec", "setting", "experiment", "seed", "checkpoint", "image", "width", "height", "bytes", *RATES,
 )  # fmt: skip
-VALUES = (*RATES, "encode_s", "decode_s", "cross_entropy_bpp", "bound_bpp")
+VALUES = (*RATES, "encode_s", "decode_s", "cross_entropy_bpp", "bound_bpp", "model_bytes")
 CHANNEL_COLUMNS = ("run", "image", "channel", "group", "levels", "position", "bits")
 GROUP_COLUMNS = ("run", "image", "group", "levels", "channels", "symbols", "bits_per_symbol", "values_used")
 

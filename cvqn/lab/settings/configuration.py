@@ -25,6 +25,8 @@ DEFAULTS = Path(__file__).with_name("params.yaml")
 DEFAULT_CODEC = "cvqn"
 NAME = "^[a-z][a-z0-9-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
+WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
+"""Settings of a training that say where and how fast a model is trained, and not what."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Configuration(Settings):
     scale: Name
     """Results go to results/<scale>/."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    """All of them for the experiments of the tables, the first for the rest."""
+    """All of them for the experiments of `report.every_seed`, the first for the rest."""
     data: DataSettings
     evaluation: EvaluationSettings
     report: ReportSettings
@@ -97,13 +99,13 @@ class Configuration(Settings):
     def runs(self, experiments: Sequence[str] | None = None) -> list[Run]:
         """The trainings that the report needs, or those of `experiments`.
 
-        Experiments of the tables have every seed, others the first.
+        Experiments of `report.every_seed` have every seed, others the first.
         """
-        tables = {*self.report.table1, *self.report.table2}
+        repeated = {name for part in self.report.every_seed for name in getattr(self.report, part)}
         return [
             Run(name, seed)
             for name in (self.report.experiments if experiments is None else experiments)
-            for seed in (self.seeds if name in tables else self.seeds[:1])
+            for seed in (self.seeds if name in repeated else self.seeds[:1])
         ]
 
     @property

@@ -1,6 +1,6 @@
 """The sections of a configuration beside its experiments."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -61,6 +61,8 @@ class ReportSettings(Settings):
     """Experiments of other learned codecs, one curve per codec."""
     toy: str
     """The experiment of Figure 1."""
+    every_seed: tuple[Literal["rate_curve", "table1", "table2"], ...]
+    """Parts whose experiments are trained with every seed; other experiments are trained with the first."""
     figure1_image: str
     """The image whose quantized maps Figure 1 shows."""
     figure3_image: str

@@ -14,14 +14,11 @@ from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of, digest
 from cvqn.lab.provenance.plan import Plan
-from cvqn.lab.settings.configuration import Experiment
+from cvqn.lab.settings.configuration import WHERE, Experiment
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.store import Entry, key_of
 from cvqn.settings import read_json
-
-WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
-"""Settings that say where and how fast a model is trained, and not what."""
 
 
 def train_run(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 
 import numpy as np
 import pytest
@@ -264,3 +265,24 @@ def test_encoding_imports_no_torch(index, tmp_path):
     program = "import sys; from cvqn.cli import main\nassert main(sys.argv[1:]) == 0\nassert 'torch' not in sys.modules"
     arguments = ["--codec", "bpg-444", "--quality", "45", "--images", str(index), "--output", str(tmp_path / "45.tar")]
     subprocess.run([sys.executable, "-c", program, "encode", *arguments], check=True)
+
+
+class Slow(Jpeg420):
+    """Waits, as on a machine with company, while it encodes; computes in a program of its own while it decodes."""
+
+    def encode(self, picture, quality):
+        time.sleep(0.3)
+        return super().encode(picture, quality)
+
+    def decode(self, data):
+        busy = "import time\nwhile time.process_time() < 0.3: pass"
+        subprocess.run([sys.executable, "-S", "-c", busy], check=True)
+        return super().decode(data)
+
+
+def test_times_are_what_is_computed_and_not_how_long_it_is_waited_for(index, tmp_path):
+    encode_set(Slow(), 20, index, tmp_path / "20.tar")
+    measure(Slow(), index, [tmp_path / "20.tar"], tmp_path / "slow.csv")
+    for row in rows_of(tmp_path / "slow.csv"):
+        assert 0 < float(row["encode_s"]) < 0.2
+        assert float(row["decode_s"]) > 0.25

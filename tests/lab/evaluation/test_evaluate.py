@@ -37,7 +37,7 @@ def rows_of(path):
 
 
 @pytest.mark.parametrize(("experiment", "influence"), [("c32", True), ("c16", False), ("toy", True)])
-def test_a_run_is_encoded_measured_and_analysed(plan, model_settings, experiment, influence):
+def test_a_run_is_encoded_measured_and_analysed(plan, model_settings, tmp_path, experiment, influence):
     run, paths = Run(experiment, 1), plan.results
     make_model(paths.model(run.training, "last"), model_settings())
     evaluate_run(plan, run, "index.json", "cpu")
@@ -50,6 +50,8 @@ def test_a_run_is_encoded_measured_and_analysed(plan, model_settings, experiment
         assert files[f"{row['image']}.cvqn"] == codec.encode(picture)
         assert int(row["bytes"]) == len(files[f"{row['image']}.cvqn"])
         assert row["setting"] == run.name
+        files_of_model = (tmp_path / paths.model(run.training, "last")).iterdir()
+        assert int(row["model_bytes"]) == sum(len(path.read_bytes()) for path in files_of_model)
     channels, *_, maps, importance = paths.analysis_files("cvqn", run.name)
     assert ("psnr_loss_db" in rows_of(channels)[0]) == influence
     with np.load(maps, allow_pickle=False) as content:

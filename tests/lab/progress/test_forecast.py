@@ -4,7 +4,6 @@ from cvqn.cli import main
 from cvqn.lab.progress import forecast
 from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.plan import read_plan
-from cvqn.lab.settings.configuration import resolve
 from cvqn.lab.settings.runs import Run
 from tests import ROOT
 
@@ -52,7 +51,9 @@ def test_the_papers_plan(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "--profile", "workflow/profiles/slurm", "--gpus", "1", "4", "64"]) == 0
     output = capsys.readouterr().out
-    count = len(resolve([]).runs())
+    count = 3 * len(["c16", "c32", "c48", "c64", "c80", "one-group", "se", "re", "levels-456", "levels-258"]) + 2
+    assert "trainings with seed 1 2 3: c16, c32, c48, c64, c80, one-group, se, re, levels-456, levels-258\n" in output
+    assert "trainings with seed 1: toy, mentzer-low\n" in output
     assert f"train {count}, evaluate {2 * count}, encode 90, measure 9" in output
     assert f"{2 * count:.1f} GPU hours of training in all" in output  # at two hours each, params.yaml
     assert "target learned: 8 trainings more, 16.0 GPU hours" in output

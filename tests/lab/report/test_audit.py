@@ -105,6 +105,10 @@ def test_an_inconclusive_claim_prints_what_could_have_been_resolved(tmp_path):
     resolved = f"smallest resolvable difference: {claim['measured'][0]['resolution']:.2g} %"
     for name in ("audit.md", "audit.html"):
         assert resolved in (tmp_path / name).read_text()
+        assert claim["power"]["words"] in (tmp_path / name).read_text()
+    low, estimate, high = sorted(claim["measured"][0]["if_right"])
+    shown = f"BPP of predefined against one-group {estimate:.5g} % [{low:.5g}, {high:.5g}]"
+    assert shown.replace("predefined", "c32") in (tmp_path / "audit.html").read_text()
 
 
 def test_a_scale_below_papers_says_so_in_every_file(tmp_path):

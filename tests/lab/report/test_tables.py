@@ -251,7 +251,7 @@ def test_metrics_are_flat_finite_numbers_of_what_was_measured(results):
     assert found["c16.ms_ssim_db"] == pytest.approx(12.07608311, abs=1e-6)
     assert found["c32.best.ms_ssim"] == pytest.approx(0.9656)
     assert found["c32.bpp_std"] == pytest.approx(1e-4)
-    assert "c16.bpp_std" not in found
+    assert "toy.bpp_std" not in found
     assert found["c32.bpp_change_percent"] == pytest.approx(100 * (0.2576 / 0.2664 - 1), abs=1e-6)
     assert found["codec.webp.2.bpp"] == pytest.approx(0.3)
     bd_rate = {(row["anchor"], row["kind"]): row for row in results.rows("bd-rate")}

@@ -10,25 +10,30 @@ from cvqn.files import atomic_write
 from cvqn.lab.report.audit.claims import Claim, paper
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.itself import as_json, paper_against_itself
-from cvqn.lab.report.audit.measures import WHERE_IT_HOLDS, measure
+from cvqn.lab.report.audit.measures import BY_CHECKPOINT, WHERE_IT_HOLDS, measure
 from cvqn.lab.report.audit.page import render
+from cvqn.lab.report.audit.trained import differences, untrained
 from cvqn.lab.report.audit.verdicts import (
     INCONCLUSIVE,
+    JUDGED,
     NOT_EVALUATED,
     NOT_MEASURABLE,
     NOT_MEASURED,
+    NOT_REPRODUCED,
     REPRODUCED,
+    SETTING_USED,
     VERDICTS,
+    Finding,
     Measured,
     NotMeasured,
     combine,
     judge,
+    power,
 )
 from cvqn.lab.report.output import markdown_table
 from cvqn.lab.settings.paths import is_in_git
 
-FORMAT = 2
-PAPER_SCALE = "paper"
+FORMAT = 3
 ITSELF = (
     "What the paper's printed numbers, the points of its Figure 3 and other published curves say about its own "
     "sentences. No training is needed and no scale matters; each line can be recomputed by hand."
@@ -43,6 +48,7 @@ def audit(evidence: Evidence) -> dict:
         "format": FORMAT,
         "scale": evidence.scale,
         "itself": as_json(paper_against_itself()),
+        "demonstration": bool(counts[NOT_EVALUATED]) and not any(counts[verdict] for verdict in JUDGED),
         "counts": {verdict: counts[verdict] for verdict in VERDICTS},
         "claims": claims,
     }
@@ -64,21 +70,16 @@ def write_audit(result: dict, path: str | Path) -> None:
         "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
     files = {file for claim in result["claims"] for file in claim["evidence"] if is_in_git(file)}
-    page = render(
-        linked,
-        _by_place(linked["claims"]),
-        _relative(sorted(files), path.parent),
-        describe=describe,
-        smallest=smallest,
-        itself=lambda: ITSELF,
-    )
+    words = {word.__name__: word for word in (describe, smallest, at_last, demonstration, right)}
+    links = _relative(sorted(files), path.parent)
+    page = render(linked, _by_place(linked["claims"]), links, **words, itself=lambda: ITSELF)
     for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
         with atomic_write(path.with_suffix(ending), "w") as file:
             file.write(text)
 
 
 def _entry(claim: Claim, evidence: Evidence) -> dict:
-    """One claim. Below the paper's scale what was measured is shown, but only identities are judged."""
+    """One claim. What was measured is shown, and judged if the trainings that it is about are the paper's."""
     tolerance = claim.tolerance
     entry = {
         "id": claim.id,
@@ -92,6 +93,8 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         "note": "",
         "evidence": [],
         "verdict": NOT_EVALUATED,
+        "at_last": None,
+        "power": None,
         "reason": "",
     }
     if claim.measure is None:
@@ -100,20 +103,53 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         found = measure(claim, evidence)
     except NotMeasured as missing:
         return entry | {"verdict": NOT_MEASURED, "reason": str(missing)}
-    judged = claim.any_scale or evidence.scale == PAPER_SCALE
+    kind = WHERE_IT_HOLDS.get(claim.measure)
+    differing = [] if kind else differences(evidence, found.experiments)
     accepted = [tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
-    verdicts = [judge(one.interval, ends) if judged else None for one, ends in zip(found.values, accepted, strict=True)]
+    verdicts = [None if differing else judge(one.interval, ends)
+                for one, ends in zip(found.values, accepted, strict=True)]  # fmt: skip
     entry |= {
         "measured": [_measured(*three) for three in zip(found.values, accepted, verdicts, strict=True)],
         "note": found.note,
         "evidence": list(found.files),
     }
-    if not judged:
-        return entry | {
-            "reason": f"the scale {evidence.scale} is a demonstration; the claim is about the paper's own network"
-        }
+    if differing:
+        return entry | {"reason": "; ".join(differing)}
+    verdict, reason = _verdict(found, verdicts, kind, evidence)
+    able = None if kind else power(found.values, accepted)
+    return entry | {
+        "verdict": verdict,
+        "at_last": _at_last(claim, found, evidence),
+        "power": None if able is None else {"could_hold": able.holds, "could_fail": able.fails, "words": str(able)},
+        "reason": reason,
+    }
+
+
+def _verdict(found: Finding, verdicts: list[str], kind: str | None, evidence: Evidence) -> tuple[str, str]:
+    """The verdict of a claim from those of its values, and the reason where these alone do not give it."""
     verdict = combine(verdicts)
-    return entry | {"verdict": WHERE_IT_HOLDS.get(claim.measure, verdict) if verdict == REPRODUCED else verdict}
+    if kind == SETTING_USED and verdict != REPRODUCED:
+        return NOT_EVALUATED, "another setting is used here"
+    if verdict == REPRODUCED and kind is None and (without := untrained(evidence, found.experiments)):
+        return NOT_REPRODUCED, "; ".join(without)
+    return (kind, "") if kind and verdict == REPRODUCED else (verdict, "")
+
+
+def _at_last(claim: Claim, found: Finding, evidence: Evidence) -> dict | None:
+    """The verdict at the last checkpoint and what was measured there, where the verdict is on another."""
+    if claim.measure not in BY_CHECKPOINT or all(
+        evidence.of(name) is None or evidence.of(name).checkpoint == "last" for name in found.experiments
+    ):
+        return None
+    try:
+        last = measure(claim, evidence.at_last)
+    except NotMeasured as missing:
+        return {"verdict": NOT_MEASURED, "measured": [], "reason": str(missing)}
+    accepted = [claim.tolerance.ends(_number(one.expected, claim.expected)) for one in last.values]
+    verdicts = [judge(one.interval, ends) for one, ends in zip(last.values, accepted, strict=True)]
+    verdict, reason = _verdict(last, verdicts, None, evidence.at_last)
+    measured = [_measured(*three) for three in zip(last.values, accepted, verdicts, strict=True)]
+    return {"verdict": verdict, "measured": measured, "reason": reason}
 
 
 def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None) -> dict:
@@ -126,6 +162,7 @@ def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None)
         "high": _finite(interval.high),
         "unit": one.unit,
         "expected": one.expected,
+        "if_right": None if one.if_right is None else [_finite(value) for value in one.if_right],
         "accepted": [_finite(end) for end in accepted],
         "resolution": one.resolution,
         "spread": "exact" if interval.low == interval.high else ("95 % interval" if known else "unknown, one seed"),
@@ -167,8 +204,8 @@ def describe(measured: dict) -> str:
 
 def _markdown(result: dict) -> str:
     lines = [f"# Audit, scale {result['scale']}", "", *_itself(result["itself"]), "## Measured here", ""]
-    if result["scale"] != PAPER_SCALE:
-        lines += [f"Scale {result['scale']}: a demonstration, not a reproduction. Only identities are judged.", ""]
+    if result["demonstration"]:
+        lines += [f"{demonstration(result)}", ""]
     lines += [f"- {verdict}: {count}" for verdict, count in result["counts"].items()]
     for place, claims in _by_place(result["claims"]).items():
         rows = [
@@ -178,8 +215,10 @@ def _markdown(result: dict) -> str:
                 "measured": "; ".join(f"{one['what']}: {describe(one)}" for one in claim["measured"])
                 or f"not measured: {claim['reason']}",
                 "accepted": claim["tolerance"]["accepts"] if claim["tolerance"] else "",
+                "power": claim["power"]["words"] if claim["power"] else "",
                 "verdict": f"**{claim['verdict']}**"
-                + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else ""),
+                + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else "")
+                + (f"; {at_last(claim)}" if claim["at_last"] else ""),
             }
             for claim in claims
         ]
@@ -197,6 +236,27 @@ def _itself(found: dict) -> list[str]:
         lines += [f"### {one['statement']}: **{one['verdict']}**", "", f"`{one['id']}`, {one['place']}", ""]
         lines += [f"- {line}" for line in one["arithmetic"]] + ([f"- from {files}"] if files else []) + [""]
     return lines
+
+
+def demonstration(result: dict) -> str:
+    """What a page says where no training is the paper's."""
+    return (
+        f"Scale {result['scale']}: a demonstration, not a reproduction. No training here is the paper's, so what was "
+        "measured is shown and not judged; identities and settings are named as such."
+    )
+
+
+def right(measured: dict) -> dict:
+    """A measured value with the paper's own numbers in place of ours."""
+    return measured | dict(zip(("value", "low", "high"), measured["if_right"], strict=True))
+
+
+def at_last(claim: dict) -> str:
+    """The verdict at the last checkpoint beside that at the best, and whether they differ."""
+    last = claim["at_last"]
+    if last["verdict"] == claim["verdict"]:
+        return "at the last checkpoint the same"
+    return f"differs at the last checkpoint: {last['verdict']}"
 
 
 def smallest(claim: dict) -> str:

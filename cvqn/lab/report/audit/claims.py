@@ -48,7 +48,7 @@ class Claim:
     """One statement of the paper.
 
     `measure` names a function of `cvqn.lab.report.audit.measures` that takes `arguments`; a claim without one says in
-    `unmeasured` why. `any_scale`: the claim is an identity that does not depend on how large the experiment is.
+    `unmeasured` why.
     """
 
     id: str
@@ -58,14 +58,13 @@ class Claim:
     tolerance: Accepted | None = None
     measure: str | None = None
     arguments: dict = field(default_factory=dict)
-    any_scale: bool = False
     unmeasured: str | None = None
 
 
 @cache
 def paper() -> tuple[Claim, ...]:
     """Every claim, in the order of the paper's data file."""
-    content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
+    content = _content()
     tolerances = {
         name: Accepted(name, values["class"], **{key: value for key, value in values.items() if key != "class"})
         for name, values in content["tolerances"].items()
@@ -79,6 +78,22 @@ def expected_number(claim_id: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
+def printed(experiment: str, metric: str) -> float | None:
+    """What Table 1 or Table 2 has of an experiment: `metric` is bpp, ms_ssim or psnr_db. None where neither has it."""
+    values = [expected_number(f"{table}.{experiment}.{metric.removesuffix('_db')}") for table in ("table1", "table2")]
+    return next((value for value in values if value is not None), None)
+
+
+def floor() -> float:
+    """The MS-SSIM below which a network is not taken as trained."""
+    return float(_content()["trained"]["ms_ssim"])
+
+
+@cache
+def _content() -> dict:
+    return dict(yaml.safe_load(CLAIMS.read_text(encoding="utf-8")))
+
+
 def _claim(entry: dict, tolerances: dict[str, Accepted]) -> Claim:
     return Claim(
         id=entry["id"],
@@ -88,6 +103,5 @@ def _claim(entry: dict, tolerances: dict[str, Accepted]) -> Claim:
         tolerance=tolerances[entry["tolerance"]] if "tolerance" in entry else None,
         measure=entry.get("measure"),
         arguments=entry.get("with", {}),
-        any_scale=entry.get("scale") == "any",
         unmeasured=entry.get("unmeasured"),
     )

@@ -1,18 +1,25 @@
 """What the audit asks of a scale's results, and what it says where they are not there."""
 
 import os
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from cvqn.lab.report.audit.verdicts import NotMeasured
 from cvqn.lab.report.runs import Experiment
 from cvqn.lab.report.sources import Sources
-from cvqn.lab.settings.runs import Run
+from cvqn.lab.settings.runs import Checkpoint, Run
 from cvqn.settings import read_json
 
 
+@dataclass(frozen=True, eq=False)
 class Evidence(Sources):
-    """The results of one scale."""
+    """The results of one scale.
+
+    `checkpoint` is the one that is judged where a training has both: best by the paper's protocol.
+    """
+
+    checkpoint: Checkpoint = "best"
 
     @property
     def resamplings(self) -> int:
@@ -37,13 +44,26 @@ class Evidence(Sources):
             raise NotMeasured("the identities were not checked")
         return path, read_json(Path(path))
 
+    @cached_property
+    def at_last(self) -> "Evidence":
+        """The same with every training at its last checkpoint."""
+        return replace(self, checkpoint="last")
+
+    def of(self, name: str) -> Experiment | None:
+        """The runs of an experiment at the checkpoint that is judged, None where none was measured."""
+        return self.measured.by_protocol(name) if self.checkpoint == "best" else self.measured.get(name)
+
+    def trainings(self, name: str) -> list[str]:
+        """The folders of the trainings of an experiment."""
+        return [self.results.training(run.training) for run in self.runs if run.experiment == name]
+
     def experiment(self, name: str) -> Experiment:
-        """The runs of an experiment by the paper's protocol, see `Runs.by_protocol`.
+        """The runs of an experiment at the checkpoint that is judged.
 
         Raises:
             NotMeasured: no run of it was measured.
         """
-        found = self.measured.by_protocol(name)
+        found = self.of(name)
         if found is None:
             raise self._missing(name, f"no run of {name} was measured")
         return found

@@ -32,7 +32,7 @@ def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Fi
             )
         )
     note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
-    return Finding(tuple(values), _files(evidence, run), note)
+    return Finding(tuple(values), _files(evidence, run), note, (experiment,))
 
 
 def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Finding:
@@ -50,7 +50,7 @@ def influence_agreement(evidence: Evidence, expected: object, experiment: str) -
         image = by_image(evidence.channels, run, column).columns[int(correlations.argmin())]
         lowest.append(f"{correlations.min():.2f} on {image} by {name}")
     note = f"one trained model; {losses.shape[1]} images; the lowest is {', '.join(lowest)}"
-    return Finding(tuple(values), _files(evidence, run), note)
+    return Finding(tuple(values), _files(evidence, run), note, (experiment,))
 
 
 def agreement(losses: np.ndarray) -> np.ndarray:
@@ -79,7 +79,8 @@ def group_content(evidence: Evidence, expected: object, experiment: str) -> Find
         for step in range(own.shape[1]):
             interval = widen(bootstrap_interval(resampled[:, step]), spreads.margin(len(runs)))
             values.append(Measured(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
-    return Finding(tuple(values), _files(evidence, *runs), f"{len(runs)} run{'s' * (len(runs) > 1)}")
+    note = f"{len(runs)} run{'s' * (len(runs) > 1)}"
+    return Finding(tuple(values), _files(evidence, *runs), note, (experiment,))
 
 
 def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
@@ -121,6 +122,7 @@ def diversity(evidence: Evidence, expected: object, baseline: str, experiments: 
         values,
         _files(evidence, *(run for name in used for run in evidence.analysed_runs(name))),
         f"values used: {note}",
+        tuple(used),
     )
 
 

@@ -1,7 +1,7 @@
 """Measures of claims that one rate-distortion curve lies above another, and that one file is better than another."""
 
 import math
-from itertools import cycle
+from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -17,6 +17,7 @@ from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 
 RATES = np.arange(10, 61) / 100
 FIGURE4_IMAGES = ("kodim01", "kodim21")
+PAPERS_CURVE = "figure3-cvqn"
 
 
 def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
@@ -71,7 +72,7 @@ def crops_order(evidence: Evidence, expected: object) -> Finding:
                 )
             )
     note = f"{runs.name}, runs: {len(runs.seeds)}; one image at a time, so only seeds make it uncertain"
-    return Finding(tuple(values), tuple(dict.fromkeys(files)), note)
+    return Finding(tuple(values), tuple(dict.fromkeys(files)), note, (figure.experiment,))
 
 
 def _own_points(evidence: Evidence) -> Points:
@@ -100,29 +101,51 @@ def _interpolator(bpp: np.ndarray, decibel: np.ndarray) -> PchipInterpolator:
 
 def _share_above(evidence: Evidence, other: Points | RateAndQuality, name: str, files: tuple[str, ...]) -> Finding:
     """The share of `RATES` at which CVQN is above, from surely above to not surely below; not covered is not won."""
-    own = _own_points(evidence)
-    weights = image_weights(len(own.images), evidence.resamplings)
-    ours, theirs = resampled(own, weights), resampled(other, weights)
-    for whose, one in (("CVQN", ours[0]), (name, theirs[0])):
+    own, ours = _own_curves(evidence)
+    theirs = resampled(other, image_weights(len(_own_points(evidence).images), evidence.resamplings))
+    for whose, one in (("CVQN", own), (name, theirs[0])):
         if wrong := not_finite(*one):
             raise NotMeasured(f"{whose}: {wrong}")
-    rates = _covered(ours[0][0], theirs[0][0])
-    gains = np.array([_gains(*pair, rates) for pair in zip(ours, cycle(theirs), strict=False)])
-    intervals = [_gain(evidence, *one, ours[0]) for one in zip(gains.T, rates, strict=True)]
+    rates = _covered(own[0], theirs[0][0])
+    gains = (ours - np.array([_at_all(*one) for one in theirs]))[:, np.isin(RATES, rates)]
+    intervals = [_gain(evidence, *one, own) for one in zip(gains.T, rates, strict=True)]
     won, surely_won, surely_lost = (
         sum(test) / len(RATES)
         for test in (gains[0] > 0, [one.low > 0 for one in intervals], [one.high < 0 for one in intervals])
     )
     share = Interval(won, surely_won, len(rates) / len(RATES) - surely_lost)
+    right, wrong = _if_right(theirs[0], rates, intervals), _if_wrong(intervals)
     runs = [evidence.experiment(experiment) for experiment in evidence.configuration.report.rate_curve]
     tens = [f"{one.estimate:+.2f} at {rate:.1f}" for one, rate in zip(intervals, rates, strict=True)
             if round(100 * rate) % 10 == 0]  # fmt: skip
     return Finding(
-        (Measured(f"share of {len(RATES)} rates at which CVQN is above {name}", share),),
+        (
+            Measured(
+                f"share of {len(RATES)} rates at which CVQN is above {name}", share, if_right=right, if_wrong=wrong
+            ),
+        ),
         tuple(dict.fromkeys(file for one in runs for file in one.files)) + files,
         f"MS-SSIM gain in dB by bpp: {', '.join(tens)}; both curves have {len(rates)} of the {len(RATES)} rates, "
         f"{rates[0]:.2f} to {rates[-1]:.2f} bpp; the others count as not won",
+        evidence.configuration.report.rate_curve,
     )
+
+
+def _if_right(other: RateAndQuality, rates: np.ndarray, intervals: list[Interval]) -> Interval:
+    """The share with the paper's plotted points in place of ours, at our spread."""
+    papers = published.curves()[PAPERS_CURVE]
+    gains = _at(papers.bpp, papers.ms_ssim_db, rates) - _at(*other, rates)
+    known = [(gain, one) for gain, one in zip(gains, intervals, strict=True) if np.isfinite(gain)]
+    won = sum(gain > 0 for gain, _ in known)
+    surely = sum(gain > one.estimate - one.low for gain, one in known)
+    surely_not = sum(gain < one.estimate - one.high for gain, one in known)
+    return Interval(won / len(RATES), surely / len(RATES), (len(known) - surely_not) / len(RATES))
+
+
+def _if_wrong(intervals: list[Interval]) -> Interval:
+    """The share if ours lay far below everywhere: open where the spread is unknown."""
+    open_rates = sum(math.isinf(one.high) for one in intervals)
+    return Interval(0, 0, open_rates / len(RATES))
 
 
 def _covered(*rates: np.ndarray) -> np.ndarray:
@@ -134,11 +157,17 @@ def _covered(*rates: np.ndarray) -> np.ndarray:
     return covered
 
 
-def _gains(ours: RateAndQuality, theirs: RateAndQuality, rates: np.ndarray) -> np.ndarray:
-    """CVQN above the other, dB at each rate; nan where a resampled curve does not reach, or has a lossless point."""
-    if not_finite(*ours) or not_finite(*theirs):
-        return np.full(len(rates), np.nan)
-    return _at(*ours, rates) - _at(*theirs, rates)
+@lru_cache(maxsize=2)
+def _own_curves(evidence: Evidence) -> tuple[RateAndQuality, np.ndarray]:
+    """CVQN's curve, and it with its resamplings at `RATES`, dB `[1 + resamplings, rates]`."""
+    own = _own_points(evidence)
+    curves = resampled(own, image_weights(len(own.images), evidence.resamplings))
+    return curves[0], np.array([_at_all(*one) for one in curves])
+
+
+def _at_all(bpp: np.ndarray, decibel: np.ndarray) -> np.ndarray:
+    """A curve at `RATES`, dB; nan where it does not reach, and everywhere if one of its points is lossless."""
+    return np.full(len(RATES), np.nan) if not_finite(bpp, decibel) else _at(bpp, decibel, RATES)
 
 
 def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQuality) -> Interval:
@@ -146,6 +175,7 @@ def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQualit
     known = gains[np.isfinite(gains)]
     if len(gains) - len(known) > MAX_FAILED * (len(gains) - 1):
         return Interval(float(gains[0]), -math.inf, math.inf)
-    runs = evidence.experiment(evidence.configuration.report.rate_curve[0])
-    margin = matched_rate_margin(evidence, _slope(*own, float(rate)), runs.checkpoint, 1)
+    runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
+    seeds = min(len(one.seeds) for one in runs)
+    margin = matched_rate_margin(evidence, _slope(*own, float(rate)), runs[0].checkpoint, seeds)
     return widen(bootstrap_interval(known), margin)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_weights, widen
+from cvqn.lab.report.audit.claims import printed
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 from cvqn.lab.report.runs import Experiment, difference, percent, same_images, stable
@@ -24,11 +25,12 @@ def mean(evidence: Evidence, expected: object, experiment: str, metric: str, pap
     estimate = float(np.mean(runs.means(metric)))
     measured = "ms_ssim" if metric == "ms_ssim_db" else metric
     margin = evidence.measured.spread(measured, runs.checkpoint).margin(len(runs.seeds), paper_runs)
-    interval = _around(estimate, margin, metric)
+    intervals = [_around(value, margin, metric) for value in (estimate, float(expected))]
     return Finding(
-        (Measured(f"{NAMES[metric]} of {experiment}", interval, UNITS[metric]),),
+        (Measured(f"{NAMES[metric]} of {experiment}", intervals[0], UNITS[metric], if_right=intervals[1]),),
         runs.files,
-        _remark(evidence, runs, metric),
+        _remark(runs, metric),
+        (experiment,),
     )
 
 
@@ -39,9 +41,12 @@ def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: 
     change = math.log(np.mean(runs.means("bpp")) / np.mean(base.means("bpp")))
     spread = evidence.measured.spread("bpp", runs.checkpoint)
     margin = spread.margin(len(runs.seeds), len(base.seeds), paper_runs, paper_runs)
-    interval = percent(Interval(change, change - margin, change + margin))
-    what = f"BPP of {experiment} against {baseline}"
-    return Finding((Measured(what, interval, "%"),), (*runs.files, *base.files), _remark(evidence, runs, "bpp"))
+    interval, right = (
+        percent(Interval(value, value - margin, value + margin)) for value in (change, math.log1p(expected / 100))
+    )
+    value = Measured(f"BPP of {experiment} against {baseline}", interval, "%", if_right=right)
+    note = _remark(runs, "bpp")
+    return Finding((value,), (*runs.files, *base.files), note, (experiment, baseline))
 
 
 def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Finding:
@@ -54,14 +59,17 @@ def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: 
         for metric in metrics:
             spread = evidence.measured.spread(metric, better.checkpoint)
             interval = difference(better, worse, metric, spread, evidence.resamplings)
+            right = _if_right(interval, first, second, metric)
             if metric == "bpp":
-                change = percent(interval)
-                interval, unit = Interval(-change.estimate, -change.high, -change.low), "%"
+                interval, unit = _saved(interval), "%"
+                right = None if right is None else _saved(right)
                 what = f"BPP that {first} saves against {second}"
             else:
                 what, unit = f"{NAMES[metric]} of {first} above {second}", "dB"
-            values.append(Measured(what, interval, unit))
-    return Finding(tuple(values), tuple(dict.fromkeys(files)), f"checkpoint: {', '.join(sorted(checkpoints))}")
+            values.append(Measured(what, interval, unit, if_right=right))
+    note = f"checkpoint: {', '.join(sorted(checkpoints))}"
+    experiments = tuple(dict.fromkeys(name for pair in pairs for name in pair))
+    return Finding(tuple(values), tuple(dict.fromkeys(files)), note, experiments)
 
 
 def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Finding:
@@ -80,7 +88,7 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
     value = Measured(
         f"MS-SSIM of {odd} above the line through {' and '.join(even)}", widen(bootstrap_interval(above), margin), "dB"
     )
-    return Finding((value,), tuple(file for one in runs for file in one.files))
+    return Finding((value,), tuple(file for one in runs for file in one.files), experiments=(odd, *even))
 
 
 def best_measured(evidence: Evidence, expected: object) -> Finding:
@@ -105,6 +113,21 @@ def matched_rate_margin(evidence: Evidence, slope: float, checkpoint: str, *coun
     return math.hypot(quality, slope * rate)
 
 
+def _if_right(interval: Interval, first: str, second: str, metric: str) -> Interval | None:
+    """A difference on the scale of `stable` with the paper's values of its tables in place of ours; None without."""
+    both = [printed(name, metric) for name in (first, second)]
+    if None in both:
+        return None
+    ours, theirs = stable(metric, np.array(both, float))
+    return Interval(ours - theirs, *(ours - theirs + end - interval.estimate for end in interval[1:]))
+
+
+def _saved(interval: Interval) -> Interval:
+    """A difference of log rates as the share that is saved, percent."""
+    change = percent(interval)
+    return Interval(-change.estimate, -change.high, -change.low)
+
+
 def _around(estimate: float, margin: float, metric: str) -> Interval:
     """estimate +- margin, where margin holds on the scale of `stable`."""
     if metric == "bpp":
@@ -117,13 +140,9 @@ def _around(estimate: float, margin: float, metric: str) -> Interval:
     return Interval(estimate, estimate - margin, estimate + margin)
 
 
-def _remark(evidence: Evidence, runs: Experiment, metric: str) -> str:
-    """Which checkpoint, how many runs, and the headline beside the paper's protocol."""
+def _remark(runs: Experiment, metric: str) -> str:
+    """Which checkpoint and how many runs."""
     remark = f"{runs.checkpoint} checkpoint, {len(runs.seeds)} run{'s' * (len(runs.seeds) > 1)}"
     if metric == "bpp" and "cross_entropy_bpp" in runs.values:
         remark += f"; cross entropy {np.mean(runs.means('cross_entropy_bpp')):.4f}"
-    if runs.checkpoint == "best":
-        last = evidence.measured.get(runs.name, "last")
-        if last is not None:
-            remark += f"; last checkpoint {np.mean(last.means(metric)):.4f}"
     return remark

@@ -10,13 +10,21 @@ from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exact
 
 
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
-    """By how much the peak memory of the training device is higher with `other`, percent."""
+    """By how much the peak memory of the training device is higher with `other`, MB.
+
+    A card that has room for the training images holds them too, in both trainings alike: a difference is free of them,
+    a ratio is not.
+    """
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
     if None in peaks:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
-    what = f"peak memory of {other} above {experiment}"
-    return Finding((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
+    cards = [(record.get("gpu") or {}).get("name") for record in (own, theirs)]
+    if cards[0] != cards[1]:
+        raise NotMeasured(f"the trainings ran on different cards, {cards[0]} and {cards[1]}")
+    value = exactly(f"peak memory of {other} above {experiment}", (peaks[1] - peaks[0]) / 1e6, "MB")
+    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {cards[0]}, training images in them where they fit"
+    return Finding((value,), (path, other_path), note, (experiment, other))
 
 
 def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
@@ -37,6 +45,7 @@ def training_stability(evidence: Evidence, expected: object, experiment: str, ot
         (Measured(what, interval),),
         tuple(paths),
         "jump: change of the logarithm of the loss between logged steps",
+        (experiment, other),
     )
 
 

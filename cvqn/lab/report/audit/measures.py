@@ -13,6 +13,11 @@ WHERE_IT_HOLDS: dict[str, str] = {
 }
 """The verdict in place of "reproduced" of measures that no result could fail: nothing was reproduced by them."""
 
+BY_CHECKPOINT = frozenset(
+    {"mean", "bpp_change", "orders", "odd_levels", "above_codec", "above_published", "crops_order"}
+)
+"""Measures that depend on which checkpoint is judged."""
+
 
 def measure(claim: Claim, evidence: Evidence) -> Finding:
     """What the claim's measure finds in the evidence.

@@ -26,13 +26,17 @@ class NotMeasured(Exception):
 class Measured:
     """One measured value of a claim, with the interval in which it is known to lie, in `unit`.
 
-    `expected` is the number it is held against, where the claim has several.
+    `expected` is the number it is held against, where the claim has several. `if_right` is what would have been
+    measured with the same spread if the paper's own numbers held here, where it gives them; `if_wrong` the same if the
+    contrary of the claim held by far, where that is no number.
     """
 
     what: str
     interval: Interval
     unit: str = ""
     expected: float | None = None
+    if_right: Interval | None = None
+    if_wrong: Interval | None = None
 
     @property
     def resolution(self) -> float | None:
@@ -42,11 +46,27 @@ class Measured:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a measure found: values, which must all hold; the evidence, as paths; a remark for the reader."""
+    """What a measure found: values, which must all hold; the evidence, as paths; a remark for the reader.
+
+    `experiments` are those whose trainings it is about.
+    """
 
     values: tuple[Measured, ...]
     files: tuple[str, ...]
     note: str = ""
+    experiments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Power:
+    """Whether a claim could hold, None where the paper gives no number to tell by, and whether it could fail."""
+
+    holds: bool | None
+    fails: bool
+
+    def __str__(self) -> str:
+        holds = {None: "not known whether it could hold", True: "could hold", False: "could not hold"}[self.holds]
+        return f"{holds}, {'could' if self.fails else 'could not'} fail"
 
 
 def exactly(what: str, value: float, unit: str = "", expected: float | None = None) -> Measured:
@@ -62,6 +82,19 @@ def judge(interval: Interval, accepted: tuple[float, float]) -> str:
     if interval.high < low or interval.low > high:
         return NOT_REPRODUCED
     return INCONCLUSIVE
+
+
+def power(values: Sequence[Measured], accepted: Sequence[tuple[float, float]]) -> Power:
+    """What the spread of a measurement leaves open, whatever was measured.
+
+    A claim could hold if all its values would be reproduced by the paper's own numbers. It could fail if one of them is
+    known closely enough to lie outside the accepted range.
+    """
+    right = [None if one.if_right is None else judge(one.if_right, ends) == REPRODUCED
+             for one, ends in zip(values, accepted, strict=True)]  # fmt: skip
+    wrong = [one.resolution is not None if one.if_wrong is None else judge(one.if_wrong, ends) == NOT_REPRODUCED
+             for one, ends in zip(values, accepted, strict=True)]  # fmt: skip
+    return Power(False if False in right else None if None in right else True, any(wrong))
 
 
 def combine(verdicts: Sequence[str]) -> str:

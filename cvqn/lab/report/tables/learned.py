@@ -21,8 +21,8 @@ COLUMNS = {
     "bpp": ("bpp", 4),
     "ms_ssim": ("MS-SSIM", 4),
     "psnr_db": ("PSNR, dB", 2),
-    "encode_s": ("encode, s", 2),
-    "decode_s": ("decode, s", 2),
+    "encode_s": ("encode, CPU s", 2),
+    "decode_s": ("decode, CPU s", 2),
 }
 MEASURED = ["bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s", "images", "measurements"]
 
@@ -77,7 +77,8 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     note = (
         "All were trained here, on the same images. Networks, steps and starts differ, as the columns say, so that who "
         "is ahead is no verdict about the papers. Parameters and operations are of encoder, decoder and entropy model "
-        "together; core hours are processor time of the training; encode and decode are wall time per image."
+        "together; core hours are processor time of the training; encode and decode are CPU seconds per image, without "
+        "a GPU's."
     )
     return markdown_page(
         "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.output import markdown_page, markdown_table
+from cvqn.lab.report.output import absent, markdown_page, markdown_table
 from cvqn.lab.report.sources import Sources
 
 VALUES = {
@@ -11,8 +11,8 @@ VALUES = {
     "ms_ssim": ("MS-SSIM", 4),
     "ms_ssim_db": ("MS-SSIM, dB", 2),
     "psnr_db": ("PSNR, dB", 2),
-    "encode_s": ("encode, s", 2),
-    "decode_s": ("decode, s", 2),
+    "encode_s": ("encode, CPU s", 2),
+    "decode_s": ("decode, CPU s", 2),
 }
 ABOUT, PLACE = ["codec", "setting", "experiment", "images", "bytes"], ["bitstreams", "measurements", "lines"]
 
@@ -28,7 +28,8 @@ def table(sources: Sources) -> pd.DataFrame:
     order = [*sources.learned_curves, *sources.configuration.codecs]
     order += [codec for codec in sources.means["codec"] if codec not in order]
     table = sources.means.assign(rank=sources.means["codec"].map(order.index))
-    return table.sort_values(["rank", "bpp"], kind="stable", ignore_index=True)[[*ABOUT, *VALUES, *PLACE]]
+    columns = [*ABOUT, *VALUES, *(["model_bytes"] if "model_bytes" in table else []), *PLACE]
+    return table.sort_values(["rank", "bpp"], kind="stable", ignore_index=True)[columns]
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
@@ -36,11 +37,12 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     rows = [
         {"codec": row["codec"], "setting": row["setting"]}
         | {label: f"{row[column]:.{digits}f}" for column, (label, digits) in VALUES.items()}
+        | {"model, MB": "–" if absent(row.get("model_bytes")) else f"{row['model_bytes'] / 1e6:.1f}"}
         for row in table.to_dict("records")
     ]
     images = ", ".join(str(count) for count in sorted(table["images"].unique()))
     note = (
-        f"Means over {images} images; dB is that of the mean MS-SSIM; seconds per image. "
+        f"Means over {images} images; dB is that of the mean MS-SSIM; CPU seconds per image, without a GPU's. "
         "Files and lines: `rate-distortion.csv`."
     )
     return markdown_page("Rate and distortion", sources.scale, note, markdown_table(rows, right=list(rows[0])[2:]))

@@ -1,0 +1,53 @@
+"""What the results of a scale cost, rule by rule, from what Snakemake and the trainings recorded of themselves."""
+
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from cvqn.errors import CvqnError
+from cvqn.settings import read_json
+
+COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", "most memory, MB": ".0f"}
+
+
+def table(root: Path) -> pd.DataFrame:
+    """A row per rule of the results in `root`, its columns `COLUMNS`.
+
+    Hours, CPU hours and the memory of the largest job are those of each job's newest run; GPU hours are those of all
+    pieces of the trainings on a GPU.
+
+    Raises:
+        CvqnError: no job recorded anything.
+    """
+    paths = sorted((root / "benchmarks").rglob("*.tsv"))
+    if not paths:
+        raise CvqnError(f"{root}/benchmarks: no records of jobs; run the workflow first, in the project's folder")
+    frames = [pd.read_csv(path, sep="\t", na_values="-").assign(rule=_rule(root, path)) for path in paths]
+    jobs = pd.concat(frames, ignore_index=True).groupby("rule")
+    found = pd.DataFrame({
+        "jobs": jobs.size(),
+        "hours": jobs["s"].sum() / 3600,
+        "CPU hours": jobs["cpu_time"].sum() / 3600,
+        "GPU hours": 0.0,
+        "most memory, MB": jobs["max_rss"].max(),
+    })  # fmt: skip
+    if "train" in found.index:
+        records = map(read_json, sorted((root / "runs").glob("*/provenance.json")))
+        found.loc["train", "GPU hours"] = sum(record["seconds"] for record in records if record.get("gpu")) / 3600
+    return found
+
+
+def text(root: Path) -> str:
+    """The table with a sum below it."""
+    found = table(root)
+    whole = found.sum().to_frame("all").T.assign(**{"most memory, MB": found["most memory, MB"].max()})
+    rows = pd.concat([found, whole])
+    lines = [[rule, *(f"{row[name]:{form}}" for name, form in COLUMNS.items())] for rule, row in
+             rows.astype({"jobs": int}).astype(object).iterrows()]  # fmt: skip
+    return tabulate(lines, ["rule", *COLUMNS], disable_numparse=True, colalign=["left"] + ["right"] * len(COLUMNS))
+
+
+def _rule(root: Path, path: Path) -> str:
+    """The rule of a job's record: its folder, or of a single job its name."""
+    return path.relative_to(root / "benchmarks").with_suffix("").parts[0]

@@ -1,0 +1,82 @@
+"""Whether what was measured is what the paper trained: network, training and data, by the record of each training."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cvqn.lab.report import published
+from cvqn.lab.report.audit.claims import floor, paper
+from cvqn.lab.report.audit.evidence import Evidence
+from cvqn.lab.settings.configuration import WHERE, Configuration, resolve
+from cvqn.settings import read_json
+
+FREE = {*WHERE, "log_every", "save_every", "monitor_every"}
+"""Settings of a training that do not change what is trained."""
+SHOWN = 3  # differences that are listed of one experiment
+
+
+def differences(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
+    """In what the trainings of these experiments are not the paper's, in words, a text per experiment; none if equal.
+
+    A training is what its provenance.json says, whatever the scale or a set of images is called here.
+    """
+    if experiments and evidence.configuration.data.evaluation != published.SET:
+        return [f"measured on {evidence.configuration.data.evaluation}, the paper's images are {published.SET}"]
+    texts = []
+    for name in dict.fromkeys(experiments):
+        found = list(dict.fromkeys(one for run in evidence.trainings(name) for one in _differences(run, name)))
+        if found:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            texts.append(f"{name} is not the paper's: {', '.join(found[:SHOWN])}{more}")
+    return texts
+
+
+def untrained(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
+    """Those of these experiments whose quality is below that of any trained model of the paper, in words."""
+    lowest, texts = floor(), []
+    for name in dict.fromkeys(experiments):
+        measured = evidence.of(name)
+        quality = None if measured is None else measured.means("ms_ssim").mean()
+        if quality is not None and quality < lowest:
+            texts.append(f"MS-SSIM of {name} is {quality:.4f}, below {lowest:g}, so that it is no trained model")
+    return texts
+
+
+def _differences(training: str, name: str) -> Iterator[str]:
+    path = Path(training, "provenance.json")
+    if not path.exists():
+        yield f"{path} is missing, so that what was trained is not known"
+        return
+    record: dict[str, Any] = read_json(path)
+    settings, images = record.get("settings", {}), record.get("training_images", {})
+    expected = _the_papers().experiments.get(name)
+    if expected is None:
+        yield "the paper has no such experiment"
+        return
+    given = {key: value for key, value in _leaves(settings) if key.removeprefix("training.") not in FREE}
+    wanted = {key: value for key, value in _leaves(expected.plain()) if key.removeprefix("training.") not in FREE}
+    for key in dict.fromkeys([*wanted, *given]):
+        if given.get(key) != wanted.get(key):
+            yield f"{key} {given.get(key)} ({wanted.get(key)})"
+    sets = sorted(one["name"] for one in images.get("sets", ()))
+    if sets != sorted(_the_papers().data.train):
+        yield f"trained on {', '.join(sets) or 'unknown images'} ({', '.join(_the_papers().data.train)})"
+    about = next(claim for claim in paper() if claim.id == "training.images")
+    low, high = about.tolerance.ends(float(about.expected))
+    if not low <= images.get("count", 0) <= high:
+        yield f"{images.get('count', 0)} training images (about {about.expected})"
+
+
+@cache
+def _the_papers() -> Configuration:
+    return resolve([])
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings under dotted keys."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

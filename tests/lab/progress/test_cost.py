@@ -1,0 +1,37 @@
+"""What results cost, from made-up records of jobs."""
+
+import json
+
+import pytest
+
+from cvqn.cli import main
+from cvqn.lab.progress.cost import table
+
+HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
+
+
+def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_trainings_on_one(tmp_path, capsys):
+    for name, line in {
+        "train/c16-seed1": "7200\t2:00:00\t900\t3600",
+        "train/c32-seed1": "3600\t1:00:00\t1200\t1800",
+        "encode/webp-10": "36\t0:00:36\t-\t18",  # too short for Snakemake to see its memory
+        "audit": "72\t0:01:12\t150\t36",
+    }.items():
+        path = tmp_path / "benchmarks" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{HEADER}{line}\n")
+    for run, gpu, seconds in (("c16-seed1", {"name": "a GPU"}, 5400), ("c32-seed1", None, 3000)):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "provenance.json").write_text(json.dumps({"gpu": gpu, "seconds": seconds}))
+    found = table(tmp_path).to_dict("index")
+    assert found["train"] == {"jobs": 2, "hours": 3, "CPU hours": 1.5, "GPU hours": 1.5, "most memory, MB": 1200}
+    assert found["encode"]["CPU hours"] == pytest.approx(0.005)
+    assert found["audit"]["hours"] == pytest.approx(0.02)
+    assert main(["cost", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1].split() == ["all", "4", "3.030", "1.515", "1.500", "1200"]
+
+
+def test_without_records_it_says_what_to_do(tmp_path, capsys):
+    assert main(["cost", str(tmp_path)]) == 2
+    assert "no records of jobs; run the workflow first" in capsys.readouterr().err
