@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 IN_PARALLEL = PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test workflow-test test lint bench slurm-test clean
+.PHONY: help setup mini mini-test workflow-test test fuzz lint bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ workflow-test: setup  ## the scale tiny in scratch projects: edits, interruption
 
 mini-test: mini  ## what the results of make mini must show
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m mini
+
+fuzz: setup  ## 20 000 damaged files of each kind and 500 of every other input; arguments of python -m tests.fuzz in FUZZ
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: setup  ## style, types and layers of the Python code, and style of the workflow
 	$(BIN)/ruff check .
