@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from cvqn import files
 from cvqn.errors import CvqnError
 
+LONGEST_NAME = 255  # bytes that file systems take
 _PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # of a path: neither hidden nor "..", no separator
 
 
@@ -14,9 +16,15 @@ def _text(pattern: str) -> type[str]:
     return Annotated[str, StringConstraints(pattern=f"^({pattern})$", max_length=1000)]
 
 
+def _short_parts(path: str) -> str:
+    if max(len(part.encode()) for part in path.split("/")) > LONGEST_NAME:
+        raise ValueError(f"a name of more than {LONGEST_NAME} bytes")
+    return path
+
+
 Text = _text(r"[^\x00-\x1f\x7f]+")
-FileName = _text(_PART)
-InnerPath = _text(f"{_PART}(/{_PART})*")
+FileName = Annotated[_text(_PART), AfterValidator(_short_parts)]
+InnerPath = Annotated[_text(f"{_PART}(/{_PART})*"), AfterValidator(_short_parts)]
 SetName = _text("[A-Za-z0-9_][A-Za-z0-9_.-]*")  # also a part of commands and of file names that the workflow makes
 PackageName = _text("[A-Za-z_][A-Za-z0-9_]*")
 Repository = _text("[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -40,9 +48,9 @@ Model = TypeVar("Model", bound=Strict)
 def read_json(model: type[Model], path: Path, advice: str) -> Model:
     """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+        return model.model_validate(files.read_json(path))
+    except CvqnError as error:
+        raise CvqnError(f"{error}; {advice}") from error
     except ValidationError as error:
         raise CvqnError(f"{path}: {problem(error)}; {advice}") from error
 
