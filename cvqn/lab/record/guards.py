@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
-from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work
+from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work, made_as
 from cvqn.lab.record.commands import git, snakemake
 from cvqn.lab.record.dvc_stage import Stage
 from cvqn.lab.record.finding import AGREES, IN_PART, Finding, verdicts
@@ -83,7 +83,7 @@ def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, 
             seen[path].add(checksum)
     unseen = []
     for path in files:
-        if path not in jobs:
+        if made_as(path, jobs) is None:
             raise CvqnError(f"{path}: no job of the workflow made this file; delete it, then run the workflow")
         known = seen[path] | {before[path]} if path in before else seen[path]
         if sha256_file(path) in known:

@@ -19,7 +19,7 @@ from cvqn.files import sha256_file
 from cvqn.lab.data.index import read_index
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.provenance.environment import PINS, now
-from cvqn.lab.provenance.snakemake_records import Jobs, read_jobs
+from cvqn.lab.provenance.snakemake_records import Jobs, read_jobs, with_folders
 from cvqn.lab.record import again, checksums, guards, remake, verify
 from cvqn.lab.record.commands import dvc, git
 from cvqn.lab.record.dvc_stage import LOCK, Stage, read_stage
@@ -48,7 +48,7 @@ def record(scale: str) -> list[str]:
         files = stage.files()
         folder = record_folder(scale)
         before = read_recorded(scale) if (folder / "record.json").exists() else None
-        jobs = read_jobs(files)
+        jobs = read_jobs(with_folders(files))
         stamps = _stamps(files)
         made_again = functools.partial(_made_again, jobs, stage, configuration)
         guards.require_made_by_jobs(files, jobs, before.files if before else {}, made_again)

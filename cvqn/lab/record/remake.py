@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from cvqn.lab.provenance.snakemake_records import Jobs
+from cvqn.lab.provenance.snakemake_records import Jobs, made_as
 from cvqn.lab.record.differences import differences
 from cvqn.lab.record.finding import NOT_CHECKED, Finding
 from cvqn.lab.record.recorded import record_folder
@@ -29,7 +29,8 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
     Args:
         versions: of the libraries that made the files.
     """
-    targets = {path: missing(path, jobs, results) for path in files if path in jobs and jobs[path].rule in RULES}
+    outputs = {path: output for path in files if (output := made_as(path, jobs)) and jobs[output].rule in RULES}
+    targets = {path: missing(output, jobs, results) for path, output in outputs.items()}
     here = [path for path in targets if Path(path).is_file()]
     for path in here:
         if targets[path]:
@@ -38,7 +39,8 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
     possible = [path for path in here if not targets[path]]
     with tempfile.TemporaryDirectory() as folder:
         lay_out(Path(folder), results)
-        failed = make(Path(folder), results, possible) if possible else ""
+        wanted = list(dict.fromkeys(outputs[path] for path in possible))
+        failed = make(Path(folder), results, wanted) if wanted else ""
         for path in possible:
             yield _compared(path, Path(folder, path), failed, versions)
 

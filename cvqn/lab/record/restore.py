@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
 from cvqn.lab.data.download import TIMEOUT, Pin, download
-from cvqn.lab.provenance.snakemake_records import write_jobs
+from cvqn.lab.provenance.snakemake_records import with_folders, write_jobs
 from cvqn.lab.record import guards
 from cvqn.lab.record.commands import dvc
 from cvqn.lab.record.dvc_stage import Stage, read_stage
@@ -49,7 +49,7 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
                     f"{wrong[0]}: missing or not the recorded file, as {len(wrong)} in all; what git holds comes back "
                     f"with: git checkout HEAD -- results/{scale}"
                 )
-            write_jobs(recorded.jobs(), set(recorded.files))
+            write_jobs(recorded.jobs(), set(with_folders(recorded.files)))
     return len(recorded.files), stage.command
 
 
