@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+SCALE ?= small
 IN_PARALLEL = PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test workflow-test emulation-test test fuzz lint docs licences bench slurm-test clean
+.PHONY: help setup release mini mini-test workflow-test emulation-test test fuzz lint docs licences bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ slurm-test: setup  ## the tests on a real SLURM cluster, installed and started f
 
 bench: setup  ## measure speed and memory, about six minutes; table in benchmarks/results
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
+
+release: setup  ## dist/cvqn-SCALE-COMMIT.tar of a recorded scale, SCALE=small; docs/publishing.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" cvqn release $(SCALE)
 
 clean:  ## remove what make mini made; data and other scales stay
 	rm -rf results/mini results/tiny

@@ -9,7 +9,7 @@ from cvqn.lab.settings.configuration import Configuration, merge, resolve
 from cvqn.model.settings import ModelSettings, Training
 from tests import ROOT
 
-pytest_plugins = ["tests.projects"]
+pytest_plugins = ["tests.projects", "tests.server"]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
-"""Commands that certify results and let others check them: record, restore, verify, trace, compare."""
+"""Commands that certify results and let others check them: record, release, restore, verify, trace, compare."""
 
 import argparse
 import shlex
+from pathlib import Path
+
+from cvqn.errors import CvqnError
 
 SCALE = {"metavar": "SCALE", "nargs": "?", "default": "small", "help": "a scale of dvc.yaml (default: %(default)s)"}
 
@@ -9,45 +12,74 @@ SCALE = {"metavar": "SCALE", "nargs": "?", "default": "small", "help": "a scale 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these commands."""
     _register_record(commands)
+    _register_release(commands)
     _register_restore(commands)
     _register_verify(commands)
     _register_trace(commands)
     _register_compare(commands)
+    _register_stages(commands)
 
 
 def _register_record(commands: argparse._SubParsersAction) -> None:
     record = commands.add_parser(
         "record",
         help="certify the finished results of a scale in DVC, with the job that made each file",
-        description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and "
-        "ro-crate-metadata.json, and push models, bitstreams, analyses and figures to the DVC remote. Refused where "
-        "something is not committed or the workflow has anything left to do.",
+        description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and SHA256SUMS, and "
+        "push models, bitstreams and figures to the DVC remote. Refused where something is not committed, the workflow "
+        "has anything left to do, or a file is not what its job left: by checksums, or made again.",
     )
     record.add_argument("scale", **SCALE)
     record.set_defaults(handler=_record)
+
+
+def _register_release(commands: argparse._SubParsersAction) -> None:
+    release = commands.add_parser(
+        "release",
+        help="one archive of a recorded scale for a web page or Zenodo, the same bytes each time",
+        description="Pack results, models, bitstreams, record and checksums of a recorded scale, and their description "
+        "as an RO-Crate, into one tar with its .sha256 beside it. cvqn restore takes it from a file or a web server.",
+    )
+    release.add_argument("scale", **SCALE)
+    release.add_argument(
+        "--output", type=Path, default=Path("dist"), metavar="DIR", help="folder to write into (default: %(default)s)"
+    )
+    release.set_defaults(handler=_release)
 
 
 def _register_restore(commands: argparse._SubParsersAction) -> None:
     restore = commands.add_parser(
         "restore",
         help="get a recorded scale's models and bitstreams, and the workflow's knowledge of what made them",
-        description="In a clone: pull what DVC holds, compare every file with the record and put Snakemake's records "
-        "of jobs back, so that the workflow has nothing to do.",
+        description="In a clone: get what git does not hold, from the DVC remote or a release, compare every file with "
+        "the record and put Snakemake's records of jobs back, so that the workflow has nothing to do.",
     )
     restore.add_argument("scale", **SCALE)
+    restore.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE|URL",
+        help="a release, or its http(s) address; interrupted, it goes on where it was (default: the DVC remote)",
+    )
     restore.set_defaults(handler=_restore)
 
 
 def _register_verify(commands: argparse._SubParsersAction) -> None:
     verify = commands.add_parser(
         "verify",
-        help="decode recorded bitstreams again, measure them and make the tables again; no GPU, no training",
-        description="Decode the bitstreams of a scale that cvqn restore got, measure them and make the tables again, "
-        "on a CPU and without training. Exit code 1 if anything differs.",
+        help="make recorded results again from bitstreams and models, and compare; no GPU, no training",
+        description="Make the recorded results of a scale again as far as that needs no training, and compare: "
+        "bitstreams are decoded, measured and coded again, channels analysed, tables, figures, metrics and audit made. "
+        "Of what cvqn restore has not got, pictures are encoded again. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="codecs or runs to decode, such as webp c32-seed1"
+    )
+    verify.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="decode N files, drawn at random, and analyse no channels",
     )
     verify.add_argument(
         "--threads", type=int, default=1, metavar="N", help="CPU threads of the models' transforms (default 1)"
@@ -83,6 +115,24 @@ def _register_compare(commands: argparse._SubParsersAction) -> None:
     compare.set_defaults(handler=_compare)
 
 
+def _register_stages(commands: argparse._SubParsersAction) -> None:
+    checksums = commands.add_parser(
+        "checksums",
+        help="write SHA256SUMS anew, after a change of shipped models or of figures in docs",
+        description="Write SHA256SUMS: checksums of the committed results and their record, the models that come with "
+        "the program, the logs of their trainings and the figures of docs.",
+    )
+    checksums.set_defaults(handler=_checksums)
+    stage = commands.add_parser(
+        "not-by-dvc",
+        help="in front of the commands of dvc.yaml: refuses, and says how they are run",
+        description="Stands in front of each command of dvc.yaml, so that dvc repro and dvc exp run stop instead of "
+        "running a workflow past the guards of cvqn record.",
+    )
+    stage.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command that makes a scale")
+    stage.set_defaults(handler=_not_by_dvc)
+
+
 def _record(arguments: argparse.Namespace) -> None:
     from cvqn.lab.record.record import record
 
@@ -90,10 +140,18 @@ def _record(arguments: argparse.Namespace) -> None:
     print(f"{arguments.scale}: recorded and pushed; now: git add {shlex.join(paths)} && git commit")
 
 
-def _restore(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.record.record import restore
+def _release(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.record.release import release
 
-    count, command = restore(arguments.scale)
+    path = release(arguments.scale, arguments.output)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; put it and {path.name}.sha256 beside each other, see "
+          "docs/publishing.md")  # fmt: skip
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.record.restore import restore
+
+    count, command = restore(arguments.scale, arguments.source)
     print(f"{arguments.scale}: {count} files, all as recorded; to see that nothing is left to do: {command} --dry-run")
 
 
@@ -101,17 +159,39 @@ def _verify(arguments: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from cvqn.lab.record.verify import verify
+    from cvqn.lab.record.finding import DIFFERS, summary, verdicts
+    from cvqn.lab.record.recorded import read_recorded
+    from cvqn.lab.record.verify import other_code, verify
 
+    if arguments.sample is not None and arguments.sample < 1:
+        raise CvqnError(f"--sample {arguments.sample}: at least 1")
     torch.set_num_threads(arguments.threads)
-    counts = {"agrees": 0, "DIFFERS": 0, "not checked": 0}
-    for finding in verify(arguments.scale, arguments.only):
-        verdict = "DIFFERS" if finding.difference else "not checked" if finding.unchecked else "agrees"
-        counts[verdict] += 1
-        reason = finding.difference or finding.unchecked
-        tqdm.write(f"{verdict:12} {finding.what}{f' ({reason})' if reason else ''}")
-    print(f"{arguments.scale}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
-    return int(counts["DIFFERS"] > 0)
+    if note := other_code(arguments.scale):
+        tqdm.write(note)
+    findings = []
+    for finding in verify(arguments.scale, arguments.only, arguments.sample):
+        findings.append(finding)
+        said = [f" ({finding.reason})"] if finding.reason else [""]
+        for reason in [f": {one}" for one in finding.differences] or said:
+            tqdm.write(f"{finding.verdict:12} {finding.what}{reason}")
+    failed = any(finding.verdict == DIFFERS for finding in findings)
+    counts = summary(verdicts(findings, read_recorded(arguments.scale).files))
+    print(f"{arguments.scale}: {'NOT VERIFIED' if failed else 'verified'}; of its files {counts}")
+    return int(failed)
+
+
+def _checksums(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.record.checksums import LIST, write_checksums
+
+    write_checksums()
+    print(LIST)
+
+
+def _not_by_dvc(arguments: argparse.Namespace) -> None:
+    raise CvqnError(
+        "DVC runs no workflow in this project, where nothing would guard what it records; "
+        f"run: {shlex.join(arguments.command)}; then: cvqn record"
+    )
 
 
 def _trace(arguments: argparse.Namespace) -> None:

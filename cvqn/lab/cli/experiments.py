@@ -274,3 +274,4 @@ def _ship(arguments: argparse.Namespace) -> None:
 
     for folder in ship(Path(arguments.results)):
         print(folder)
+    print("now: cvqn checksums, and commit both")

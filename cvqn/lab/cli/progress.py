@@ -1,4 +1,4 @@
-"""Commands that say what is to be done and how far it is: plan, preflight, status, cost, prune."""
+"""Commands that say what is to be done and how far it is: plan, why, preflight, status, cost, prune."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ RESULTS = Path("results")
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these commands."""
     _register_plan(commands)
+    _register_why(commands)
     _register_preflight(commands)
     _register_status(commands)
     _register_cost(commands)
@@ -33,6 +34,18 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
     )
     plan.add_argument("--write", metavar="FILE", help="also write settings and code as a plan for single commands")
     plan.set_defaults(handler=_plan)
+
+
+def _register_why(commands: argparse._SubParsersAction) -> None:
+    why = commands.add_parser(
+        "why",
+        help="why a run or a codec would be made again: which setting, module or version changed, from what to what",
+        description="Hold the settings, code and versions that the results of a run or a codec were made with against "
+        "those that are there now, and name each that differs.",
+    )
+    why.add_argument("name", metavar="RUN", help="a run such as c32-seed1, or a codec such as webp")
+    why.add_argument("files", nargs="+", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    why.set_defaults(handler=_why)
 
 
 def _register_preflight(commands: argparse._SubParsersAction) -> None:
@@ -101,6 +114,14 @@ def _plan(arguments: argparse.Namespace) -> None:
     print(forecast.text(plan, arguments.gpus, arguments.profile))
     if arguments.write:
         plan.write(arguments.write)
+
+
+def _why(arguments: argparse.Namespace) -> None:
+    from cvqn.lab.progress.why import why
+    from cvqn.lab.provenance.plan import make_plan
+    from cvqn.lab.settings import configuration
+
+    print("\n".join(why(make_plan(configuration.resolve(arguments.files)), arguments.name)))
 
 
 def _preflight(arguments: argparse.Namespace) -> None:

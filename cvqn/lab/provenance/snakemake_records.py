@@ -81,6 +81,16 @@ def write_jobs(jobs: Jobs, outputs: set[str]) -> None:
             kept._write_record(path, MetadataRecord.model_validate(job.whole))
 
 
+def made_as(path: str, jobs: Mapping[str, Job]) -> str | None:
+    """The output of a job that a file is: itself, or the folder that it lies in; None where no job made it."""
+    return next((one for one in (path, *map(Path.as_posix, Path(path).parents)) if one in jobs), None)
+
+
+def with_folders(files: Iterable[str]) -> list[str]:
+    """Files and all folders that they lie in, as either may be the output of a job."""
+    return sorted({*files, *(parent.as_posix() for path in files for parent in Path(path).parents)} - {"."})
+
+
 def is_at_work() -> bool:
     """Whether a Snakemake is at work in this folder, or was killed and left its locks."""
     return any(FOLDER.glob("locks/*"))

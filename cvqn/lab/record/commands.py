@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from cvqn.errors import CvqnError
 
+OFFERS = ("Having any troubles?", "<https://error.dvc.org")
+
 
 def git(*arguments: str) -> str:
     """What a git command prints.
@@ -21,7 +23,7 @@ def dvc(*arguments: str) -> str:
     """What a DVC command prints.
 
     Raises:
-        CvqnError: it failed; the message is what DVC says from its first error on.
+        CvqnError: it failed; the message is what DVC says from its first error on, without its offers of help.
     """
     return _run([sys.executable, "-m", "dvc", *arguments], "dvc")
 
@@ -42,6 +44,7 @@ def _run(command: Sequence[str], name: str) -> str:
         raise CvqnError(f"{name}: cannot be run ({error.strerror}); install it") from error
     if run.returncode:
         said = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]
+        said = [line for line in said if not line.startswith(OFFERS)]
         first = next((number for number, line in enumerate(said) if line.startswith("ERROR")), len(said) - 1)
         reason = " ".join(said[first:]).removeprefix("ERROR: ") or f"exit code {run.returncode}"
         arguments = shlex.join(command[command.index(name) + 1 :])

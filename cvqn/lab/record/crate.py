@@ -1,11 +1,10 @@
-"""The project as a Workflow Run RO-Crate (https://w3id.org/ro/wfrun/workflow/0.6): the workflow, and its recorded runs.
+"""A release as a Workflow Run RO-Crate (https://w3id.org/ro/wfrun/workflow/0.6): the workflow, and its recorded run.
 
-One CreateAction stands for the run of each recorded scale: from params.yaml, the overlays and the manifests of
-its data sets to every file of the record. Snakemake's own records are attached as the engine's trace.
+One CreateAction stands for the run: from params.yaml, the overlays and the manifests of its data sets to every file of
+the record. Snakemake's own records are attached as the engine's trace.
 """
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from cvqn.files import atomic_write
-from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded, record_folder
+from cvqn.lab.record.recorded import Recorded, record_folder
 
-PATH = Path("ro-crate-metadata.json")
+NAME = "ro-crate-metadata.json"
 PROFILES = {"process": "Process Run Crate", "workflow": "Workflow Run Crate"}
 PROFILE_VERSION = "0.6"
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
@@ -26,29 +24,25 @@ TYPES = {
 }  # fmt: skip
 
 
-def write() -> None:
-    """Describe every scale that has a record in `ro-crate-metadata.json`, in the current folder."""
-    records = [read_recorded(path.parent.parent.name) for path in sorted(RESULTS.glob("*/record/record.json"))]
-    crate = _crate(records)
-    for recorded in records:
-        _add_run(crate, recorded)
+def describe(recorded: Recorded) -> bytes:
+    """The crate of a recorded scale, whose files must lie in the current folder, as JSON-LD."""
+    crate = _crate(recorded)
+    _add_run(crate, recorded)
     content = crate.metadata.generate()
     content["@graph"].sort(key=lambda entity: entity["@id"])
-    with atomic_write(PATH, "w") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
-        file.write("\n")
+    return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _crate(records: Sequence[Recorded]) -> ROCrate:
+def _crate(recorded: Recorded) -> ROCrate:
     crate = ROCrate()
     crate.metadata.extra_contexts.append(TERMS)
-    crate.name = "CVQN benchmark: the workflow and its recorded runs"
+    crate.name = f"CVQN benchmark: the workflow and its run at scale {recorded.scale}"
     crate.description = (
         "Regenerates the results of Channel-Level Variable Quantization Network for Deep Image Compression "
-        f"(IJCAI 2020); recorded at scale {', '.join(one.scale for one in records)}"
+        f"(IJCAI 2020) at scale {recorded.scale}"
     )
     crate.license = crate.add_file("LICENSE", "LICENSE", properties={"name": "BSD 3-Clause License"})
-    crate.datePublished = datetime.fromisoformat(max(one.recorded for one in records))
+    crate.datePublished = datetime.fromisoformat(recorded.recorded)
     workflow = crate.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake")
     workflow["name"] = "CVQN benchmark"
     workflow["hasPart"] = [_add_file(crate, path.as_posix()) for path in sorted(Path("workflow/rules").glob("*.smk"))]

@@ -16,11 +16,17 @@ from dvc.repo import Repo
 from cvqn.errors import CvqnError
 
 LOCK = Path("dvc.lock")
+NOT_BY_DVC = "cvqn not-by-dvc "
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of dvc.yaml. `outputs` are paths relative to the project, with whether DVC keeps their content."""
+    """A stage of dvc.yaml.
+
+    Attributes:
+        command: what a user types.
+        outputs: paths relative to the project, with whether DVC keeps their content.
+    """
 
     name: str
     command: str
@@ -57,7 +63,8 @@ class Stage:
         if "://" not in self.remote and not Path(self.remote).is_dir():
             raise CvqnError(
                 f"{self.remote}: the DVC remote is not there; make this folder to record into it, "
-                "or name the one that holds the record: dvc remote modify --local beside url URL"
+                "or name the one that holds the record: dvc remote modify --local beside url URL, "
+                "or get a release: cvqn restore SCALE --from FILE"
             )
 
     def require_sound_cache(self) -> None:
@@ -82,7 +89,7 @@ class Stage:
             with open(path, "rb") as file:
                 found = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
-            raise CvqnError(f"{path}: DVC's cache lacks this file ({error.strerror}); run the command again") from error
+            raise CvqnError(f"{path}: DVC's cache lacks this file ({error.strerror})") from error
         if found != name.removesuffix(".dir"):
             raise CvqnError(f"{path}: damaged, its MD5 is {found}; delete this file of DVC's cache and run again")
 
@@ -103,10 +110,21 @@ def read_stage(scale: str) -> Stage:
             remotes, default = repo.config["remote"], repo.config["core"].get("remote")
             return Stage(
                 name,
-                stage.cmd,
+                stage.cmd.removeprefix(NOT_BY_DVC),
                 tuple((out.def_path, out.use_cache) for out in stage.outs),
                 str(remotes[default]["url"]) if default in remotes else None,
                 Path(repo.cache.local.path),
             )
     except DvcException as error:
         raise CvqnError(f"{scale}: {error}; name a scale of dvc.yaml, in the project's folder") from error
+
+
+def cached(path: str) -> bytes | None:
+    """A file under a stage's outputs as the last commit names it, from DVC's cache or remote; None if it is nowhere."""
+    import dvc.api
+
+    try:
+        content: bytes = dvc.api.read(path, rev="HEAD", mode="rb")
+    except (DvcException, OSError):
+        return None
+    return content

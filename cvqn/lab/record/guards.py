@@ -1,18 +1,22 @@
 """What must hold before results are certified: DVC itself would certify anything."""
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
-from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work
+from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work, made_as
 from cvqn.lab.record.commands import git, snakemake
 from cvqn.lab.record.dvc_stage import Stage
+from cvqn.lab.record.finding import AGREES, IN_PART, Finding, verdicts
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 
-RECORDS = (":!results", ":!dvc.lock", ":!ro-crate-metadata.json")
+RECORDS = (":!results", ":!dvc.lock", ":!SHA256SUMS")
+Made = Callable[[Sequence[str]], Iterable[Finding]]
+"""Makes files again and says how they differ."""
 
 
 def require_clean_tree(stage: Stage) -> None:
@@ -59,28 +63,44 @@ def require_idle() -> None:
         raise CvqnError("a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
 
 
-def require_made_by_jobs(files: list[str], jobs: Jobs, before: Mapping[str, str]) -> None:
+def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, str], made: Made) -> None:
     """Every file must be as the job left it that made it.
 
-    A file's time says so, or else its checksum, which later jobs saw or an earlier record has.
+    A checksum says so that a later job saw or an earlier record has. Files without one, such as tables and figures,
+    which no job reads, are made again and compared.
 
     Args:
         files: paths relative to the project.
-        jobs: jobs by output, file or folder.
+        jobs: jobs by output.
         before: SHA-256 of files in the record so far.
 
     Raises:
         CvqnError: no job made a file, or it was changed since.
     """
-    seen = {(path, checksum) for job in jobs.values() for path, checksum in job.seen.items()} | set(before.items())
+    seen: dict[str, set[str]] = defaultdict(set)
+    for job in jobs.values():
+        for path, checksum in job.seen.items():
+            seen[path].add(checksum)
+    unseen = []
     for path in files:
-        folders = [folder.as_posix() for folder in Path(path).parents]
-        job = next((jobs[made] for made in (path, *folders) if made in jobs), None)
-        if job is None:
+        if made_as(path, jobs) is None:
             raise CvqnError(f"{path}: no job of the workflow made this file; delete it, then run the workflow")
-        untouched = path not in jobs or abs(Path(path).stat().st_mtime - job.ended) < 0.01
-        if not untouched and (path, sha256_file(path)) not in seen:
+        known = seen[path] | {before[path]} if path in before else seen[path]
+        if sha256_file(path) in known:
+            continue
+        if seen[path]:
             raise CvqnError(f"{path}: changed after the job that made it; delete it and run the workflow")
+        unseen.append(path)
+    findings = list(made(unseen))
+    for finding in findings:
+        if finding.differences:
+            raise CvqnError(
+                f"{finding.what}: {finding.differences[0]}: changed after the job that made it; delete it and run the "
+                "workflow"
+            )
+    left = [path for path, verdict in verdicts(findings, unseen).items() if verdict not in (AGREES, IN_PART)]
+    if left:
+        raise CvqnError(f"{left[0]}: nothing says that this is what its job left; delete it and run the workflow")
 
 
 def _targets(configuration: Configuration) -> list[str]:

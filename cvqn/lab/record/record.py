@@ -1,29 +1,33 @@
-"""Certify the results of a scale in DVC, and get them back in another clone.
+"""Certify the results of a scale in DVC.
 
 `dvc.lock` names every file of the scale's stage by its checksum, `results/<scale>/record` says what made it
-(cvqn.lab.record.recorded), and `ro-crate-metadata.json` describes all recorded scales as a Workflow Run RO-Crate.
+(cvqn.lab.record.recorded), and `SHA256SUMS` has the checksums of all that git keeps (cvqn.lab.record.checksums).
 """
 
 import contextlib
 import fcntl
+import functools
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
+from cvqn.lab.data.index import read_index
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.provenance.environment import PINS, now
-from cvqn.lab.provenance.snakemake_records import read_jobs, write_jobs
-from cvqn.lab.record import crate, guards
+from cvqn.lab.provenance.snakemake_records import Jobs, read_jobs, with_folders
+from cvqn.lab.record import again, checksums, guards, remake, verify
 from cvqn.lab.record.commands import dvc, git
 from cvqn.lab.record.dvc_stage import LOCK, Stage, read_stage
+from cvqn.lab.record.finding import Finding
 from cvqn.lab.record.recorded import RESULTS, DataSet, Recorded, read_recorded, record_folder
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results, sidecar
 
 MANIFESTS = Path("data/manifests")
 
@@ -36,7 +40,7 @@ def record(scale: str) -> list[str]:
             failed. The record is then as it was.
     """
     stage = read_stage(scale)
-    with _alone():
+    with alone():
         guards.require_clean_tree(stage)
         stage.require_remote()
         configuration = configurations.resolve(stage.overlays)
@@ -44,47 +48,43 @@ def record(scale: str) -> list[str]:
         files = stage.files()
         folder = record_folder(scale)
         before = read_recorded(scale) if (folder / "record.json").exists() else None
-        jobs = read_jobs(_with_folders(files))
-        guards.require_made_by_jobs(files, jobs, before.files if before else {})
+        jobs = read_jobs(with_folders(files))
         stamps = _stamps(files)
-        with _undone_on_error([LOCK, folder, crate.PATH]):
+        made_again = functools.partial(_made_again, jobs, stage, configuration)
+        guards.require_made_by_jobs(files, jobs, before.files if before else {}, made_again)
+        with _undone_on_error([LOCK, folder, checksums.LIST]):
             dvc("commit", "--force", "--no-relink", stage.name)  # outputs stay links into the store
             stage.require_sound_cache()
             dvc("push", stage.name)
             made = _describe(stage, configuration, files)
             if before is None or (made.facts(), jobs) != (before.facts(), before.jobs()):
                 made.write(jobs)
-            crate.write()
+            checksums.write_checksums()
             guards.require_idle()
             if _stamps(files) != stamps:
                 raise CvqnError(f"{scale}: results changed while they were recorded; record again")
-    return [str(LOCK), str(crate.PATH), str(RESULTS / scale)]
+    return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
-def restore(scale: str) -> tuple[int, str]:
-    """Get the files of a recorded scale and put Snakemake's records back; return their number and what made them.
-
-    Raises:
-        CvqnError: there is no record, the remote lacks a file, or a file is not the recorded one.
-    """
-    recorded, stage = read_recorded(scale), read_stage(scale)
-    with _alone():
-        guards.require_idle()
-        stage.require_remote()
-        _require_nothing_else(stage, recorded)
-        dvc("pull", stage.name)
-        stage.require_sound_cache()
-        recorded.require_files()
-        write_jobs(recorded.jobs(), set(_with_folders(recorded.files)))
-    return len(recorded.files), stage.command
-
-
-def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
-    """Raises CvqnError where DVC would have to overwrite or delete a file that is not of the record."""
-    for output in (Path(path) for path, cached in stage.outputs if cached):
-        for path in (path.as_posix() for path in sorted(output.rglob("*")) if path.is_file()):
-            if path not in recorded.files or sha256_file(path) != recorded.files[path]:
-                raise CvqnError(f"{path}: not of the record; move it out of {output}, then restore")
+def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Finding]:
+    """Files that no later job has read, made again and compared."""
+    results = Results(configuration.results.as_posix())
+    if results.config in files:
+        yield verify.config(stage.overlays, results)
+    yield from remake.check(files, jobs, results, {"matplotlib": version("matplotlib")})
+    index = Path("data/sets") / configuration.data.evaluation / "index.json"
+    for one in again.tables(configuration, results, jobs):
+        archives = one.archives(results).values()
+        table = one.table.as_posix()
+        own = {
+            table,
+            sidecar(table),
+            *(path.with_suffix(end).as_posix() for path in archives for end in (".tar", ".csv")),
+        }
+        if own & set(files):
+            images = read_index(index)
+            with tempfile.TemporaryDirectory() as scratch:
+                yield from again.check(one, dict.fromkeys(one.settings, images), index, results, Path(scratch))
 
 
 def _describe(stage: Stage, configuration: Configuration, files: Sequence[str]) -> Recorded:
@@ -96,7 +96,7 @@ def _describe(stage: Stage, configuration: Configuration, files: Sequence[str]) 
         stage=stage.name,
         overlays=stage.overlays,
         versions={"python": platform.python_version()}
-        | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "rocrate")},
+        | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "matplotlib")},
         constraints_sha256=sha256_file(PINS),
         data={name: _data_set(name) for name in sorted({*data.train, data.evaluation})},
         files={path: sha256_file(path) for path in files},
@@ -109,17 +109,12 @@ def _data_set(name: str) -> DataSet:
     return DataSet(manifest=path.as_posix(), sha256=sha256_file(path), manifest_sha256=described)
 
 
-def _with_folders(files: Iterable[str]) -> list[str]:
-    folders = {parent.as_posix() for path in files for parent in Path(path).parents}
-    return sorted({*files, *folders - {"."}})
-
-
 def _stamps(files: Sequence[str]) -> list[tuple[int, int]]:
     return [(stat.st_mtime_ns, stat.st_size) for stat in (Path(path).stat() for path in files)]
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Within it no other `cvqn record` or `cvqn restore` runs in this folder."""
     path = Path(".dvc/tmp/cvqn.lock")
     path.parent.mkdir(parents=True, exist_ok=True)

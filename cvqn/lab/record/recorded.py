@@ -2,16 +2,18 @@
 
 - `record.json`: the commit of the code, versions, data sets by the checksums of their manifests, SHA-256 of every file;
 - `jobs.json`: Snakemake's record of the job that made each file;
-- `runs/<training>.json`: the provenance of each training.
+- `runs/<training>/`: provenance, log and monitored evaluations of each training.
 """
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import Jobs, load_jobs, save_jobs
+from cvqn.lab.settings.paths import TRAINING_FILES
 from cvqn.settings import Settings
 
 RESULTS = Path("results")
@@ -50,23 +52,20 @@ class Recorded(Settings):
         """What makes a new record worth writing."""
         return self.model_dump(exclude={"commit", "recorded"})
 
-    def require_files(self) -> None:
-        """Raises CvqnError when a file is missing or is not the recorded one."""
-        for path, expected in self.files.items():
-            if not Path(path).is_file():
-                raise CvqnError(f"{path}: missing; get it with: cvqn restore {self.scale}")
-            if sha256_file(path) != expected:
-                raise CvqnError(
-                    f"{path}: not the recorded file, its SHA-256 differs; get that with git checkout or cvqn restore"
-                )
+    def differing(self, files: Iterable[str]) -> list[str]:
+        """Those of these files that are missing or are not the recorded ones."""
+        return [path for path in files if not Path(path).is_file() or sha256_file(path) != self.files[path]]
 
     def write(self, jobs: Jobs) -> None:
         """Write the record in place of the one before."""
         folder = record_folder(self.scale)
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "runs").mkdir(parents=True)
-        for provenance in (Path(path) for path in self.files if path.endswith("/provenance.json")):
-            shutil.copyfile(provenance, folder / "runs" / f"{provenance.parent.name}.json")
+        runs = RESULTS / self.scale / "runs"
+        for path in (Path(path) for path in self.files):
+            if path.parent.parent == runs and path.name in TRAINING_FILES:
+                copy = folder / path.relative_to(runs.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
         save_jobs(jobs, folder / "jobs.json")
         with atomic_write(folder / "record.json", "w") as file:
             file.write(self.model_dump_json(indent=1) + "\n")

@@ -1,142 +1,193 @@
-"""Check recorded results without a GPU and without training: decode every bitstream again and measure it again.
+"""Check recorded results without a GPU and without training: make again whatever can be, and compare.
 
-What must agree: every file with its recorded checksum; every bitstream with what coding gives again, byte for byte;
-rates exactly; MS-SSIM and PSNR within 1e-4; then the tables, metrics and verdicts made from the new measurements.
+Bitstreams are decoded, measured and coded again, or pictures encoded again where they are not here; channels are
+analysed again; then tables, figures, curves, metrics and audit are made again from the recorded measurements, from
+which they must follow exactly. Trainings are not repeated: their models and logs are attested by checksums alone.
 """
 
-import csv
-import json
-import tarfile
+import random
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from cvqn.codecs import container, registry
-from cvqn.codecs.interface import Codec, HasChannels
-from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
-from cvqn.lab.data.index import read_index
-from cvqn.lab.evaluation.measure import RUN_COLUMNS, measure
-from cvqn.lab.record import retable
-from cvqn.lab.record.differences import difference
-from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded
+from cvqn.lab.data.index import Image, read_index
+from cvqn.lab.record import again, checksums, remake
+from cvqn.lab.record.again import Measured
+from cvqn.lab.record.commands import git
+from cvqn.lab.record.differences import differences
+from cvqn.lab.record.finding import ATTESTED, DAMAGED, NOT_CHECKED, Finding, said
+from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded, record_folder
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
-METRICS = 1e-4
-EXACT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height", "bytes", "bpp", "bound_bpp"}
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked; `difference` says how it differs from the record, nothing when it agrees.
-
-    `unchecked` says why it could not be checked.
-    """
-
-    what: str
-    difference: str = ""
-    unchecked: str = ""
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A recorded table of measurements: of a conventional codec, or of a run."""
-
-    codec: str
-    table: Path
-    run: Run | None = None
-
-    def open(self, results: Results) -> Codec:
-        if self.run is None:
-            return registry.conventional(self.codec)
-        return StoredCodec(results.model(self.run.training, self.run.checkpoint))
-
-    def archives(self, results: Results) -> list[Path]:
-        with open(self.table, newline="", encoding="utf-8") as file:
-            settings = dict.fromkeys(row["setting"] for row in csv.DictReader(file))
-        return [Path(results.archive(self.codec, setting)) for setting in settings]
-
-
-def verify(scale: str, only: Sequence[str] = ()) -> Iterator[Finding]:
-    """Check the recorded results of a scale, which must be here (`cvqn restore`), as its evaluation set must be.
+def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> Iterator[Finding]:
+    """Check the recorded results of a scale, as far as they are here. Its evaluation set must be.
 
     Args:
-        only: names of codecs or runs to decode; of the others the recorded measurements are taken.
+        only: names of codecs or runs to decode or encode.
+        sample: decode or encode this many files, drawn at random from all, and analyse nothing.
 
     Raises:
-        CvqnError: something that is needed is missing or damaged.
+        CvqnError: there is no record, or the evaluation set is not here.
     """
     results, recorded = Results((RESULTS / scale).as_posix()), read_recorded(scale)
-    recorded.require_files()
-    yield Finding(f"{len(recorded.files)} files: SHA-256")
-    configuration = configurations.read(results.config)
+    yield from _checksums(recorded)
+    yield config(recorded.overlays, results)
+    try:
+        configuration = configurations.read(results.config)
+    except CvqnError as error:
+        reason = f"{error}; another version of the code wrote it, that of {recorded.commit[:12]}: check that commit out"
+        yield Finding(f"{results.config}: read", (results.config,), (reason,))
+        return
     index = Path("data/sets") / configuration.data.evaluation / "index.json"
-    read_index(index)
-    measured = _measured(configuration, results, recorded)
-    chosen = [one for one in measured if not only or {one.codec, one.table.stem} & set(only)]
-    if not chosen:
+    measured = again.tables(configuration, results, recorded.files)
+    wanted = [one for one in measured if not only or {one.codec, one.name} & set(only)]
+    if not wanted:
         raise CvqnError(f"{' '.join(only)}: no such codec or run among the recorded measurements of {scale}")
+    yield from _trainings(recorded, results)
+    yield from _measured_again(wanted, index, results, sample)
+    yield from _analysed_again(configuration, recorded, wanted, index, results, sample)
+    try:
+        jobs = recorded.jobs()
+    except DAMAGED as error:
+        yield Finding(f"{record_folder(scale)}/jobs.json", differences=(said(error),))
+        return
+    yield from remake.check(recorded.files, jobs, results, recorded.versions)
+
+
+def _checksums(recorded: Recorded) -> Iterator[Finding]:
+    """Every committed file of the record, and every file that DVC keeps, as far as it is here."""
+    try:
+        listed = checksums.read_checksums()
+    except CvqnError as error:
+        yield Finding(f"{checksums.LIST}: SHA-256", differences=(str(error),))
+        listed = {}
+    for path in checksums.not_listed(listed) if listed else []:
+        yield Finding(path, differences=(f"not in {checksums.LIST}",))
+    for difference in checksums.changed_list():
+        yield Finding(f"{checksums.LIST}: as committed", differences=(difference,))
+    here = {path: checksum for path, checksum in recorded.files.items() if path in listed or Path(path).is_file()}
+    found = {path: checksums.changed(path, checksum) for path, checksum in (here | listed).items()}
+    for path, checksum in recorded.files.items():
+        if listed.get(path, checksum) != checksum:
+            found[path] = found[path] or f"another SHA-256 in record.json than in {checksums.LIST}"
+    for path, difference in found.items():
+        if difference:
+            yield Finding(path, (path,) if path in recorded.files else (), (difference,))
+    good = sum(not difference for difference in found.values())
+    yield Finding(f"{good} of {len(found)} files: SHA-256", unless=ATTESTED, reason="of bytes, not of what they say")
+    if absent := [path for path in recorded.files if path not in here]:
+        reason = f"not here; get them with: cvqn restore {recorded.scale}"
+        yield Finding(f"{len(absent)} files that DVC keeps", tuple(absent), unless=NOT_CHECKED, reason=reason)
+
+
+def config(overlays: Sequence[str], results: Results) -> Finding:
+    """Whether the settings in config.yaml are those of params.yaml and overlays."""
+    what = f"{results.config}: what params.yaml {' '.join(overlays)} say"
     with tempfile.TemporaryDirectory() as scratch:
-        retable.lay_out(Path(scratch), results)
-        for one in tqdm(chosen, desc=f"verify {scale}", unit="table", disable=None):
-            yield from _measure_again(one, index, results, Path(scratch) / one.table)
-        for path, found in retable.differences(Path(scratch), results, recorded):
-            yield Finding(f"{path}: made again", found)
+        output = Path(scratch, "config.yaml")
+        try:
+            configurations.write(configurations.resolve(overlays), output)
+            found = differences(Path(results.config), output)
+        except DAMAGED as error:
+            found = [said(error)]
+    return Finding(what, (results.config,), tuple(found))
 
 
-def _measured(configuration: Configuration, results: Results, recorded: Recorded) -> list[_Measured]:
-    """The recorded tables of measurements."""
-    found = [_Measured(codec, Path(results.measurements(codec))) for codec in configuration.measured_codecs()]
-    for run in configuration.every_run():
-        experiment = configuration.experiments[run.experiment]
-        for one in map(run.at, experiment.checkpoints):
-            found.append(_Measured(experiment.codec, Path(results.measurements(experiment.codec, one.name)), one))
-    return [one for one in found if one.table.as_posix() in recorded.files]
+def _trainings(recorded: Recorded, results: Results) -> Iterator[Finding]:
+    """What nobody can make again without training: models and logs."""
+    folders = sorted({Path(path).parts[3] for path in recorded.files if path.startswith(f"{results.root}/runs/")})
+    for name in folders:
+        folder = results.training(name)
+        files = tuple(path for path in recorded.files if path.startswith(f"{folder}/") and Path(path).is_file())
+        if not files:
+            continue
+        copies = (record_folder(recorded.scale) / "runs" / name).glob("*")
+        found = [
+            f"{copy}: {place}"
+            for copy in sorted(copies)
+            if Path(folder, copy.name).is_file()
+            for place in differences(copy, Path(folder, copy.name))
+        ]
+        yield Finding(f"{folder}: trained", files, tuple(found), ATTESTED, "a training is not repeated")
 
 
-def _measure_again(measured: _Measured, index: Path, results: Results, output: Path) -> Iterator[Finding]:
-    codec, archives = measured.open(results), measured.archives(results)
-    measure(codec, index, archives, output)
-    found = difference(measured.table, output, METRICS, EXACT)
-    yield Finding(f"{measured.table}: decoded and measured", found)
-    for archive in archives:
-        yield Finding(f"{archive}: coded", *_code_again(codec, archive, index))
+def _measured_again(wanted: Sequence[Measured], index: Path, results: Results, sample: int | None) -> Iterator[Finding]:
+    images = read_index(index)
+    reasons = {one.table.as_posix(): _unable(one, results) for one in wanted}
+    for table, reason in reasons.items():
+        if reason:
+            yield Finding(f"{table}: decoded and measured", (table,), unless=NOT_CHECKED, reason=reason)
+    wanted = [one for one in wanted if not reasons[one.table.as_posix()]]
+    every = [(one, setting, image) for one in wanted for setting in one.settings for image in images]
+    drawn = every if sample is None else random.sample(every, min(sample, len(every)))
+    for one in tqdm(wanted, desc="verify", unit="table", disable=None):
+        chosen = {setting: _images_of(drawn, one, setting) for setting in one.settings}
+        if not any(chosen.values()):
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                yield from again.check(one, chosen, index, results, Path(scratch))
+            except DAMAGED as error:
+                table = one.table.as_posix()
+                yield Finding(f"{table}: decoded and measured", (table,), (said(error),))
 
 
-def _code_again(codec: Codec, archive: Path, index: Path) -> tuple[str, str]:
-    """How the bytes of coding again differ, or nothing, and why they could not be compared, or nothing.
-
-    A conventional codec encodes the picture again, which in another version of its library may give other bytes. The
-    transforms of a trained model may round differently on another machine, its entropy coder may not: the decoded
-    symbols are coded again.
-    """
-    with tarfile.open(archive, mode="r:") as tar:
-        made = json.loads(tar.pax_headers["comment"])
-        files = {Path(member.name).stem: tar.extractfile(member).read() for member in tar}
-    if isinstance(codec, StoredCodec):
-        if not isinstance(codec.stored.model, HasChannels):
-            return "", "the symbols of this codec cannot be told apart from its transforms"
-        again = {name: _recode(codec, data) for name, data in files.items()}
-    elif made["versions"] != codec.versions():
-        return "", f"made by {_versions(made['versions'])}, here is {_versions(codec.versions())}"
-    else:
-        again = {image.name: codec.encode(image.read(), made["quality"]) for image in read_index(index)}
-    differing = [name for name, data in files.items() if again[name] != data]
-    return (f"other bytes for {', '.join(differing)}" if differing else ""), ""
+def _unable(one: Measured, results: Results) -> str:
+    try:
+        return again.unable(one, results)
+    except DAMAGED as error:
+        return said(error)
 
 
-def _recode(codec: StoredCodec, data: bytes) -> bytes:
-    model, model_id = codec.stored.model, codec.stored.model_id
-    header, payload = container.unpack(data, model_id)
-    symbols = model.read_symbols(payload, header.height, header.width)
-    return container.pack(header.height, header.width, model_id, model.write_symbols(symbols))
+def _images_of(drawn: Sequence[tuple[Measured, str, Image]], one: Measured, setting: str) -> list[Image]:
+    found = [image for table, other, image in drawn if table is one and other == setting]
+    return sorted(found, key=lambda image: image.name)
 
 
-def _versions(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+def _analysed_again(
+    configuration: Configuration,
+    recorded: Recorded,
+    wanted: Sequence[Measured],
+    index: Path,
+    results: Results,
+    sample: int | None,
+) -> Iterator[Finding]:
+    for one in wanted:
+        run = one.run
+        if run is None or results.analysis_files(one.codec, run.name)[0] not in recorded.files:
+            continue
+        if sample is not None:
+            files = tuple(results.analysis_files(one.codec, run.name))
+            what = f"{results.analysis(one.codec, run.name)}: analysed"
+            yield Finding(what, files, unless=NOT_CHECKED, reason="left out with --sample")
+            continue
+        yield _analysis(run, one, configuration, index, results)
+
+
+def _analysis(run: Run, one: Measured, configuration: Configuration, index: Path, results: Results) -> Finding:
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return again.check_analysis(run, configuration, index, results, Path(scratch))
+        except DAMAGED as error:
+            files = tuple(results.analysis_files(one.codec, run.name))
+            return Finding(f"{results.analysis(one.codec, run.name)}: analysed", files, (said(error),))
+
+
+def other_code(scale: str) -> str:
+    """Which commit made a record, where its code is not that of this folder; nothing where it is."""
+    commit = read_recorded(scale).commit
+    code = ("cvqn", "baselines", "workflow", "Snakefile", "params.yaml", ":!cvqn/models")
+    try:
+        changed = git("diff", "--name-only", commit, "--", *code).splitlines()
+    except CvqnError:
+        return f"recorded with the code of {commit[:12]}, which is not in this clone"
+    if not changed:
+        return ""
+    return f"recorded with the code of {commit[:12]}, of which {len(changed)} files are others here"

@@ -21,6 +21,17 @@ def recorded(sources, tmp_path_factory) -> Repository:
     return Repository(once(tmp_path_factory, "recorded", make) / "project")
 
 
+@pytest.fixture(scope="session")
+def clone(recorded, tmp_path_factory) -> Repository:
+    """A clone in another place, restored, with the evaluation set. Tests leave it as it is."""
+    clone = recorded.clone(tmp_path_factory.mktemp("elsewhere") / "clone")
+    assert not (clone.results / "runs").exists()
+    assert "2 trainings: 2 recorded, not restored" in clone.cvqn("status")
+    assert "all as recorded" in clone.cvqn("restore", "tiny")
+    clone.cvqn("data", "fetch", "packaged-evaluation")
+    return clone
+
+
 @pytest.fixture
 def copy(recorded, tmp_path) -> Repository:
     """A copy of the repository and its remote."""

@@ -11,7 +11,7 @@ from tests import ROOT
 from tests.projects import Project
 
 IDENTITY = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-PARTS = (".dvcignore", ".dvc/config", ".dvc/.gitignore", "LICENSE")
+PARTS = (".dvcignore", ".dvc/config", ".dvc/.gitignore", "LICENSE", "docs/figures/small-rate-distortion.png")
 REMOTE = "cvqn-dvc-remote"
 SCALE = "workflow/scales/tiny.yaml"
 FEWEST = "workflow/scales/fewest.yaml"
@@ -69,7 +69,7 @@ class Repository(Project):
     def record(self) -> dict[str, bytes]:
         """Every file of the record, as it is now."""
         folder = self.results / "record"
-        paths = [self.folder / "dvc.lock", self.folder / "ro-crate-metadata.json", *folder.rglob("*")]
+        paths = [self.folder / "dvc.lock", self.folder / "SHA256SUMS", *folder.rglob("*")]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths if path.is_file()}
 
     def objects(self, holder: Path) -> list[Path]:
@@ -92,12 +92,13 @@ class Repository(Project):
 
 
 def write_stages(repository: Repository) -> None:
-    """dvc.yaml with the scale tiny, run with the repository's overlays, in place of small, and none of paper."""
+    """dvc.yaml with the scale tiny, run with the repository's overlays, in place of small."""
     command = f"snakemake all --profile workflow/profiles/local --cores 2 --configfile {' '.join(repository.overlays)}"
     stages = (ROOT / "dvc.yaml").read_text()
-    stages = re.sub(r"(?m)^      small: .*$", f"      tiny: {command}", stages)
+    stages = re.sub(r"(?m)^      small: .*$", f"      tiny: cvqn not-by-dvc {command}", stages)
     stages = re.sub(r"(?m)^(  - results/)small\b", r"\1tiny", stages)
-    stages = re.sub(r"(?m)^(      paper:|  - results/paper).*\n", "", stages)
+    stages = re.sub(r"(?m)^        results/small/curves/(?!cvqn|webp).*\n", "", stages)
+    stages = stages.replace("small-codecs", "tiny-codecs").replace("results/small/curves/", "results/tiny/curves/")
     (repository.folder / "dvc.yaml").write_text(stages)
 
 
@@ -106,7 +107,7 @@ def new_repository(sources: Path, folder: Path) -> Repository:
     shutil.copytree(sources, folder / "project", symlinks=True)
     repository = Repository(folder / "project")
     for part in PARTS:
-        (repository.folder / part).parent.mkdir(exist_ok=True)
+        (repository.folder / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part, repository.folder / part)
     (repository.folder / FEWEST).write_text(FEWEST_TEXT)
     write_stages(repository)

@@ -1,6 +1,5 @@
 """What a user does: record, clone elsewhere, restore, check; change something, record again, compare."""
 
-import csv
 import json
 import os
 import re
@@ -12,22 +11,12 @@ import pytest
 
 from cvqn.files import sha256_file
 from tests import ROOT
-from tests.lab.record.repository import write_stages
+from tests.lab.record.repository import SCALE, write_stages
 from tests.lab.record.test_documents import CHECKLISTS, files_in, items_of
 
 pytestmark = pytest.mark.workflow
 
 UNRECORDED = {"logs", "benchmarks", "crops", "record", "report.html", "plans", "trainings"}
-
-
-@pytest.fixture(scope="module")
-def clone(recorded, tmp_path_factory):
-    """A clone in another place, restored."""
-    clone = recorded.clone(tmp_path_factory.mktemp("elsewhere") / "clone")
-    assert not (clone.results / "runs").exists()
-    assert "2 trainings: 2 recorded, not restored" in clone.cvqn("status")
-    assert "all as recorded" in clone.cvqn("restore", "tiny")
-    return clone
 
 
 def test_the_record_has_every_result_and_git_no_model(recorded):
@@ -61,7 +50,8 @@ def test_the_record_says_where_each_run_comes_from(recorded):
     record = json.loads((recorded.results / "record/record.json").read_text())
     commit = recorded.git("rev-parse", "HEAD~1").strip()
     assert record["commit"] == commit
-    runs = {path.stem: json.loads(path.read_text()) for path in (recorded.results / "record/runs").iterdir()}
+    provenances = (recorded.results / "record/runs").glob("*/provenance.json")
+    runs = {path.parent.name: json.loads(path.read_text()) for path in provenances}
     assert set(runs) == {"c16-seed1", "toy-seed1"}
     for name, run in runs.items():
         assert run["source"] == {"commit": commit, "dirty": False}
@@ -97,34 +87,11 @@ def test_a_clone_has_nothing_to_do_even_after_touching(clone):
     assert clone.git("status", "--porcelain") == ""
 
 
-def test_a_clone_verifies_and_traces(clone):
-    clone.cvqn("data", "fetch", "packaged-evaluation")
-    output = clone.cvqn("verify", "tiny", "--only", "webp", "c16-seed1")
-    assert "DIFFERS" not in output.replace("0 DIFFERS", "")
-    for what in ("files: SHA-256", "cvqn/c16-seed1.csv: decoded and measured", "cvqn/c16-seed1.tar: coded",
-                 "webp/40.tar: coded", "tables/table1.csv: made again", "audit.json: made again"):  # fmt: skip
-        assert re.search(rf"agrees .*{what}", output), output
+def test_a_clone_traces(clone):
     trace = clone.cvqn("trace", "results/tiny/tables/table1.csv")
     assert "<- train_monitored," in trace
     assert "data/manifests/packaged-train.yaml sha256" in trace
     assert clone.planned("all") == {}
-
-
-def test_verify_finds_a_forged_number_and_a_changed_file(clone):
-    table, record = clone.results / "measurements/webp.csv", clone.results / "record/record.json"
-    original, recorded = table.read_text(), record.read_text()
-    value = next(csv.DictReader(original.splitlines()))["ms_ssim"]
-    table.write_text(original.replace(value, f"{float(value) + 0.001:.8g}", 1))
-    assert "webp.csv: not the recorded file" in clone.cvqn("verify", "tiny", "--only", "webp", code=2)
-    key = "results/tiny/measurements/webp.csv"
-    forged = json.loads(recorded)
-    forged["files"][key] = sha256_file(table)
-    record.write_text(json.dumps(forged))
-    output = clone.cvqn("verify", "tiny", "--only", "webp", code=1)
-    assert re.search(rf"DIFFERS +{key}: decoded and measured \(line 2, ms_ssim", output)
-    assert "bitstreams/webp/1.tar: coded" in output
-    table.write_text(original)
-    record.write_text(recorded)
 
 
 def test_recording_again_changes_nothing(clone):
@@ -161,23 +128,9 @@ def test_diffs_show_the_changed_parameter_and_its_metrics(copy):
     assert points <= listed <= changed
     assert re.search(r"^\| codec\.webp\.40\.bpp +\|.*\*\*gone\*\*", output, re.MULTILINE)
     copy.dvc("plots", "diff", "HEAD~2", "--out", "plots")
-    assert "webp" in (copy.folder / "plots/index.html").read_text()
-
-
-def test_crate_describes_the_run(recorded):
-    from rocrate.rocrate import ROCrate
-
-    crate = ROCrate(recorded.folder)
-    assert crate.mainEntity.id == "Snakefile"
-    profiles = {entity.id for entity in crate.root_dataset["conformsTo"]}
-    assert "https://w3id.org/ro/wfrun/workflow/0.6" in profiles
-    action = crate.get("#run-tiny")
-    assert action["instrument"].id == "Snakefile"
-    assert action in crate.root_dataset["mentions"]
-    manifests = {f"data/manifests/packaged-{part}.yaml" for part in ("train", "evaluation")}
-    assert {entity.id for entity in action["object"]} == {"params.yaml", *recorded.overlays, *manifests}
-    files = json.loads((recorded.results / "record/record.json").read_text())["files"]
-    assert {entity.id: entity["sha256"] for entity in action["result"]} == files
+    page = (copy.folder / "plots/index.html").read_text()
+    assert '"text": "tiny-codecs"' in page
+    assert '"text": "results/tiny/curves/webp.csv"' in page
 
 
 def test_two_at_once_damage_nothing(copy):
@@ -200,6 +153,47 @@ def _at_once(repository, commands):
         for command in commands
     ]  # fmt: skip
     return [process.wait() for process in started]
+
+
+def test_dvc_says_what_changed_and_runs_nothing(copy):
+    assert "Everything is up to date" in copy.run("dvc", "pull")
+    assert copy.run("dvc", "metrics", "diff") == ""
+    assert copy.dvc("status", "--json").strip() == "{}"
+    for edited in ("cvqn/model/quantizer.py", "workflow/rules/train.smk", "constraints.txt"):
+        path = copy.folder / edited
+        path.write_text(f"{path.read_text()}\n")
+    status = copy.dvc("status", "scale@tiny")
+    assert all(name in status for name in ("cvqn/model", "workflow", "constraints.txt"))
+    assert "cvqn/lab" not in status
+    before = copy.git("status", "--porcelain")
+    for verb in (["repro"], ["exp", "run"]):
+        output = copy.run("dvc", *verb, code=255)
+        assert "DVC runs no workflow in this project" in output
+        assert (
+            f"run: snakemake all --profile workflow/profiles/local --cores 2 --configfile {copy.overlays[0]}" in output
+        )
+        assert copy.git("status", "--porcelain") == before
+
+
+def test_why_names_setting_module_and_version(copy):
+    assert copy.cvqn("why", "c16-seed1", *copy.overlays).splitlines() == [
+        "train c16-seed1: nothing changed",
+        "evaluate cvqn: nothing changed",
+    ]
+    copy.replace("workflow/scales/tiny.yaml", "patch: 64\n  epochs", "patch: 96\n  epochs")
+    copy.replace("cvqn/lab/evaluation/encode.py", "[:64, :64]", "[:32, :64]")
+    copy.replace("cvqn/lab/training/optimizer.py", "import torch\n", "import torch\n\nUNUSED = 1\n")
+    said = copy.cvqn("why", "c16-seed1", *copy.overlays).splitlines()
+    assert said[0] == "train c16-seed1: training.patch: 64 became 96"
+    commit = json.loads((copy.results / "runs/c16-seed1/provenance.json").read_text())["source"]["commit"]
+    module, file = "cvqn.lab.training.optimizer", "cvqn/lab/training/optimizer.py"
+    assert said[1] == f"train c16-seed1: module {module} (git diff {commit[:12]} -- {file})"
+    assert said[2:] == ["evaluate cvqn: module cvqn.lab.evaluation.encode"]
+    assert copy.cvqn("why", "webp", *copy.overlays).splitlines() == [
+        "encode webp: module cvqn.lab.evaluation.encode",
+        "measure webp: nothing changed",
+    ]
+    assert "no such run or codec at scale tiny; it has c16-seed1" in copy.cvqn("why", "c99-seed1", SCALE, code=2)
 
 
 def test_no_rule_calls_dvc():

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,9 +31,10 @@ def aside(path):
 
 @contextlib.contextmanager
 def edited(path, addition=b"\n"):
-    """Within it the file has one more line."""
+    """Within it the file has one more line, and the time that it had."""
     with aside(path) as away:
         path.write_bytes(away.read_bytes() + addition)
+        os.utime(path, ns=(away.stat().st_atime_ns, away.stat().st_mtime_ns))
         yield
 
 
@@ -76,11 +78,18 @@ CASES = {
     "dirty tree": (lambda r: edited(r.folder / "params.yaml"), "params.yaml: not committed"),
     "new module": (lambda r: created(r.folder / "cvqn/new.py"), "cvqn/new.py: not committed"),
     "half finished": (lambda r: aside(r.results / "measurements/webp.csv"), "left to run: measure 1"),
-    "edited settings": (lambda r: edited(r.results / "config.yaml"), "config.yaml: changed after the job that made it"),
+    "edited settings": (
+        lambda r: edited(r.results / "config.yaml", b"# edited"),
+        "tiny.yaml workflow/scales/fewest.yaml say: line",
+    ),
     "missing remote": (lambda r: aside(r.remote), "cvqn-dvc-remote: the DVC remote is not there"),
     "broken remote": (broken_remote, "dvc push scale@tiny:"),
     "damaged cache": (damaged_cache, "damaged, its MD5 is"),
-    "edited table": (lambda r: edited(r.results / "tables/table1.md"), "table1.md: changed after the job that made it"),
+    "edited table": (lambda r: edited(r.results / "tables/table1.md"), "table1.md: made again: line"),
+    "edited measurements": (
+        lambda r: edited(r.results / "measurements/webp.json"),
+        "webp.json: changed after the job that made it",
+    ),
     "stray file": (lambda r: created(r.results / "runs/c16-seed1/notes"), "notes: no job of the workflow made this"),
     "workflow at work": (lambda r: created(r.folder / ".snakemake/locks/0.input.lock"), "a Snakemake is running here"),
     "record at work": (locked, "another cvqn record or restore is running"),
@@ -124,7 +133,8 @@ def test_restore_without_a_remote_or_with_a_damaged_one(recorded, tmp_path):
     victim.chmod(0o644)
     content = victim.read_bytes()
     victim.write_bytes(content[:-1] + b"?")
-    assert "dvc pull scale@tiny:" in clone.cvqn("restore", "tiny", code=2)
+    assert f"{clone.remote}: the DVC remote cannot be reached or lacks files" in clone.cvqn("restore", "tiny", code=2)
+    assert not (clone.results / "runs").exists()
     assert not (clone.folder / ".snakemake/metadata").exists()
     victim.write_bytes(content)
     assert "all as recorded" in clone.cvqn("restore", "tiny")

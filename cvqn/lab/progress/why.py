@@ -1,0 +1,113 @@
+"""Why a run or a codec would be made again: what its results were made with against what is there now."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cvqn.errors import CvqnError
+from cvqn.lab.provenance.fingerprint import Code, changes, digest
+from cvqn.lab.provenance.plan import Plan, key, read_plan
+from cvqn.lab.provenance.snakemake_records import Job, read_jobs
+from cvqn.lab.settings.runs import Run
+from cvqn.settings import read_json
+
+
+def why(plan: Plan, name: str) -> list[str]:
+    """What changed, a line per job: `train`, `evaluate`, `encode` or `measure`, and the keys, modules and versions.
+
+    Args:
+        plan: settings and code that are there now.
+        name: a run or a conventional codec.
+
+    Raises:
+        CvqnError: the configuration has no such run or codec, or a file is damaged.
+    """
+    codecs = plan.configuration.measured_codecs()
+    if name in codecs:
+        archives = [plan.results.archive(name, str(quality)) for quality in codecs[name]]
+        jobs = [(f"encode {name}", archives), (f"measure {name}", [plan.results.measurements(name)])]
+        return [line for job, files in jobs for line in _job(plan, job, files)]
+    run = Run.parse(name)
+    if run not in [one.at(run.checkpoint) for one in plan.configuration.every_run()]:
+        known = ", ".join([*(one.name for one in plan.configuration.every_run()), *codecs])
+        raise CvqnError(f"{name}: no such run or codec at scale {plan.configuration.scale}; it has {known}")
+    codec = plan.configuration.experiments[run.experiment].codec
+    measured = plan.results.measurements(codec, run.name)
+    return [*_training(plan, run, codec), *_job(plan, f"evaluate {codec}", [measured])]
+
+
+def _training(plan: Plan, run: Run, codec: str) -> Iterator[str]:
+    path = Path(plan.results.training(run.training), "provenance.json")
+    if not path.is_file():
+        path = Path(plan.results.root, "record", "runs", run.training, "provenance.json")
+    if not path.is_file():
+        yield f"train {run.training}: was not trained here"
+        return
+    made = read_json(path)
+    try:
+        before, code, images = made["settings"], made["code"], made["training_images"]["sets"]
+    except (KeyError, TypeError) as error:
+        raise CvqnError(f"{path}: not the provenance of a training ({error!r})") from error
+    now = json.loads(json.dumps(plan.configuration.experiments[run.experiment].plain()))
+    commit = (made.get("source") or {}).get("commit") or "COMMIT"
+    modules = [_with_command(one, commit) for one in _code(code, plan.code[key("train", codec)])]
+    found = [*_settings(before, now), *modules]
+    sets = [one["name"] for one in images]
+    wanted = list(plan.configuration.data.train)
+    if sets != wanted:
+        found.append(f"data.train: {', '.join(sets)} became {', '.join(wanted)}")
+    yield from _lines(f"train {run.training}", found)
+
+
+def _job(plan: Plan, job: str, files: list[str]) -> Iterator[str]:
+    """By the hash of its code that Snakemake keeps of a job, and the plans that have such a hash."""
+    jobs = read_jobs(files)
+    found: list[str] = []
+    for file in files:
+        if file not in jobs or not Path(file).exists():
+            found.append(f"{file} is not there")
+        elif not _made_with(jobs[file], plan.code[job]):
+            found += _code(_code_of(jobs[file], plan, job), plan.code[job])
+    yield from _lines(job, list(dict.fromkeys(found)))
+
+
+def _made_with(job: Job, code: Code) -> bool:
+    return any(digest(code) in str(parameter) for parameter in job.whole["params"] or ())
+
+
+def _code_of(job: Job, plan: Plan, name: str) -> Code | None:
+    """The code that a job was planned with, from the plan that is still there."""
+    for path in Path(plan.results.root, "plans").glob("*.json"):
+        code = read_plan(path).code.get(name)
+        if code is not None and _made_with(job, code):
+            return code
+    return None
+
+
+def _settings(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Each key of nested settings whose value differs, such as `training.betas`."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for part in dict.fromkeys([*before, *now]):
+            yield from _settings(before.get(part), now.get(part), f"{name}.{part}".lstrip("."))
+    elif before != now:
+        yield f"{name}: {_value(before)} became {_value(now)}"
+
+
+def _code(before: Code | None, now: Code) -> list[str]:
+    return ["its code, from what is no longer known"] if before is None else changes(before, now)
+
+
+def _with_command(change: str, commit: str) -> str:
+    """With what shows the change of a module."""
+    if not change.startswith("module "):
+        return change
+    return f"{change} (git diff {commit[:12]} -- {change.removeprefix('module ').replace('.', '/')}.py)"
+
+
+def _value(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)
+
+
+def _lines(job: str, found: list[str]) -> Iterator[str]:
+    yield from (f"{job}: {one}" for one in found or ["nothing changed"])

@@ -1,0 +1,274 @@
+"""Recorded bitstreams decoded, measured and coded again; where they are not here, pictures encoded again."""
+
+import csv
+import io
+import json
+import tarfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvqn.codecs import container, registry, shipped
+from cvqn.codecs.interface import Codec, HasChannels
+from cvqn.compression import StoredCodec
+from cvqn.errors import CvqnError
+from cvqn.lab.data.index import Image, manifest_sha256, read_index, set_name, write_index
+from cvqn.lab.evaluation.analysis import analyse
+from cvqn.lab.evaluation.encode import encode_set
+from cvqn.lab.evaluation.measure import RUN_COLUMNS, measure
+from cvqn.lab.record.differences import differences
+from cvqn.lab.record.finding import AGREES, IN_PART, NOT_CHECKED, Finding
+from cvqn.lab.settings.configuration import Configuration
+from cvqn.lab.settings.paths import Results, sidecar
+from cvqn.lab.settings.runs import Run
+from cvqn.settings import read_json
+
+METRICS = 1e-4
+ENCODED_AGAIN = 5e-3  # of a trained model: another processor rounds a few symbols to other values
+ANALYSED_AGAIN = 1e-2  # likewise; one channel of one picture has few symbols
+ABOUT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height"}
+EXACT = {*ABOUT, "bytes", "bpp", "bound_bpp"}
+SECONDS = "_s$"
+OF_THE_MACHINE = r"^(machine|decoder_versions)\."
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A recorded table of measurements: of a conventional codec at some qualities, or of a run."""
+
+    codec: str
+    table: Path
+    settings: tuple[str, ...]
+    run: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """By which `--only` knows it, beside the codec."""
+        return self.table.stem
+
+    def archives(self, results: Results) -> dict[str, Path]:
+        """The archive of each setting."""
+        return {setting: Path(results.archive(self.codec, setting)) for setting in self.settings}
+
+    def rows(self) -> list[dict[str, str]]:
+        """The recorded measurements."""
+        with open(self.table, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+Chosen = Mapping[str, Sequence[Image]]
+"""Images to look at, by setting."""
+
+
+def tables(configuration: Configuration, results: Results, recorded: Collection[str]) -> list[Measured]:
+    """The recorded tables of measurements."""
+    found = [
+        Measured(codec, Path(results.measurements(codec)), tuple(map(str, qualities)))
+        for codec, qualities in configuration.measured_codecs().items()
+    ]
+    for run in configuration.every_run():
+        experiment = configuration.experiments[run.experiment]
+        for one in map(run.at, experiment.checkpoints):
+            table = Path(results.measurements(experiment.codec, one.name))
+            found.append(Measured(experiment.codec, table, (one.name,), one))
+    return [one for one in found if one.table.as_posix() in recorded]
+
+
+def check(measured: Measured, chosen: Chosen, index: Path, results: Results, scratch: Path) -> Iterator[Finding]:
+    """Decode and measure the archives of a table, or encode the pictures where these are not here, and code again."""
+    named = {setting: path for setting, path in measured.archives(results).items() if chosen.get(setting)}
+    here = {setting: path for setting, path in named.items() if path.is_file()}
+    table = measured.table.as_posix()
+    codec = _open(measured, results)
+    count = len(read_index(index)) * len(measured.settings)
+    unless, reason = _part(sum(map(len, chosen.values())), count)
+    if len(here) < len(named):
+        yield from _encoded_again(measured, codec, chosen, index, scratch, unless, reason)
+        return
+    parts = {setting: _part_of(path, chosen[setting], index, scratch / "parts") for setting, path in here.items()}
+    found = _compare(measured, codec, chosen, index, parts, scratch, METRICS, EXACT)
+    files = (table, sidecar(table))
+    yield Finding(f"{table}: decoded and measured", files, tuple(found), unless, reason)
+    for setting, path in here.items():
+        differing, why_not = _code_again(codec, path, chosen[setting])
+        unless, reason = _part(len(chosen[setting]), len(read_index(index)))
+        files = (path.as_posix(), path.with_suffix(".csv").as_posix())
+        if why_not:
+            unless, reason = NOT_CHECKED, why_not
+            yield Finding(f"{path}: decoded", files, unless=IN_PART, reason="every file decodes to what is recorded")
+        yield Finding(f"{path}: coded", files, tuple(differing), unless, reason)
+
+
+def check_analysis(run: Run, configuration: Configuration, index: Path, results: Results, scratch: Path) -> Finding:
+    """Analyse the channels of a run again."""
+    codec = configuration.experiments[run.experiment].codec
+    files = tuple(results.analysis_files(codec, run.name))
+    what = f"{results.analysis(codec, run.name)}: analysed"
+    table = Path(results.measurements(codec, run.name))
+    folder = _model_of(Measured(codec, table, (run.name,), run), results)
+    if folder is None:
+        return Finding(what, files, unless=NOT_CHECKED, reason="its model is not here")
+    report, output = configuration.report, scratch / "analysis"
+    model = StoredCodec(folder).stored.model
+    shown, influence = report.shown_image(run.experiment), report.shows_influence(run.experiment)
+    analyse(run.name, model, index, output, maps_of=shown, influence=influence)
+    found = [
+        f"{file}: {place}"
+        for file in files
+        for place in differences(Path(file), output / Path(file).name, ANALYSED_AGAIN)
+    ]
+    return Finding(what, files, tuple(found))
+
+
+def unable(measured: Measured, results: Results) -> str:
+    """Why a table can be neither decoded nor encoded again, or nothing."""
+    if measured.run is not None:
+        return "" if _model_of(measured, results) else "its model is not here and does not come with the program"
+    if all(path.is_file() for path in measured.archives(results).values()):
+        return ""
+    made, here = _sidecar(measured)["versions"], registry.conventional(measured.codec).versions()
+    return "" if made == here else f"made by {_versions(made)}, here is {_versions(here)}"
+
+
+def _open(measured: Measured, results: Results) -> Codec:
+    if measured.run is None:
+        return registry.conventional(measured.codec)
+    folder = _model_of(measured, results)
+    if folder is None:
+        raise CvqnError(f"{measured.table}: its model is not here")
+    return StoredCodec(folder)
+
+
+def _model_of(measured: Measured, results: Results) -> Path | None:
+    """The model of a run: its own, or the same among those that come with the program."""
+    if measured.run is None:
+        return None
+    folder = Path(results.model(measured.run.training, measured.run.checkpoint))
+    return folder if folder.is_dir() else shipped.folders().get(_sidecar(measured)["settings"]["model_id"])
+
+
+def _sidecar(measured: Measured) -> dict:
+    return read_json(Path(sidecar(measured.table.as_posix())))
+
+
+def _encoded_again(
+    measured: Measured, codec: Codec, chosen: Chosen, index: Path, scratch: Path, unless: str, reason: str
+) -> Iterator[Finding]:
+    """The pictures encoded, decoded and measured, where the recorded bitstreams are not here."""
+    what, files = f"{measured.table}: encoded, decoded and measured", (measured.table.as_posix(),)
+    archives = {}
+    for setting, images in chosen.items():
+        quality = None if measured.run else float(setting)
+        archives[setting] = scratch / "again" / f"{setting}.tar"
+        encode_set(codec, quality, _index_of(images, index, scratch / "again" / setting), archives[setting])
+    closely = (METRICS, EXACT) if measured.run is None else (ENCODED_AGAIN, ABOUT)
+    found = _compare(measured, codec, chosen, index, archives, scratch, *closely, with_sidecar=False)
+    yield Finding(what, files, tuple(found), unless, reason or "its bitstreams are not here")
+
+
+def _compare(
+    measured: Measured,
+    codec: Codec,
+    chosen: Chosen,
+    index: Path,
+    archives: Mapping[str, Path],
+    scratch: Path,
+    tolerance: float,
+    exact: Collection[str],
+    with_sidecar: bool = True,
+) -> list[str]:
+    """How the table differs from what measuring gives; a row that was not measured stays as it is recorded."""
+    new: dict[tuple[str, str], dict[str, str]] = {}
+    output = scratch / "measured.csv"
+    for images in {tuple(image.name for image in images): images for images in chosen.values() if images}.values():
+        of_these = [archives[setting] for setting, others in chosen.items() if list(others) == list(images)]
+        measure(codec, _index_of(images, index, scratch / "images"), of_these, output)
+        with open(output, newline="", encoding="utf-8") as file:
+            new |= {(row["setting"], row["image"]): row for row in csv.DictReader(file)}
+    rows = [new.pop((row["setting"], row["image"]), row) for row in measured.rows()] + list(new.values())
+    with open(scratch / "table.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows(rows)
+    found = differences(measured.table, scratch / "table.csv", tolerance, exact, SECONDS)
+    if with_sidecar:
+        beside = Path(sidecar(measured.table.as_posix()))
+        found += [f"{beside.name}: {place}" for place in
+                  differences(beside, output.with_suffix(".json"), METRICS, ignored=OF_THE_MACHINE)]  # fmt: skip
+    return found
+
+
+def _code_again(codec: Codec, archive: Path, images: Sequence[Image]) -> tuple[list[str], str]:
+    """Which files of an archive have other bytes when coded again, and why that could not be seen, or nothing.
+
+    A conventional codec encodes the picture again, which in another version of its library may give other bytes. The
+    transforms of a trained model may round differently on another machine, its entropy coder may not: the decoded
+    symbols are coded again.
+    """
+    made, files = _read(archive)
+    if isinstance(codec, StoredCodec):
+        if not isinstance(codec.stored.model, HasChannels):
+            return [], "the symbols of this codec cannot be told apart from its transforms"
+        again = {image.name: _recode(codec, files[image.name]) for image in images}
+    elif made["versions"] != codec.versions():
+        return [], f"made by {_versions(made['versions'])}, here is {_versions(codec.versions())}"
+    else:
+        again = {image.name: codec.encode(image.read(), made["quality"]) for image in images}
+    return [f"other bytes for {name}" for name, data in again.items() if files[name] != data], ""
+
+
+def _recode(codec: StoredCodec, data: bytes) -> bytes:
+    model, model_id = codec.stored.model, codec.stored.model_id
+    header, payload = container.unpack(data, model_id)
+    symbols = model.read_symbols(payload, header.height, header.width)
+    return container.pack(header.height, header.width, model_id, model.write_symbols(symbols))
+
+
+def _read(archive: Path) -> tuple[dict, dict[str, bytes]]:
+    with tarfile.open(archive, mode="r:") as tar:
+        return json.loads(tar.pax_headers["comment"]), {
+            Path(member.name).stem: tar.extractfile(member).read() for member in tar
+        }
+
+
+def _part_of(archive: Path, images: Sequence[Image], index: Path, folder: Path) -> Path:
+    """An archive, and the table beside it, with some images alone; itself where these are all."""
+    if len(images) == len(read_index(index)):
+        return archive
+    names = {image.name for image in images}
+    part = folder / archive.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            tarfile.open(archive, "r:") as whole,
+            tarfile.open(part, "w", format=tarfile.PAX_FORMAT, pax_headers=dict(whole.pax_headers)) as tar,
+        ):
+            for member in whole:
+                if Path(member.name).stem in names:
+                    tar.addfile(member, io.BytesIO(whole.extractfile(member).read()))
+        lines = archive.with_suffix(".csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    except (OSError, tarfile.TarError, ValueError) as error:
+        raise CvqnError(f"{archive}: damaged ({error}); get it again with cvqn restore") from error
+    kept = [line for number, line in enumerate(lines) if not number or line.partition(",")[0] in names]
+    part.with_suffix(".csv").write_text("".join(kept), encoding="utf-8")
+    return part
+
+
+def _index_of(images: Sequence[Image], index: Path, folder: Path) -> Path:
+    """An index of some images of a set, which are links in a folder; that of the set where these are all."""
+    if len(images) == len(read_index(index)):
+        return index
+    folder.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        (folder / image.file).unlink(missing_ok=True)
+        (folder / image.file).symlink_to(image.path.resolve())
+    write_index(folder / "index.json", set_name(index), manifest_sha256(index), images)
+    return folder / "index.json"
+
+
+def _part(seen: int, count: int) -> tuple[str, str]:
+    return (AGREES, "") if seen == count else (IN_PART, f"{seen} of {count} files")
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

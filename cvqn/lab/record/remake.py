@@ -1,0 +1,111 @@
+"""Tables, figures, curves, metrics, audit made again by the workflow's own rules, aside, from what is recorded."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from cvqn.lab.provenance.snakemake_records import Jobs, made_as
+from cvqn.lab.record.differences import differences
+from cvqn.lab.record.finding import NOT_CHECKED, Finding
+from cvqn.lab.record.recorded import record_folder
+from cvqn.lab.settings.paths import Results
+
+RULES = ("identities", "complexity", "crops", "table", "figure", "curves", "metrics", "audit", "page")
+"""Rules that read measurements, analyses, models, bitstreams and logs, and train and measure nothing."""
+ROUNDING = 1e-6  # of what is made from the same numbers by the same code
+LEVELS = 0.05  # of a figure's pixels, for another processor's antialiasing
+DRAWN = (".png", ".svg")
+
+
+def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
+    """Make those of some recorded files again that these rules made, and compare.
+
+    They are made from the measurements, analyses, models and logs that lie here, from which they must follow exactly.
+
+    Args:
+        versions: of the libraries that made the files.
+    """
+    outputs = {path: output for path in files if (output := made_as(path, jobs)) and jobs[output].rule in RULES}
+    targets = {path: missing(output, jobs, results) for path, output in outputs.items()}
+    here = [path for path in targets if Path(path).is_file()]
+    for path in here:
+        if targets[path]:
+            reason = f"needs {', '.join(sorted(targets[path])[:3])}"
+            yield Finding(f"{path}: made again", (path,), unless=NOT_CHECKED, reason=reason)
+    possible = [path for path in here if not targets[path]]
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out(Path(folder), results)
+        wanted = list(dict.fromkeys(outputs[path] for path in possible))
+        failed = make(Path(folder), results, wanted) if wanted else ""
+        for path in possible:
+            yield _compared(path, Path(folder, path), failed, versions)
+
+
+def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) -> Finding:
+    what = f"{path}: made again"
+    if not again.is_file():
+        return Finding(what, (path,), (f"cannot be made: {failed}",))
+    found = differences(Path(path), again, LEVELS if path.endswith(".png") else ROUNDING)
+    drawn_by, here = versions.get("matplotlib"), version("matplotlib")
+    if found and path.endswith(DRAWN) and drawn_by != here:
+        return Finding(what, (path,), unless=NOT_CHECKED, reason=f"drawn by matplotlib {drawn_by}, here is {here}")
+    return Finding(what, (path,), tuple(found))
+
+
+def lay_out(scratch: Path, results: Results) -> None:
+    """In `scratch` the project as links, with one scale's results as links but for what the rules make.
+
+    Logs of trainings that were not restored come from the record.
+    """
+    for part in Path.cwd().iterdir():
+        if part.name not in ("results", ".snakemake", ".git"):
+            (scratch / part.name).symlink_to(part)
+    own, there = Path(results.root), scratch / results.root
+    (there / "analysis").mkdir(parents=True)
+    for part in ("config.yaml", "measurements", "bitstreams", "runs"):
+        if (own / part).exists():
+            (there / part).symlink_to((own / part).resolve())
+    for part in own.glob("analysis/*/"):
+        (there / "analysis" / part.name).symlink_to(part.resolve())
+    if not (own / "runs").exists():
+        (there / "runs").symlink_to((record_folder(own.name) / "runs").resolve())
+
+
+def make(scratch: Path, results: Results, wanted: list[str]) -> str:
+    """Make files in the folder that `lay_out` prepared; what went wrong in one line, nothing if all was made."""
+    command = [
+        sys.executable, "-m", "snakemake", *wanted, "--configfile", results.config, "--profile", "none",
+        "--cores", str(os.cpu_count()), "--nocolor", "--keep-going", "--allowed-rules", *RULES,
+    ]  # fmt: skip
+    # The links come before the clone, so that evidence has the same relative paths as in results made in a clone.
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{scratch}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep),
+    }
+    run = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode == 0:
+        return ""
+    texts = [log.read_text(encoding="utf-8") for log in sorted((scratch / results.root / "logs").rglob("*.log"))]
+    lines = [line.strip() for text in (*texts, run.stderr) for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("cvqn") or "Error" in line or "Exception" in line]
+    return (said or lines or ["snakemake failed"])[0]
+
+
+def missing(path: str, jobs: Jobs, results: Results) -> set[str]:
+    """What is not here of what the rules make a file from."""
+    found: set[str] = set()
+    for source in jobs[path].inputs:
+        if source in jobs and jobs[source].rule in RULES:
+            found |= missing(source, jobs, results)
+        elif not Path(source).exists() and not _kept(source, results).exists():
+            found.add(source)
+    return found
+
+
+def _kept(source: str, results: Results) -> Path:
+    """Where the record has its copy of a log of a training."""
+    return Path(source.replace(f"{results.root}/runs/", f"{record_folder(Path(results.root).name)}/runs/"))
