@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 IN_PARALLEL = PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup mini mini-test workflow-test emulation-test test lint docs licences bench slurm-test clean
+.PHONY: help setup mini mini-test workflow-test emulation-test test fuzz lint docs licences bench slurm-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ mini-test: mini  ## what the results of make mini must show
 
 emulation-test:  ## the golden bitstreams on arm64 and s390x, emulated, with Debian's packages (as root)
 	tests/bitstream/emulation.sh
+
+fuzz: setup  ## 20 000 damaged files of each kind and 500 of every other input; arguments of python -m tests.fuzz in FUZZ
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: setup  ## style, types and layers of the Python code, and style of the workflow
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
-"""Files that are either whole or absent."""
+"""Files that are written whole or not at all, and JSON that is read strictly."""
 
 import contextlib
 import errno
 import hashlib
 import io
+import json
+import math
 import os
 import re
 import secrets
@@ -11,7 +13,7 @@ import shutil
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from cvqn.errors import CvqnError
 
@@ -115,10 +117,40 @@ def place(source: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)  # a rename between two links to one file leaves both
 
 
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, in which no key stands twice and every number is finite.
+
+    Raises:
+        CvqnError: the file cannot be read or is not JSON of this kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+    except OSError as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise CvqnError(f"{path}: not valid JSON ({error})") from error
+
+
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
 
 
 def _follow(path: Path) -> Path | int:

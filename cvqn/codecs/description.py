@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from cvqn.errors import CvqnError
-from cvqn.settings import Settings, read_json
+from cvqn.files import read_json
+from cvqn.settings import Settings
 
 FORMAT = 2
 FILES = ("model.json", "model.safetensors")

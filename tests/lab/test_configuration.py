@@ -126,7 +126,11 @@ STRICT = [
     ("experiments:\n  2020-01-01: {}\n", 2, "the key '2020-01-01' is read as date"),
     ("experiments:\n  ~: {}\n", 2, "the key '~' is read as NoneType"),
     ("seeds: [1\nscale: mine\n", 2, ""),
-    ("a: &a {b: 1}\nc: {<<: *a, b: 2}\n", 2, "merge"),
+    ("a: &a {b: 1}\nc: {<<: {b: 1}, b: 2}\n", 2, "merge"),
+    ("a: &a {b: 1}\nc: *a\n", 2, "the alias *a; write out"),
+    ("seeds: &a [*a]\n", 1, "the alias *a; write out"),
+    ("plan:\n  train_minutes: " + "9" * 10_000 + "\n", 2, "a whole number of 10000 characters"),
+    ("plan: {train_minutes: 0x1" + 16 * "0" + "}\n", 1, "a whole number of 19 characters"),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from cvqn import files
 from cvqn.errors import CvqnError
 
 _PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # of a path: neither hidden nor "..", no separator
@@ -40,9 +41,9 @@ Model = TypeVar("Model", bound=Strict)
 def read_json(model: type[Model], path: Path, advice: str) -> Model:
     """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+        return model.model_validate(files.read_json(path))
+    except CvqnError as error:
+        raise CvqnError(f"{error}; {advice}") from error
     except ValidationError as error:
         raise CvqnError(f"{path}: {problem(error)}; {advice}") from error
 

@@ -17,6 +17,7 @@ from cvqn.images import list_pictures
 from cvqn.lab.data import fields
 from cvqn.lab.data.fields import Count, SetName, Sha256, Strict, Text, problem
 from cvqn.lab.data.index import describe_all
+from cvqn.lab.settings.strict_yaml import read_yaml
 
 RAW = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 KEYS = {  # by kind: those that a manifest must have and may have, and those that each image must have
@@ -122,15 +123,6 @@ class Manifest(Strict):
         return self.base_url and self.base_url + quote(image.file)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases, which a small file can nest into gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases have no place in a manifest")
-        return super().compose_node(parent, index)
-
-
 def read_manifest(name: str, folder: Path) -> Manifest:
     """The manifest of the set `name` in a folder of manifests, and the table beside it, if it names one.
 
@@ -141,14 +133,14 @@ def read_manifest(name: str, folder: Path) -> Manifest:
     if Path(name).name != name or not path.is_file():
         raise CvqnError(f"{name}: no manifest {path}; known sets: {', '.join(list_sets(folder))}")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        if isinstance(content, dict) and content.get("table"):
+        content = read_yaml(path)
+        if content.get("table"):
             with open(folder / Path(str(content["table"])).name, encoding="utf-8", newline="") as table:
                 content["images"] = list(csv.DictReader(table))
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
         raise CvqnError(f"{path}: {problem(error)}") from error
-    except (OSError, yaml.YAMLError, csv.Error, ValueError, RecursionError) as error:
+    except (OSError, csv.Error, ValueError) as error:
         raise CvqnError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
     if manifest.name != name:
         raise CvqnError(f"{path}: set: {manifest.name!r} is not the file's name")

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance.plan import Plan, key, read_plan
@@ -15,7 +16,6 @@ from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import PATTERN, Run
 from cvqn.lab.training.job import training_key
 from cvqn.lab.training.store import Entry
-from cvqn.settings import read_json
 
 ENTRY = re.compile(rf"(?P<training>{PATTERN})-(?P<key>[0-9a-f]{{12}})")
 

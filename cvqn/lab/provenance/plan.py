@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
-from cvqn.settings import Settings, read_json
+from cvqn.settings import Settings
 
 
 class ChangedCode(CvqnError):

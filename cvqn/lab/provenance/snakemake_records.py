@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cvqn.files import atomic_write
-from cvqn.settings import read_json
+from cvqn.files import atomic_write, read_json
 
 FOLDER = Path(".snakemake")
 

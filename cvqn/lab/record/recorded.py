@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, sha256_file
+from cvqn.files import atomic_write, read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import Jobs, load_jobs, save_jobs
-from cvqn.settings import Settings, read_json
+from cvqn.settings import Settings
 
 RESULTS = Path("results")
 

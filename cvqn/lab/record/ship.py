@@ -7,12 +7,11 @@ from pathlib import Path
 from cvqn.codecs import shipped
 from cvqn.codecs.description import describe
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.settings.configuration import read
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 PROVENANCE = "provenance.json"
 

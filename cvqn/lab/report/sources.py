@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.report.inputs import Inputs
 from cvqn.lab.report.runs import Runs
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 TEXT = ("codec", "setting", "experiment", "checkpoint", "image", "run")
 RATES = ("bpp", "ms_ssim", "psnr_db")

@@ -1,4 +1,4 @@
-"""YAML of settings: mappings with unique text keys, finite numbers; what is wrong is named with file and line."""
+"""YAML as settings and manifests have it: mappings with unique text keys, plain values; what is wrong has its line."""
 
 import math
 from pathlib import Path
@@ -8,9 +8,19 @@ import yaml
 
 from cvqn.errors import CvqnError
 
+_TAG = "tag:yaml.org,2002:"
+_LONGEST = 64  # bits of a whole number, and characters: to convert one of many thousands takes minutes
+
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what YAML allows and settings do not mean."""
+    """Refuses what YAML allows and settings do not mean, and aliases, which a small file nests into gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            message = f"the alias *{event.anchor}; write out what it stands for"
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)  # type: ignore[arg-type]
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -31,19 +41,27 @@ def _finite(loader: _Loader, node: yaml.ScalarNode) -> float:
     return float(value)
 
 
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    value = int(loader.construct_yaml_int(node)) if len(node.value) <= _LONGEST else 1 << _LONGEST
+    if value.bit_length() > _LONGEST:
+        _refuse(node, f"a whole number of {len(node.value)} characters; none here has more than {_LONGEST} bits")
+    return value
+
+
 def _refuse(node: yaml.Node, message: str) -> None:
     raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:float", _finite)
+_Loader.add_constructor(f"{_TAG}float", _finite)
+_Loader.add_constructor(f"{_TAG}int", _whole)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        CvqnError: the file cannot be read, is not YAML, is not a mapping, has a key twice or one that is not a text,
-            or a number that is not finite.
+        CvqnError: the file cannot be read, is not YAML, is not a mapping, has an alias, a key twice or one that is not
+            a text, or a number that is not finite or longer than 64 bits.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -68,5 +86,5 @@ def parse_yaml(text: str, where: str) -> object:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise CvqnError(f"{where}{line}: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise CvqnError(f"{where}: not valid YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CvqnError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error

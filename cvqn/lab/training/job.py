@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
@@ -18,7 +18,6 @@ from cvqn.lab.settings.configuration import Experiment
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.store import Entry, key_of
-from cvqn.settings import read_json
 
 WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
 """Settings that say where and how fast a model is trained, and not what."""

@@ -29,8 +29,8 @@ from typing import IO, Any, Literal
 import torch
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, place
-from cvqn.settings import Settings, read_json
+from cvqn.files import atomic_write, place, read_json
+from cvqn.settings import Settings
 
 WAIT_SECONDS = 5
 UNLOCKABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}

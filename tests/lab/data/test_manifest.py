@@ -91,7 +91,7 @@ def test_the_checksum_is_of_what_decides_the_images(change):
         (lambda content: content["images"][2].update(sha256="abc"), r"kodak\.yaml: images\.2\.sha256"),
         (lambda content: content["images"][0].update(bytes=0), r"kodak\.yaml: images\.0\.bytes"),
         (lambda content: content["images"][0].update(bytes="12"), r"kodak\.yaml: images\.0\.bytes"),
-        (lambda content: content["images"][0].update(bytes=10**4000), r"kodak\.yaml: images\.0\.bytes"),
+        (lambda content: content["images"][0].update(bytes=10**4000), r"kodak\.yaml, line \d+: a whole number"),
         (lambda content: content["images"][0].update(file="KODIM02.png"), r"KODIM02.png, kodim02.png: differ in case"),
         (
             lambda content: content["images"][0].update(file="kodim02.jpg"),
@@ -113,10 +113,10 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "kodak.yaml").touch()
     with pytest.raises(CvqnError, match="known sets: kodak"):
         read_manifest("other", tmp_path)
-    with pytest.raises(CvqnError, match=r"kodak\.yaml: top"):
+    with pytest.raises(CvqnError, match=r"kodak\.yaml: expected a mapping"):
         read_manifest("kodak", tmp_path)
     (tmp_path / "kodak.yaml").write_text("{")
-    with pytest.raises(CvqnError, match=r"kodak\.yaml: cannot be read \(while parsing"):
+    with pytest.raises(CvqnError, match=r"kodak\.yaml, line 1: expected the node content"):
         read_manifest("kodak", tmp_path)
     with pytest.raises(CvqnError, match="no manifest"):
         read_manifest("../manifests/kodak", MANIFESTS)

@@ -4,11 +4,11 @@ import os
 from functools import cached_property
 from pathlib import Path
 
+from cvqn.files import read_json
 from cvqn.lab.report.audit.verdicts import NotMeasured
 from cvqn.lab.report.runs import Experiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 
 class Evidence(Sources):

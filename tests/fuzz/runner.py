@@ -1,0 +1,79 @@
+"""Cases of a target in a process of their own, which is replaced where one hangs or ends it."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.fuzz.worker import Outcome, work
+
+PATIENCE = 60.0  # seconds without word, after which a case hangs, on a machine that does other work too
+
+
+@dataclass
+class Report:
+    """What the cases of a target came to."""
+
+    target: str
+    counts: Counter = field(default_factory=Counter)
+    faults: list[Outcome] = field(default_factory=list)
+    seconds: float = 0.0
+    """The longest case, processor time."""
+    memory: int = 0
+    """The most bytes held."""
+
+    def row(self) -> str:
+        """One row of a table in Markdown."""
+        counts = self.counts
+        return (
+            f"| {self.target} | {counts.total()} | {counts['accepted']} | {counts['refused']} | {len(self.faults)} "
+            f"| {self.seconds:.1f} | {self.memory >> 20} |"
+        )
+
+
+HEAD = "| target | tried | accepted | refused | faults | longest, s | most memory, MB |\n|---|---|---|---|---|---|---|"
+
+
+def fuzz(target: str, seed: int, cases: range) -> Report:
+    """Run cases of a target."""
+    report = Report(target)
+    for outcome in _outcomes(target, seed, cases):
+        good = outcome.verdict in ("accepted", "refused")
+        report.counts[outcome.verdict if good else "fault"] += 1
+        report.seconds, report.memory = max(report.seconds, outcome.seconds), max(report.memory, outcome.memory)
+        if not good:
+            report.faults.append(outcome)
+    return report
+
+
+def _outcomes(target: str, seed: int, cases: range) -> Iterator[Outcome]:
+    context = multiprocessing.get_context("spawn")
+    while cases:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=work, args=(theirs, target, seed, cases), daemon=True)
+        process.start()
+        theirs.close()
+        case = None
+        try:
+            while cases:
+                verdict = "hangs"
+                if case is None and not ours.poll(10 * PATIENCE):  # imports, and the valid files
+                    raise TimeoutError(f"{target}: no valid files were made")
+                if case is not None and not ours.poll(PATIENCE):
+                    break
+                verdict = "ends the process"
+                message = ours.recv()
+                if isinstance(message, int):
+                    case = message
+                else:
+                    yield message
+                    cases = cases[1:]
+        except EOFError:
+            if case is None:
+                raise
+        finally:
+            process.kill()
+            process.join()
+        if cases:
+            yield Outcome(case, verdict, "", 0.0, 0)
+            cases = cases[1:]

@@ -1,0 +1,83 @@
+"""A short run of every target of `python -m tests.fuzz`, with a seed that stays; and what the harness notices."""
+
+import os
+import re
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from cvqn.errors import CvqnError
+from tests.fuzz import runner, worker
+from tests.fuzz.runner import HEAD, fuzz
+from tests.fuzz.targets import TARGETS
+
+CASES = {"container": 200, "picture": 300}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_damaged_input_does_harm(target):
+    report = fuzz(target, seed=1, cases=range(CASES.get(target, 60)))
+    print(HEAD, report.row(), sep="\n")
+    assert report.faults == []
+    assert report.counts["refused"] > 0
+    assert report.counts["accepted"] > 0
+
+
+class Faulty:
+    """Its case of each number does what the harness must notice."""
+
+    def __init__(self, folder):
+        self.case = -1
+
+    def write(self, random, folder):
+        self.case += 1
+
+    def read(self, folder):
+        match self.case:
+            case 1:
+                raise KeyError("a traceback")
+            case 2:
+                (folder.parent / "outside").write_bytes(b"")
+            case 3:
+                np.ones(1 << 28, np.uint8)
+            case 4:
+                until = time.process_time() + 1.2
+                while time.process_time() < until:
+                    pass
+            case 5:
+                raise CvqnError("")
+            case 6:
+                socket.create_connection(("localhost", 1))
+            case 7:
+                raise CvqnError("refused")
+
+
+def test_the_harness_notices_what_it_is_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "SECONDS", 1.0)
+    held = int(re.search(r"VmRSS:\s+(\d+)", worker._status())[1]) << 10
+    monkeypatch.setattr(worker, "MEMORY", held + (1 << 27))
+    guard, target = worker._Guard(tmp_path), Faulty(tmp_path)
+    verdicts = [worker._run(target, guard, case, None).verdict for case in range(8)]
+    assert verdicts == [
+        "accepted", "escaped: KeyError", "outside", "memory", "slow", "no message", "escaped: gaierror", "refused",
+    ]  # fmt: skip
+
+
+def end(connection, target, seed, cases):
+    connection.send(cases[0])
+    if cases[0] % 2:
+        os._exit(1)
+    time.sleep(60)
+
+
+def test_a_case_that_hangs_or_ends_the_process_is_named_and_the_rest_is_tried(monkeypatch):
+    monkeypatch.setattr(runner, "work", end)
+    monkeypatch.setattr(runner, "PATIENCE", 1.5)
+    report = fuzz("any", 0, range(3))
+    assert [(fault.case, fault.verdict) for fault in report.faults] == [
+        (0, "hangs"),
+        (1, "ends the process"),
+        (2, "hangs"),
+    ]
