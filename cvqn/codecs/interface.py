@@ -10,6 +10,7 @@ from cvqn.settings import Settings, TrainingSettings
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cvqn.bitstream.integer_model import IntegerModel
     from cvqn.codecs.trainable import Trainable
 
 Picture = np.ndarray
@@ -121,6 +122,8 @@ class HasChannels(Protocol):
     """A trained model whose latent has channels that can be told apart: what analyses of channels ask for."""
 
     layout: Layout
+    integer_models: Sequence["IntegerModel"]
+    """What codes the symbols of each group, of as many levels as the group has."""
     stride: int
     """Pixels per position of the latent, along a side."""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +10,11 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from cvqn.codecs import registry
 from cvqn.codecs.description import FORMAT, Description, describe
-from cvqn.codecs.interface import TrainedModel
+from cvqn.codecs.interface import HasChannels, TrainedModel
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.settings import Settings
@@ -65,12 +66,50 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
         raise CvqnError(
             f"{folder}: tensors and settings give model id {model_id.hex()}, model.json says {description.model_id}"
         )
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise CvqnError(f"{folder}/model.safetensors: {name!r} holds what is no finite number; get the model again")
     settings = codec.model_settings.parse(description.settings, f"{folder / 'model.json'}: settings")
     try:
-        model = codec.load(settings, tensors, device)
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise CvqnError(f"{folder}: settings and tensors do not fit: {error}") from error
+        with _NoLargerThan(tensors):
+            model = codec.load(settings, tensors, device)
+        if isinstance(model, HasChannels):
+            _check_groups(model)
+    except (RuntimeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        what = " ".join(str(error).split())[:300]
+        raise CvqnError(f"{folder}: settings and tensors do not fit: {what}") from error
     return Stored(description.codec, model, description.about, model_id)
+
+
+class _NoLargerThan(TorchFunctionMode):
+    """Within it a network is made that has at most about as many numbers as given tensors: more cannot be theirs.
+
+    Its memory is refused before it is filled, and with it what settings of a few bytes could ask for.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        super().__init__()
+        self._left = 2 * sum(tensor.numel() for tensor in tensors.values()) + (1 << 20)
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function in (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn):
+            self._left -= result.numel()
+            if self._left < 0:
+                raise ValueError("the settings are those of a larger network")
+        return result
+
+
+def _check_groups(model: HasChannels) -> None:
+    """Raise ValueError where the order of the channels is none, or a group's entropy coder has other levels than it."""
+    order, sizes, levels = model.layout
+    if sorted(order) != list(range(sum(sizes))):
+        raise ValueError(f"the order of the channels, {order}, does not name each of the {sum(sizes)} once")
+    found = [coder.levels for coder in model.integer_models]
+    if found != list(levels):
+        raise ValueError(f"integer context models of {found} levels for groups of {list(levels)}")
 
 
 def _compact(tensor: Tensor) -> Tensor:
