@@ -108,13 +108,13 @@ def place(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         os.link(source, temporary)
+        os.utime(temporary)
+        os.replace(temporary, target)
     except OSError:
         with open(source, "rb") as old, atomic_write(target) as new:
             shutil.copyfileobj(old, new)
-        return
-    os.utime(temporary)
-    os.replace(temporary, target)
-    temporary.unlink(missing_ok=True)  # a rename between two links to one file leaves both
+    finally:
+        temporary.unlink(missing_ok=True)  # a rename between two links to one file leaves both
 
 
 def read_json(path: Path) -> Any:

@@ -65,7 +65,7 @@ def test_the_harness_notices_what_it_is_for(tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
-def end(connection, target, seed, cases):
+def end(connection, scratch, target, seed, cases):
     connection.send(cases[0])
     if cases[0] % 2:
         os._exit(1)

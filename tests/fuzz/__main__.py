@@ -17,15 +17,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", type=int, metavar="N", help="only this case, as a fault names it")
     arguments = parser.parse_args()
-    reports = []
+    print(HEAD, flush=True)
+    faults = []
     for name in arguments.targets or TARGETS:
         count = arguments.files if name in FILES else arguments.others
         cases = range(count) if arguments.case is None else range(arguments.case, arguments.case + 1)
-        reports.append(report := fuzz(name, arguments.seed, cases))
-        for fault in report.faults:
-            print(f"{name}, case {fault.case}: {fault.verdict}\n{fault.detail}", flush=True)
-    print(HEAD, *(report.row() for report in reports), sep="\n")
-    return int(any(report.faults for report in reports))
+        report = fuzz(name, arguments.seed, cases)
+        print(report.row(), flush=True)
+        faults += [f"{name}, case {one.case}: {one.verdict}\n{one.detail}" for one in report.faults]
+    print(*faults, sep="\n")
+    return int(bool(faults))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Cases of a target in a process of their own, which is replaced where one hangs or ends it."""
 
 import multiprocessing
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.fuzz.worker import Outcome, work
 
@@ -50,7 +52,8 @@ def _outcomes(target: str, seed: int, cases: range) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
     while cases:
         ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(theirs, target, seed, cases), daemon=True)
+        scratch = tempfile.TemporaryDirectory(prefix="cvqn-fuzz-")
+        process = context.Process(target=work, args=(theirs, Path(scratch.name), target, seed, cases), daemon=True)
         process.start()
         theirs.close()
         case = None
@@ -74,6 +77,7 @@ def _outcomes(target: str, seed: int, cases: range) -> Iterator[Outcome]:
         finally:
             process.kill()
             process.join()
+            scratch.cleanup()
         if cases:
             yield Outcome(case, verdict, "", 0.0, 0)
             cases = cases[1:]

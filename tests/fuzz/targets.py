@@ -84,10 +84,11 @@ class Container:
         models = [shipped.folder_of_quality(quality) for quality in shipped.qualities()]
         self.models = [store.load_model(path) for path in (*models, make_model(folder, tiny_model()))]
         sizes = ((1, 1), (24, 32), (70, 90))
-        self.files = [compress(one, photograph(*size)) for one in self.models for size in sizes]
+        self.files = [[compress(one, photograph(*size)) for size in sizes] for one in self.models]
 
     def write(self, random: Random, folder: Path) -> None:
-        data = random.choice(self.files)
+        of_model = self.files[-1] if random.random() < 0.8 else random.choice(self.files)  # mostly the small, fast one
+        data, other = random.choice(of_model), random.choice(random.choice(self.files))
         match random.randrange(8):
             case 0:
                 data = random.randbytes(random.randint(0, 100))
@@ -95,12 +96,13 @@ class Container:
                 data += bytes(4) * random.randint(0, 2) + random.randbytes(4 * random.randint(0, 2))
                 data = data[: len(data) - 4 * random.randint(0, 2)]
             case 2:
-                sides = (random.choice((0, 1, 16, 17, 63, 65, 200, 999, 4096, 11585, 65535)) for _ in range(2))
+                usual = (0, 1, 17, 63, 64, 65, 80)
+                sides = random.choices((*usual, 300, 4096, 11585, 65535) if random.random() < 0.1 else usual, k=2)
                 data = data[:6] + struct.pack("<HH", *sides) + data[10:]
             case 3:  # no header of it
-                data = data[:18] + of_bytes(random, data[18:], random.choice(self.files))
+                data = data[:18] + of_bytes(random, data[18:], other)
             case _:
-                data = of_bytes(random, data, random.choice(self.files))
+                data = of_bytes(random, data, other)
         if random.random() < 0.8 and len(data) >= container.HEADER_SIZE:
             data = with_checksum(data[: len(data) - (len(data) - 18) % 4])
         (folder / "x.cvqn").write_bytes(data)

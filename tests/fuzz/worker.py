@@ -8,7 +8,6 @@ import resource
 import shutil
 import socket
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -37,19 +36,18 @@ class Outcome(NamedTuple):
     memory: int
 
 
-def work(connection: Connection, target_name: str, seed: int, cases: range) -> None:
-    """Run cases; the number of each is sent before it, its outcome after it."""
+def work(connection: Connection, scratch: Path, target_name: str, seed: int, cases: range) -> None:
+    """Run cases in a folder; the number of each is sent before it, its outcome after it."""
     from tests.fuzz.targets import TARGETS
 
     sys.dont_write_bytecode = True
-    with tempfile.TemporaryDirectory(prefix="cvqn-fuzz-") as scratch:
-        guard = _Guard(Path(scratch))
-        target = TARGETS[target_name](guard.scratch / "valid")
-        used = int(re.search(r"VmSize:\s+(\d+)", _status())[1]) << 10
-        resource.setrlimit(resource.RLIMIT_AS, (used + SPARE, resource.RLIM_INFINITY))
-        for case in cases:
-            connection.send(case)
-            connection.send(_run(target, guard, case, Random(f"{target_name} {seed} {case}")))
+    guard = _Guard(scratch)
+    target = TARGETS[target_name](guard.scratch / "valid")
+    used = int(re.search(r"VmSize:\s+(\d+)", _status())[1]) << 10
+    resource.setrlimit(resource.RLIMIT_AS, (used + SPARE, resource.RLIM_INFINITY))
+    for case in cases:
+        connection.send(case)
+        connection.send(_run(target, guard, case, Random(f"{target_name} {seed} {case}")))
 
 
 def _run(target, guard: "_Guard", case: int, random: Random) -> Outcome:

@@ -1,0 +1,205 @@
+"""A full disk, SIGTERM, SIGHUP and SIGKILL at each call by which files are written: nothing is lost, nothing left."""
+
+import errno
+import io
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from cvqn.cli import main, parser
+from cvqn.codecs.store import load_model
+from cvqn.compression import compress
+from cvqn.files import atomic_write, place
+from cvqn.images import write_png
+from cvqn.lab.data.index import describe, write_index
+from cvqn.lab.training.store import Entry
+from tests.trained import make_model, photograph
+
+CALLS = ("open", "mkdir", "fsync", "fchmod", "posix_fallocate", "link", "utime", "replace", "rename", "unlink")
+NEVER_FULL = ("unlink", "fchmod", "utime")
+SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "SIGKILL": signal.SIGKILL}
+Fault = Callable[[int, str], None]
+
+
+@contextmanager
+def watched(before: Fault) -> Iterator[None]:
+    """Within it `before` is called, with number and name, before each call of `CALLS` and each write to a file."""
+    count, real = 0, {name: getattr(os, name) for name in (*CALLS, "fdopen")}
+
+    def through(name, function):
+        def call(*arguments, **options):
+            nonlocal count
+            count += 1
+            before(count, name)
+            return function(*arguments, **options)
+
+        return call
+
+    class Raw(io.FileIO):
+        write = through("write", io.FileIO.write)
+
+    def fdopen(descriptor, mode="r", **text):
+        if "w" not in mode:
+            return real["fdopen"](descriptor, mode, **text)
+        buffered = io.BufferedWriter(Raw(descriptor, "wb"))
+        return io.TextIOWrapper(buffered, **text) if text else buffered
+
+    try:
+        for name in CALLS:
+            setattr(os, name, through(name, real[name]))
+        os.fdopen = fdopen
+        yield
+    finally:
+        for name, function in real.items():
+            setattr(os, name, function)
+
+
+def in_child(work: Callable[[], int], folder: Path, before: Fault) -> tuple[int, str]:
+    """Exit code, negative after a signal, and what it says on stderr, of `work` in a process of its own."""
+    said = folder.parent / "stderr"
+    child = os.fork()
+    if not child:
+        code = 99
+        try:
+            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            with open(2, "w", closefd=False) as sys.stderr, open(1, "w", closefd=False) as sys.stdout, watched(before):
+                code = work()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), said.read_text()
+
+
+def handled(work: Callable[[], None], monkeypatch) -> int:
+    """Exit code of the command line with `work` for what a command does."""
+
+    class Parser:
+        def parse_args(self, _):
+            return type("Arguments", (), {"handler": staticmethod(lambda _: work())})
+
+    monkeypatch.setattr(parser, "parser", Parser)
+    return main([])
+
+
+@pytest.fixture
+def model(tmp_path, model_settings):
+    return make_model(tmp_path / "model", model_settings())
+
+
+@pytest.fixture(params=["compress", "decompress", "pack", "describe", "state", "finish", "place"])
+def job(request, tmp_path, monkeypatch, model):
+    """What is done, where it writes, and its outputs, the last to appear first."""
+    given, out = tmp_path / "given", tmp_path / "out"
+    out.mkdir()
+    given.mkdir()
+    entry = Entry(out, "c16-seed1", "0" * 12)
+    old, new = {"step": 1, "tensor": torch.zeros(9)}, {"step": 2, "tensor": torch.ones(9)}
+    match request.param:
+        case "compress" | "decompress" as command:
+            picture, file = given / "a.png", given / "a.cvqn"
+            write_png(picture, photograph(20, 30))
+            stored = load_model(model)  # once, not in every process
+            monkeypatch.setattr("cvqn.cli.files._load", lambda *_: stored)
+            file.write_bytes(compress(stored, photograph(20, 30)))
+            source, output = (picture, out / "b.cvqn") if command == "compress" else (file, out / "b.png")
+            output.write_bytes(b"of the user")
+            called = [command, str(source), str(output), "--model", str(model), "--force"]
+            return lambda: main(called), out, [output]
+        case "pack":
+            for name, height in (("old", 20), ("new", 30)):
+                write_png(given / name / "a.png", photograph(height, 40))
+                write_index(given / name / "index.json", "some", "", [describe(given / name / "a.png", "CC0")])
+            calls = {
+                name: ["data", "pack", "--sets", str(given / name / "index.json"), "--output", str(out / "all.npy")]
+                for name in ("old", "new")
+            }
+            assert main(calls["old"]) == 0
+            return lambda: main(calls["new"]), out, [out / "all.json", out / "all.npy"]
+        case "describe":
+            write_png(given / "a.png", photograph(20, 30))
+            called = ["data", "describe", str(given), "--name", "mine", "--licence", "CC0", "--manifests", str(out)]
+            return lambda: main(called), out, [out / "mine.yaml"]
+        case "state":
+            entry.folder.mkdir()
+            entry.save(old)
+            return lambda: handled(lambda: entry.save(new), monkeypatch), out, [entry.state_path]
+        case "finish":
+            entry.folder.mkdir()
+            entry.save(old)
+            entry.log_path.write_text("step\n")
+
+            def write(folder):
+                for name in ("last", "best"):
+                    with atomic_write(folder / name / "model") as file:
+                        file.write(b"trained")
+
+            kept = [entry.finished_path / "best" / "model", entry.state_path]
+            return lambda: handled(lambda: entry.finish(write), monkeypatch), out, kept
+        case "place":
+            (given / "a").write_bytes(b"new")
+            (out / "b").write_bytes(b"old")
+            return lambda: handled(lambda: place(given / "a", out / "b"), monkeypatch), out, [out / "b"]
+
+
+def test_nothing_is_lost_and_nothing_left(job, tmp_path):
+    work, out, outputs = job
+    kept = tmp_path / "kept"
+    shutil.copytree(out, kept)
+
+    def again():
+        shutil.rmtree(out)
+        shutil.copytree(kept, out)
+        return {path: path.read_bytes() if path.exists() else None for path in outputs}
+
+    calls = tmp_path / "calls"
+    before = again()
+    code, said = in_child(work, out, lambda number, name: calls.open("a").write(f"{name}\n"))
+    assert code == 0, said
+    after = {path: path.read_bytes() if path.exists() else None for path in outputs}
+    assert after != before
+    names = calls.read_text().split()
+    assert len(names) >= 4
+
+    for number, name in enumerate(names, 1):
+        for fault in ("full", *SIGNALS):
+            if fault == "full" and name in NEVER_FULL:
+                continue
+            again()
+
+            def strike(now, _, number=number, fault=fault):
+                if now == number:
+                    if fault == "full":
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    os.kill(os.getpid(), SIGNALS[fault])
+
+            code, said = in_child(work, out, strike)
+            what = f"{fault} at call {number}, {name}: exit code {code}, {said}"
+            assert code in {"full": (0, 2), "SIGKILL": (-9,)}.get(fault, (0, 128 + SIGNALS.get(fault, 0))), what
+            assert said.count("\n") == (code > 0), what
+            found = {path: path.read_bytes() if path.exists() else None for path in outputs}
+            assert code or found == after, what
+            assert all(found[path] in (before[path], after[path]) for path in outputs) or missing_index(found), what
+            assert any(found.values()) or not any(before.values()), what
+            left = {path for path in out.rglob("*") if path.is_file()} - {*outputs}
+            left -= {out / path.relative_to(kept) for path in kept.rglob("*")}
+            left = {path for path in left if "finished" not in path.parts}
+            if fault != "SIGKILL":
+                assert not left, what
+                assert not list(out.rglob("*.part")), what
+            assert all(".part" in str(path) for path in left), what
+            if fault == "SIGKILL" and found[outputs[0]] != after[outputs[0]]:
+                assert in_child(work, out, lambda *_: None)[0] == 0, what
+                assert {path: path.read_bytes() if path.exists() else None for path in outputs} == after, what
+
+
+def missing_index(found: dict[Path, bytes | None]) -> bool:
+    """Of a pack the index may be gone for a moment, never beside another's pixels."""
+    return {path.name: content is None for path, content in found.items()} == {"all.npy": False, "all.json": True}
