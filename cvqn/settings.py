@@ -1,7 +1,6 @@
 """Typed settings: the base of every settings class, and what the training of any learned codec takes."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -135,17 +134,3 @@ def _fields(settings: type[BaseModel], key: list[str]) -> list[str]:
             return []
         settings = nested[0]
     return list(settings.model_fields)
-
-
-def read_json(path: Path) -> object:
-    """The content of a JSON file.
-
-    Raises:
-        CvqnError: the file cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise CvqnError(f"{path}: not valid JSON ({error})") from error

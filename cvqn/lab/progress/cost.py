@@ -6,7 +6,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from cvqn.errors import CvqnError
-from cvqn.settings import read_json
+from cvqn.files import read_json
 
 COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", "most memory, MB": ".0f"}
 

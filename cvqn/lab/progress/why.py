@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.provenance.fingerprint import Code, changes, digest
 from cvqn.lab.provenance.plan import Plan, key, read_plan
 from cvqn.lab.provenance.snakemake_records import Job, read_jobs
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 
 def why(plan: Plan, name: str) -> list[str]:

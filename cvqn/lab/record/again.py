@@ -12,6 +12,7 @@ from cvqn.codecs import container, registry, shipped
 from cvqn.codecs.interface import Codec, HasChannels
 from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.data.index import Image, manifest_sha256, read_index, set_name, write_index
 from cvqn.lab.evaluation.analysis import analyse
 from cvqn.lab.evaluation.encode import encode_set
@@ -21,7 +22,6 @@ from cvqn.lab.record.finding import AGREES, IN_PART, NOT_CHECKED, Finding
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results, sidecar
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 METRICS = 1e-4
 ENCODED_AGAIN = 5e-3  # of a trained model: another processor rounds a few symbols to other values

@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cvqn.files import read_json
 from cvqn.lab.report import published
 from cvqn.lab.report.audit.claims import floor, paper
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.settings.configuration import WHERE, Configuration, resolve
-from cvqn.settings import read_json
 
 FREE = {*WHERE, "log_every", "save_every", "monitor_every"}
 """Settings of a training that do not change what is trained."""

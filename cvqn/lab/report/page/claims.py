@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvqn.files import sha256_file
+from cvqn.files import read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import read_jobs
 from cvqn.lab.report.audit.audit import describe, smallest
 from cvqn.lab.report.audit.page import strip
 from cvqn.lab.report.audit.verdicts import NOT_EVALUATED, NOT_MEASURABLE, NOT_MEASURED
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.configuration import Experiment
-from cvqn.settings import read_json
 
 FOLDED = (NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE)
 """Verdicts that say nothing of the paper: claims that have them are folded away."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cvqn.files import read_json
 from cvqn.lab.report.sources import Sources
-from cvqn.settings import read_json
 
 
 class Cost(NamedTuple):

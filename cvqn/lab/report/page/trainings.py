@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.report.sources import Sources, read_table
 from cvqn.lab.settings.runs import Run
-from cvqn.settings import read_json
 
 QUANTITIES = ("loss", "bpp", "ms_ssim")
 BINS = 120
