@@ -41,7 +41,7 @@ class Faulty:
             case 2:
                 (folder.parent / "outside").write_bytes(b"")
             case 3:
-                np.ones(1 << 28, np.uint8)
+                np.ones(1 << 29, np.uint8)
             case 4:
                 until = time.process_time() + 1.2
                 while time.process_time() < until:

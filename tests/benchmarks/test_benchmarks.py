@@ -47,7 +47,7 @@ def test_transforms_give_speed_and_memory():
     assert {what.partition(",")[0] for what in rows} == {"encoder", "decoder", "compress", "decompress"}
     peaks = [row.median for what, row in rows.items() if "peak memory" in what]
     assert all(100 < peak < 2000 for peak in peaks)  # torch alone takes 200 MB
-    assert sum("memory a megapixel" in what for what in rows) == 2
+    assert sum("memory per megapixel" in what for what in rows) == 2
 
 
 @pytest.mark.slow

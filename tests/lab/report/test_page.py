@@ -142,10 +142,10 @@ def test_the_cost_is_the_sum_of_the_records(site):
     text = text_of(site)
     cells = ["<td>1</td>", '<td data-value="1.0">1.0 h</td>', '<td data-value="0.5">30.0 min</td>', "<td>2.00</td>"]
     assert "<td><code>measure</code></td>" + "".join(cells) in text
-    runs = len(site.configuration.runs())
-    trained = [run for run in site.configuration.runs() if site.path(site.results.training(run.training)).exists()]
-    assert 0 < len(trained) <= runs
-    hours = len([run for run in trained if (site.path(site.results.training(run.training)) / "log.csv").exists()]) / 2
+    folders = [site.path(site.results.training(run.training)) for run in site.configuration.runs()]
+    records = [folder / "provenance.json" for folder in folders if (folder / "provenance.json").exists()]
+    assert records
+    hours = sum(json.loads(path.read_text())["seconds"] for path in records) / 3600
     assert f"trainings took {hours:.1f} h, none of it on a GPU" in text
 
 
