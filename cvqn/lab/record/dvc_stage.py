@@ -17,6 +17,7 @@ from cvqn.errors import CvqnError
 
 LOCK = Path("dvc.lock")
 NOT_BY_DVC = "cvqn not-by-dvc "
+MARK = ".snakemake_timestamp"  # Snakemake's, in a folder that is an output; .dvcignore has it too
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Stage:
             if not path.exists():
                 raise CvqnError(f"{output}: not there; run the workflow, or get it with: cvqn restore")
             inside = path.rglob("*") if path.is_dir() else [path]
-            found += [file.as_posix() for file in inside if file.is_file()]
+            found += [file.as_posix() for file in inside if file.is_file() and file.name != MARK]
         return sorted(found)
 
     def require_remote(self) -> None:

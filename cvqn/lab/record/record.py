@@ -72,6 +72,7 @@ def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: S
     if results.config in files:
         yield verify.config(stage.overlays, results)
     yield from remake.check(files, jobs, results, {"matplotlib": version("matplotlib")})
+    yield from remake.check_page(files, results)
     index = Path("data/sets") / configuration.data.evaluation / "index.json"
     for one in again.tables(configuration, results, jobs):
         archives = one.archives(results).values()

@@ -1,6 +1,7 @@
 """Tables, figures, curves, metrics, audit made again by the workflow's own rules, aside, from what is recorded."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,15 +11,16 @@ from pathlib import Path
 
 from cvqn.lab.provenance.snakemake_records import Jobs, made_as
 from cvqn.lab.record.differences import differences
-from cvqn.lab.record.finding import NOT_CHECKED, Finding
+from cvqn.lab.record.finding import IN_PART, NOT_CHECKED, Finding
 from cvqn.lab.record.recorded import record_folder
 from cvqn.lab.settings.paths import Results
 
-RULES = ("identities", "complexity", "crops", "table", "figure", "curves", "metrics", "audit", "page")
+RULES = ("identities", "complexity", "crops", "table", "figure", "curves", "metrics", "audit")
 """Rules that read measurements, analyses, models, bitstreams and logs, and train and measure nothing."""
 ROUNDING = 1e-6  # of what is made from the same numbers by the same code
 LEVELS = 0.05  # of a figure's pixels, for another processor's antialiasing
 DRAWN = (".png", ".svg")
+PASSING = re.compile(r'<section id="cost".*?</section>|Written on [-0-9]+ [:0-9]+ UTC', re.DOTALL)
 
 
 def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
@@ -43,6 +45,37 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
         failed = make(Path(folder), results, wanted) if wanted else ""
         for path in possible:
             yield _compared(path, Path(folder, path), failed, versions)
+
+
+def check_page(files: Collection[str], results: Results) -> Iterator[Finding]:
+    """Make the report page again from all that lies here, and compare it but for the time and what the jobs took.
+
+    No record keeps the latter, and a job that ends after the page's own changes it.
+    """
+    own = [path for path in files if Path(path).is_relative_to(Path(results.page).parent)]
+    if not own:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        (scratch / results.root).mkdir(parents=True)
+        for part in (*Path().iterdir(), *Path(results.root).iterdir()):
+            if part.name != "results" and not Path(results.page).is_relative_to(part):
+                (scratch / part).symlink_to(part.absolute())
+        command = [sys.executable, "-m", "cvqn", "page", results.root]
+        run = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        for path in own:
+            if path == results.page and (scratch / path).is_file():
+                yield _lasting(path, scratch)
+            else:
+                yield _compared(path, scratch / path, run.stderr.strip()[-500:], {})
+
+
+def _lasting(path: str, scratch: Path) -> Finding:
+    kept, again = scratch / "kept.html", scratch / "again.html"
+    for source, target in ((Path(path), kept), (scratch / path, again)):
+        target.write_text(PASSING.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+    reason = "but for the time and what the jobs took"
+    return Finding(f"{path}: made again", (path,), tuple(differences(kept, again, ROUNDING)), IN_PART, reason)
 
 
 def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) -> Finding:
