@@ -80,12 +80,13 @@ CASES = {
     "half finished": (lambda r: aside(r.results / "measurements/webp.csv"), "left to run: measure 1"),
     "edited settings": (
         lambda r: edited(r.results / "config.yaml", b"# edited"),
-        "tiny.yaml workflow/scales/fewest.yaml say: line",
+        "config.yaml: changed after the job that made it",
     ),
     "missing remote": (lambda r: aside(r.remote), "cvqn-dvc-remote: the DVC remote is not there"),
     "broken remote": (broken_remote, "dvc push scale@tiny:"),
     "damaged cache": (damaged_cache, "damaged, its MD5 is"),
-    "edited table": (lambda r: edited(r.results / "tables/table1.md"), "table1.md: made again: line"),
+    "edited table": (lambda r: edited(r.results / "tables/table1.md"), "table1.md: changed after the job that made it"),
+    "edited page": (lambda r: edited(r.results / "report/index.html"), "index.html: made again: line"),
     "edited measurements": (
         lambda r: edited(r.results / "measurements/webp.json"),
         "webp.json: changed after the job that made it",
