@@ -1,6 +1,6 @@
 """Disturbances drawn at random: no finished training is repeated, and none differs by a bit from an undisturbed one.
 
-CVQN_DISTURBANCES=40 draws as many; without it there are four.
+CVQN_DISTURBANCES=40 draws as many; without it there are two.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.slurm.cluster import MODELS, PROFILE, TINY, queued, shell, show, star
 pytestmark = pytest.mark.slurm
 
 SEED = 16
-DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "4"))
+DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "2"))
 EDIT = ("      initialization: variance\n", "      initialization: variance\n      alpha: 64\n")
 SECONDS = 900
 
