@@ -1,4 +1,4 @@
-"""The tests, a folder per room of the project."""
+"""The tests, a folder per package of the project."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fixtures that many rooms use."""
+"""Fixtures that tests of many packages use."""
 
 from collections.abc import Callable
 

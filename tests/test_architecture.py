@@ -9,7 +9,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 BELOW_ALL = {"__main__", "settings", "images", "padding", "files", "errors"}  # modules that the picture leaves out
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     parts = module.split(".")
     if parts[0] == "baselines":
         return "baselines"
@@ -19,11 +19,11 @@ def room(module: str) -> str:
 def test_the_picture_shows_the_imports_between_rooms():
     graph = grimp.build_graph("cvqn", "baselines")
     found = {
-        (room(module), room(imported))
+        (package(module), package(imported))
         for module in graph.modules
         for imported in graph.find_modules_directly_imported_by(module)
     }
-    rooms = set(re.findall(r"^\s+([\w.]+) --> ([\w.]+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    assert rooms
+    drawn_there = set(re.findall(r"^\s+([\w.]+) --> ([\w.]+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert drawn_there
     drawn = {(first, second) for first, second in found if first != second and first and second}
-    assert {pair for pair in drawn if pair[1] not in BELOW_ALL and pair[0] not in BELOW_ALL} == rooms
+    assert {pair for pair in drawn if pair[1] not in BELOW_ALL and pair[0] not in BELOW_ALL} == drawn_there

@@ -1,11 +1,11 @@
-"""Subcommands of the room data: get sets of images, check them, describe one's own, pack them for training."""
+"""Subcommands for data: get sets of images, check them, describe one's own, pack them for training."""
 
 import argparse
 from pathlib import Path
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    """Add this room's subcommands."""
+    """Add these subcommands."""
     data = commands.add_parser("data", help="get sets of images, check them, pack them for training")
     jobs = data.add_subparsers(title="jobs", metavar="JOB", required=True)
     manifests = argparse.ArgumentParser(add_help=False)

@@ -21,7 +21,7 @@ class Entry:
 
     Attributes:
         name: of the file.
-        module: what makes it, within this room.
+        module: what makes it, within this package.
         label: in the report; what it is about: workflow/report/tables.rst and figures.rst.
         inputs: what it is made of.
         settings: sections of the configuration that it depends on.
