@@ -16,7 +16,7 @@ def package(module: str) -> str:
     return ".".join(parts[1:3]) if parts[1:2] == ["lab"] else ".".join(parts[1:2])
 
 
-def test_the_picture_shows_the_imports_between_rooms():
+def test_the_picture_shows_the_imports_between_packages():
     graph = grimp.build_graph("cvqn", "baselines")
     found = {
         (package(module), package(imported))
