@@ -164,7 +164,7 @@ def _or_reason(text, folder: Path) -> str:
 
 
 def _cost(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.progress.cost import text
+    from cvqn.lab.report.cost import text
 
     print(text(arguments.results))
 

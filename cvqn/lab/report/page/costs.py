@@ -1,12 +1,11 @@
 """What a scale cost: seconds and memory by rule and by run, from Snakemake's benchmarks and the trainings' records."""
 
-import csv
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cvqn.errors import CvqnError
 from cvqn.files import read_json
+from cvqn.lab.report import cost
 from cvqn.lab.report.sources import Sources
 
 
@@ -32,20 +31,15 @@ class Training(NamedTuple):
 
 def by_rule(root: Path) -> list[Cost]:
     """The cost of each rule whose jobs left benchmarks, the largest first."""
-    found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for rule, row in _benchmarks(root / "benchmarks"):
-        found[rule].append((_number(row["s"]), _number(row["cpu_time"]), _number(row["max_rss"])))
+    try:
+        found = cost.table(root)
+    except CvqnError:  # no job has recorded anything yet
+        return []
     costs = [
-        Cost(
-            rule,
-            len(jobs),
-            sum(seconds for seconds, _, _ in jobs) / 3600,
-            sum(seconds for _, seconds, _ in jobs) / 3600,
-            max(memory for _, _, memory in jobs) / 1024,
-        )
-        for rule, jobs in found.items()
+        Cost(str(rule), int(row["jobs"]), row["hours"], row["CPU hours"], row["most memory, MB"] / 1024)
+        for rule, row in found.fillna(0).iterrows()
     ]
-    return sorted(costs, key=lambda cost: -cost.wall_hours)
+    return sorted(costs, key=lambda one: -one.wall_hours)
 
 
 def by_run(sources: Sources) -> list[Training]:
@@ -59,15 +53,3 @@ def by_run(sources: Sources) -> list[Training]:
             cpu_hours = None if cpu_seconds is None else cpu_seconds / 3600
             found.append(Training(run.training, record["steps"], record["seconds"] / 3600, cpu_hours, gpu.get("name")))
     return found
-
-
-def _benchmarks(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    for path in sorted(folder.rglob("*.tsv")):
-        part = path.relative_to(folder).parts
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                yield part[0].removesuffix(".tsv"), row
-
-
-def _number(text: str) -> float:
-    return float(text) if text not in ("", "NA", "-") else 0.0

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cvqn.cli import main
-from cvqn.lab.progress.cost import table
+from cvqn.lab.report.cost import table
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
 
