@@ -12,7 +12,9 @@ from tests.slurm.cluster import MODELS, PROFILE, TINY, Run, jobs_of, queued, she
 pytestmark = pytest.mark.slurm
 
 MODEL = MODELS[0]
-ARGUMENTS = (MODEL, "--profile", str(PROFILE), "--configfile", TINY)
+# The profile's resources, but more time, in which a training is held.
+ASKED = [f"train_monitored:{what}" for what in ("runtime=15", "gpu=1", "mem_mb=1500", "slurm_partition=gpu")]
+ARGUMENTS = (MODEL, "--profile", str(PROFILE), "--configfile", TINY, "--set-resources", *ASKED)
 
 
 def snakemake(project: Project, *more: str) -> tuple[int, str]:
