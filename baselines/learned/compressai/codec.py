@@ -51,4 +51,4 @@ class CompressaiCodec:
 
 FACTORIZED = CompressaiCodec("factorized", "Factorized prior", "FactorizedPrior", exact=True)
 # Floats choose the tables of a hyperprior's symbols.
-HYPERPRIOR = CompressaiCodec("hyperprior", "Mean-scale hyperprior", "MeanScaleHyperprior", exact=False)
+HYPERPRIOR = CompressaiCodec("hyperprior", "Hyperprior", "MeanScaleHyperprior", exact=False)

@@ -21,7 +21,7 @@ class MentzerCodec:
     """The codec of "Conditional Probability Models for Deep Image Compression"."""
 
     name = "mentzer-2018"
-    title = "Mentzer et al. 2018"
+    title = "Mentzer 2018"
     model_settings = MentzerSettings
     training_settings = MentzerTraining
     modules = (
