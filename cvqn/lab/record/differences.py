@@ -108,13 +108,13 @@ class _Line(str):
 
 
 def _lines(data: bytes) -> dict[str, object]:
-    return {f"line {number}": _Line(line) for number, line in enumerate(data.decode().splitlines(), start=1)}
+    return {f"line {number}": _Line(line) for number, line in enumerate(data.decode().split("\n"), start=1)}
 
 
 def _numbers_of_svg(data: bytes) -> dict[str, object]:
     """The text between numbers, and the numbers, each by its line."""
     found: dict[str, object] = {}
-    for number, line in enumerate(data.decode().splitlines(), start=1):
+    for number, line in enumerate(data.decode().split("\n"), start=1):
         found[f"line {number}"] = _NUMBER.sub("#", line)
         found |= {f"line {number}, number {place}": value for place, value in enumerate(_NUMBER.findall(line), 1)}
     return found

@@ -133,3 +133,11 @@ def test_of_very_many_places_the_number():
     found = places(b"".join(lines), b"".join(line.upper().replace(b"\n", b".\n") for line in lines), ".md")
     assert len(found) == MOST + 1
     assert found[-1] == "and 90 more places"
+
+
+@pytest.mark.parametrize("second", ["a\nb\n", "a\r\nb", "a\nb\x0c"])
+def test_what_ends_a_line_counts(tmp_path, second):
+    paths = tmp_path / "first.html", tmp_path / "second.html"
+    paths[0].write_bytes(b"a\nb")
+    paths[1].write_bytes(second.encode())
+    assert len(differences(*paths, 1e-6)) == 1
