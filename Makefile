@@ -49,7 +49,11 @@ docs: setup  ## the documentation as pages, build/site/index.html; a broken link
 	$(BIN)/mkdocs build
 
 licences: setup  ## THIRD_PARTY.md: the licence of every package of the environment
-	@(echo '# Licences of the packages that `make setup` installs'; echo; 	  echo 'As their own metadata have them; made by `make licences`. None of these packages is part of this repository.'; echo; 	  $(BIN)/pip-licenses --packages $$(cut -d= -f1 constraints.txt) --from=mixed --with-system --with-urls --no-version --format=markdown) > THIRD_PARTY.md
+	@(echo '# Licences of the packages that `make setup` installs'; echo; \
+	  echo 'As their own metadata have them; made by `make licences`. None of these packages is part of this repository.'; \
+	  echo; \
+	  $(BIN)/pip-licenses --packages $$(cut -d= -f1 constraints.txt) --from=mixed --with-system --with-urls \
+	    --no-version --format=markdown) > THIRD_PARTY.md
 
 slurm-test: setup  ## the tests on a real SLURM cluster, installed and started from Debian's packages (as root)
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm

@@ -19,9 +19,10 @@ AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extr
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
 CROPPED = CONFIG.figure4_runs()
-# Not read by any other job. Snakemake notes checksums of what a job is given; a record is compared with these.
-NOTED = [sidecar(table) for table in INPUTS.files("measurements")]
-NOTED += [file for archive in bitstreams(RUNS) for file in (archive, *beside(archive, ".csv"))]
+# Snakemake notes checksums of what a job is given, with which a record is compared: so the tables beside archives and
+# measurements, which nothing reads, are given to the job that decodes the archives.
+DECODED = [sidecar(table) for table in INPUTS.files("measurements")]
+DECODED += [file for archive in bitstreams(RUNS) for file in (archive, *beside(archive, ".csv"))]
 CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]
 
 
@@ -100,7 +101,6 @@ rule crops:
         [RESULTS.measurements(codec, run.name) for codec, runs in CROPPED.items() for run in runs],
         [RESULTS.archive(codec, quality) for codec in CROPPED for quality in CODECS.get(codec, ())],
         [RESULTS.measurements(codec) for codec in CROPPED if codec in CODECS],
-        NOTED,
         images=EVALUATION,
     output:
         INPUTS.files("crops"),
@@ -258,6 +258,7 @@ rule audit:
 rule page:
     input:
         SHOWN_FILES,
+        DECODED,
         INPUTS.files("trainings", "images", "published"),
         [os.path.relpath(part) for part in PAGE_PARTS],
     output:

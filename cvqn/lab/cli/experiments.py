@@ -244,9 +244,12 @@ def _crops(arguments: argparse.Namespace) -> None:
     import torch
 
     from cvqn.lab.evaluation.crops import cut_crops
+    from cvqn.lab.provenance.plan import read_plan
 
     torch.set_num_threads(arguments.threads)
-    plan = read_planned(arguments, "crops")
+    plan = read_plan(arguments.plan)
+    for codec in plan.configuration.figure4_runs():
+        plan.require_code("crops", codec)
     cut_crops(plan, arguments.images, arguments.output, arguments.device)
 
 
@@ -256,8 +259,10 @@ def _complexity(arguments: argparse.Namespace) -> None:
     from cvqn.lab.report.inputs import Inputs
 
     plan = read_plan(arguments.plan)
-    runs = Inputs(plan.configuration, plan.results, arguments.target).runs
-    write_complexity(plan.configuration, [run.experiment for run in runs], arguments.output)
+    experiments = [run.experiment for run in Inputs(plan.configuration, plan.results, arguments.target).runs]
+    for codec in {plan.configuration.experiments[name].codec for name in experiments}:
+        plan.require_code("complexity", codec)
+    write_complexity(plan.configuration, experiments, arguments.output)
 
 
 def _identities(arguments: argparse.Namespace) -> None:

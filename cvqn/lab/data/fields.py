@@ -45,7 +45,7 @@ class Strict(BaseModel):
 Model = TypeVar("Model", bound=Strict)
 
 
-def read_json(model: type[Model], path: Path, advice: str) -> Model:
+def read_checked(model: type[Model], path: Path, advice: str) -> Model:
     """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
     try:
         return model.model_validate(files.read_json(path))

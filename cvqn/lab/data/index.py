@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import decode_picture
-from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side, Strict, problem, read_json
+from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side, Strict, problem, read_checked
 from cvqn.lab.data.workers import parallel
 
 
@@ -146,7 +146,7 @@ def write_index(path: Path, set_name: str, manifest_sha256: str, images: Iterabl
 
 
 def _index(path: str | Path) -> Index:
-    return read_json(Index, Path(path), f"get the set with: cvqn data fetch {Path(path).parent.name}")
+    return read_checked(Index, Path(path), f"get the set with: cvqn data fetch {Path(path).parent.name}")
 
 
 def _read(path: Path) -> bytes:

@@ -21,7 +21,7 @@ from pydantic import Field
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.duplicates import Excluded, thumbnail
-from cvqn.lab.data.fields import SetName, Sha256, Strict, read_json
+from cvqn.lab.data.fields import SetName, Sha256, Strict, read_checked
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
 from cvqn.lab.data.workers import parallel
 
@@ -71,7 +71,7 @@ class Pack:
             CvqnError: the pack or its index is missing, or they do not belong together.
         """
         path, advice = Path(path), "make it with: cvqn data pack"
-        images = read_json(Contents, path.with_suffix(".json"), advice).images
+        images = read_checked(Contents, path.with_suffix(".json"), advice).images
         header, total = _header(images)
         try:
             with open(path, "rb") as file:

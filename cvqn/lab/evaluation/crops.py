@@ -87,7 +87,7 @@ def _read(path: str | Path) -> list[dict[str, str]]:
 def _nearest(rows: list[dict], image: str, codec: str, bpp: float) -> dict:
     found = [row for row in rows if (row["image"], row["codec"]) == (image, codec)]
     if not found:
-        raise CvqnError(f"{codec} was not measured on {image}; give its table with --measurements")
+        raise CvqnError(f"{codec} was not measured on {image}; run cvqn measure or cvqn evaluate on it first")
     return min(found, key=lambda row: abs(float(row["bpp"]) - bpp))
 
 

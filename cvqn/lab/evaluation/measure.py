@@ -29,8 +29,8 @@ COLUMNS = [
 def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], output: str | Path) -> None:
     """Measure the archives that `encode_set` made of the set at `index`; write the CSV `output` and its sidecar JSON.
 
-    One row a setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them a
-    pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are CPU time in
+    One row per setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them
+    per pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are CPU time in
     `codec.encode` and `codec.decode`, which other jobs do not lengthen. A codec with a method `rates(picture, data)`
     adds its estimates of the rate, one with `model_bytes` the size of its trained model. Rows of a trained model say
     which experiment, seed and checkpoint it is of.

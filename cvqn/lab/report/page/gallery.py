@@ -25,9 +25,8 @@ class Gallery:
 
     def __init__(self, sources: Sources, folder: Path):
         self._sources, self.folder = sources, folder
-        seed = str(sources.configuration.seeds[0])
         rows = sources.measurements
-        learned = rows["seed"].astype(str).isin([seed, f"{seed}.0"]) & (rows["checkpoint"] == "last")
+        learned = (rows["seed"] == sources.configuration.seeds[0]) & (rows["checkpoint"] == "last")
         learned &= rows["experiment"].isin([name for names in sources.learned_curves.values() for name in names])
         kept = rows[learned | (rows["experiment"] == "")]
         method = kept[kept["codec"] == sources.method]

@@ -158,7 +158,7 @@ def _content(sources: Sources, gallery: Gallery) -> dict[str, Any]:
         "missing": absent,
         "complete": not any(part.missing for part in absent),
         "left_out": 0,
-        "demonstration": sources.scale != "paper",
+        "demonstration": (audit or {}).get("demonstration", sources.scale != "paper"),
     }
 
 
