@@ -3,6 +3,8 @@
 import os
 import socket
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -53,13 +55,18 @@ class Faulty:
                 raise CvqnError("refused")
 
 
-def test_the_harness_notices_what_it_is_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "SECONDS", 1.0)
-    guard, target = worker._Guard(tmp_path), Faulty(tmp_path)
-    monkeypatch.setattr(worker, "MEMORY", 1 << 40)
+def verdicts_on_faults(folder):
+    """In a process of its own, whose memory is that of the cases alone."""
+    worker.SECONDS = 1.0
+    guard, target = worker._Guard(folder), Faulty(folder)
     harmless = worker._run(target, guard, 0, None)
-    monkeypatch.setattr(worker, "MEMORY", harmless.memory + (1 << 27))
-    verdicts = [harmless.verdict, *(worker._run(target, guard, case, None).verdict for case in range(1, 8))]
+    worker.MEMORY = harmless.memory + (1 << 27)
+    return [harmless.verdict, *(worker._run(target, guard, case, None).verdict for case in range(1, 8))]
+
+
+def test_the_harness_notices_what_it_is_for(tmp_path):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        verdicts = pool.submit(verdicts_on_faults, tmp_path).result()
     assert verdicts == [
         "accepted", "escaped: KeyError", "outside", "memory", "slow", "no message", "escaped: gaierror", "refused",
     ]  # fmt: skip
