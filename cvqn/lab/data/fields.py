@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cvqn import files
 from cvqn.errors import CvqnError
 
+LONGEST_NAME = 255  # bytes that file systems take
 _PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # of a path: neither hidden nor "..", no separator
 
 
@@ -15,9 +16,15 @@ def _text(pattern: str) -> type[str]:
     return Annotated[str, StringConstraints(pattern=f"^({pattern})$", max_length=1000)]
 
 
+def _short_parts(path: str) -> str:
+    if max(len(part.encode()) for part in path.split("/")) > LONGEST_NAME:
+        raise ValueError(f"a name of more than {LONGEST_NAME} bytes")
+    return path
+
+
 Text = _text(r"[^\x00-\x1f\x7f]+")
-FileName = _text(_PART)
-InnerPath = _text(f"{_PART}(/{_PART})*")
+FileName = Annotated[_text(_PART), AfterValidator(_short_parts)]
+InnerPath = Annotated[_text(f"{_PART}(/{_PART})*"), AfterValidator(_short_parts)]
 SetName = _text("[A-Za-z0-9_][A-Za-z0-9_.-]*")  # also a part of commands and of file names that the workflow makes
 PackageName = _text("[A-Za-z_][A-Za-z0-9_]*")
 Repository = _text("[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -291,7 +291,8 @@ def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) ->
     """The message after the last file that sets the key, or the default which an experiment took over."""
     candidates = [key]
     if key[:1] == ["experiments"] and len(key) > 3:
-        candidates += [["learned", name, *key[2:]] for source in sources.values() for name in source.get("learned", {})]
+        learned = [source["learned"] for source in sources.values() if isinstance(source.get("learned"), dict)]
+        candidates += [["learned", name, *key[2:]] for one in learned for name in one]
         candidates += [key[2:]]
     for candidate in candidates:
         for path, source in reversed(sources.items()):

@@ -11,7 +11,8 @@ from cvqn.errors import CvqnError
 from cvqn.lab.data.manifest import read_manifest
 from tests.fuzz.targets import ARCHIVE, IMAGE, MANIFESTS, NO_YAML, ROW
 
-OUTSIDE = ["../a.png", "/etc/passwd", "..", ".", "", ".hidden", "b\\a.png", "a\0.png", "a\n.png", "b/../../a.png", "a/"]
+OUTSIDE = ["../a.png", "/etc/passwd", "..", ".", "", ".hidden", "b\\a.png", "a\0.png", "a\n.png", "b/../../a.png", "a/",
+           "é" * 128]  # fmt: skip
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.report.audit.verdicts import IDENTITY, NOT_REPRODUCED, REPRODUCED, SETTING_USED
+from cvqn.lab.report.documents import Audit, parsed
 
 GOOD = (REPRODUCED, IDENTITY, SETTING_USED)
 
@@ -35,17 +37,19 @@ def read_audit(path: str | Path) -> dict:
         CvqnError: the file cannot be read, or is not an audit.
     """
     try:
-        return _parse(Path(path).read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror}); write it with cvqn audit --plan first") from error
+        result = read_json(Path(path))
+    except CvqnError as error:
+        raise CvqnError(f"{error}; write it with cvqn audit --plan first") from error
+    parsed(Audit, result, str(path))
+    return result
 
 
 def _parse(text: str, name: str) -> dict:
     try:
         result = json.loads(text)
-        verdicts(result)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CvqnError(f"{name}: not an audit ({error!r})") from error
+    except (ValueError, RecursionError) as error:
+        raise CvqnError(f"{name}: not valid JSON ({error})") from error
+    parsed(Audit, result, name)
     return result
 
 

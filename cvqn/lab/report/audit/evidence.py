@@ -2,10 +2,9 @@
 
 import os
 from functools import cached_property
-from pathlib import Path
 
-from cvqn.files import read_json
 from cvqn.lab.report.audit.verdicts import NotMeasured
+from cvqn.lab.report.documents import Identities, Provenance, read_document
 from cvqn.lab.report.runs import Experiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.runs import Run
@@ -26,7 +25,7 @@ class Evidence(Sources):
         return tuple(dict.fromkeys([*report.table1, *report.table2]))
 
     @cached_property
-    def identities(self) -> tuple[str, dict]:
+    def identities(self) -> tuple[str, Identities]:
         """Path and content of the statements that hold by definition.
 
         Raises:
@@ -35,7 +34,7 @@ class Evidence(Sources):
         path = self.results.identities
         if not os.path.exists(path):
             raise NotMeasured("the identities were not checked")
-        return path, read_json(Path(path))
+        return path, read_document(Identities, path)
 
     def experiment(self, name: str) -> Experiment:
         """The runs of an experiment by the paper's protocol, see `Runs.by_protocol`.
@@ -59,14 +58,14 @@ class Evidence(Sources):
             raise self._missing(name, f"no run of {name} was analysed")
         return found
 
-    def provenance(self, name: str) -> tuple[str, dict]:
+    def provenance(self, name: str) -> tuple[str, Provenance]:
         """Path and content of the provenance of an experiment's first run.
 
         Raises:
             NotMeasured: that run has none.
         """
         path = self._of_first_run(name, "provenance.json")
-        return path, read_json(Path(path))
+        return path, read_document(Provenance, path)
 
     def log(self, name: str) -> str:
         """The training log of an experiment's first run.

@@ -1,22 +1,22 @@
 """Measures of claims about trainings: memory and stability."""
 
-import csv
-
 import numpy as np
 
 from cvqn.lab.evaluation.statistics import bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
+from cvqn.lab.report.sources import read_table, with_numbers
 
 
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
     """By how much the peak memory of the training device is higher with `other`, percent."""
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
-    peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
-    if None in peaks:
+    if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
     what = f"peak memory of {other} above {experiment}"
-    return Finding((exactly(what, 100 * (peaks[1] / peaks[0] - 1), "%"),), (path, other_path))
+    return Finding(
+        (exactly(what, 100 * (theirs.peak_memory_bytes / own.peak_memory_bytes - 1), "%"),), (path, other_path)
+    )
 
 
 def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
@@ -42,8 +42,7 @@ def training_stability(evidence: Evidence, expected: object, experiment: str, ot
 
 def loss_jumps(path: str) -> np.ndarray:
     """|log loss - log previous loss| between the logged steps of a training."""
-    with open(path, newline="", encoding="utf-8") as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    losses = with_numbers(read_table(path, ("loss",)), ("loss",))["loss"].to_numpy(float)
     if len(losses) < 3:
         raise NotMeasured(f"{path} has too few steps")
     return np.abs(np.diff(np.log(losses)))
