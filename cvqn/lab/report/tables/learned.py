@@ -6,11 +6,11 @@ import pandas as pd
 
 from cvqn.codecs import registry
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.evaluation.bd_rate import Reason, compare
 from cvqn.lab.report.curves import measured_curves
 from cvqn.lab.report.output import markdown_page, markdown_table, number
 from cvqn.lab.report.sources import Sources, read_table
-from cvqn.settings import read_json
 
 COLUMNS = {
     "steps": ("steps", 0),
