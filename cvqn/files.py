@@ -124,12 +124,17 @@ def read_json(path: Path) -> Any:
         CvqnError: the file cannot be read or is not JSON of this kind.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+        return parse_json(path.read_bytes(), str(path))
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parse_json(text: bytes, name: str) -> Any:
+    """The same for the bytes of a file; errors call it by `name`."""
+    try:
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise CvqnError(f"{path}: not valid JSON ({error})") from error
+        raise CvqnError(f"{name}: not valid JSON ({error})") from error
 
 
 def sha256_file(path: str | Path) -> str:

@@ -13,6 +13,7 @@ from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.record.ship import ship
 from cvqn.lab.settings.configuration import resolve, write
 from tests import ROOT
+from tests.provenance import made_up_provenance
 from tests.trained import make_model, photograph
 
 
@@ -124,14 +125,7 @@ def curve(tmp_path, model_settings, monkeypatch):
         training = results / "runs" / f"{name}-seed1"
         make_model(training / "last", model_settings(), seed=int(name[1:]))
         make_model(training / "best", model_settings(), seed=100)
-        content = {
-            "training_images": {"count": 7, "sets": [{"name": "photos"}]},
-            "seconds": 61.2,
-            "gpu": None,
-            "machine": {"processor": "a processor"},
-            "libraries": {"torch": "2.13.0"},
-        }
-        (training / "provenance.json").write_text(json.dumps(content))
+        (training / "provenance.json").write_text(json.dumps(made_up_provenance(seconds=61.2)))
 
     def write_results(*experiments):
         (tmp_path / "overlay.yaml").write_text(f"report: {{rate_curve: [{', '.join(experiments)}]}}")

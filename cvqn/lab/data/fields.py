@@ -36,23 +36,35 @@ Count = Annotated[int, Field(ge=1, lt=1 << 50)]
 Side = Annotated[int, Field(ge=1, lt=1 << 17)]  # of a picture, in pixels
 
 
-class Strict(BaseModel):
-    """Exactly these fields, of exactly these types, which do not change."""
+class Document(BaseModel):
+    """Fields of exactly these types, which do not change. What else a file holds is for other readers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True)
 
 
-Model = TypeVar("Model", bound=Strict)
+class Strict(Document):
+    """The same for a file that holds nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Model = TypeVar("Model", bound=Document)
 
 
 def read_checked(model: type[Model], path: Path, advice: str) -> Model:
     """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
     try:
-        return model.model_validate(files.read_json(path))
+        return checked(model, files.read_json(path), str(path))
     except CvqnError as error:
         raise CvqnError(f"{error}; {advice}") from error
+
+
+def checked(model: type[Model], content: object, name: str) -> Model:
+    """The same for the content of the file called `name`."""
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
-        raise CvqnError(f"{path}: {problem(error)}; {advice}") from error
+        raise CvqnError(f"{name}: {problem(error)}") from error
 
 
 def problem(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ from cvqn.files import read_json
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance.plan import Plan, key, read_plan
+from cvqn.lab.provenance.training import FILE
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
@@ -91,9 +92,10 @@ class Scale:
         return entry_name(self.plans[0], run, self.pack, self.images) if self.plans else None
 
     def origin(self, run: Run) -> str | None:
-        """The name of the entry that a training's outputs are from, by what their provenance says."""
-        path = Path(self.results.training(run.training), "provenance.json")
-        return read_json(path).get("key") if path.exists() else None
+        """The name of the entry that a training's outputs are from, by what their provenance says, of whatever form."""
+        path = Path(self.results.training(run.training), FILE)
+        content = read_json(path) if path.exists() else None
+        return content.get("key") if isinstance(content, dict) else None
 
     def is_done(self, run: Run) -> bool:
         """Whether the outputs of a training are there, and are those that the newest plan wants."""

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
 from cvqn.lab.provenance.fingerprint import Code, changes, digest
 from cvqn.lab.provenance.plan import Plan, key, read_plan
 from cvqn.lab.provenance.snakemake_records import Job, read_jobs
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.settings.runs import Run
 
 
@@ -38,22 +38,17 @@ def why(plan: Plan, name: str) -> list[str]:
 
 
 def _training(plan: Plan, run: Run, codec: str) -> Iterator[str]:
-    path = Path(plan.results.training(run.training), "provenance.json")
-    if not path.is_file():
-        path = Path(plan.results.root, "record", "runs", run.training, "provenance.json")
-    if not path.is_file():
+    folders = [Path(plan.results.training(run.training)), Path(plan.results.root, "record", "runs", run.training)]
+    folder = next((one for one in folders if (one / FILE).is_file()), None)
+    if folder is None:
         yield f"train {run.training}: was not trained here"
         return
-    made = read_json(path)
-    try:
-        before, code, images = made["settings"], made["code"], made["training_images"]["sets"]
-    except (KeyError, TypeError) as error:
-        raise CvqnError(f"{path}: not the provenance of a training ({error!r})") from error
+    made = read_provenance(folder)
     now = json.loads(json.dumps(plan.configuration.experiments[run.experiment].plain()))
-    commit = (made.get("source") or {}).get("commit") or "COMMIT"
-    modules = [_with_command(one, commit) for one in _code(code, plan.code[key("train", codec)])]
-    found = [*_settings(before, now), *modules]
-    sets = [one["name"] for one in images]
+    commit = (made.source or {}).get("commit") or "COMMIT"
+    modules = [_with_command(one, commit) for one in _code(made.code, plan.code[key("train", codec)])]
+    found = [*_settings(made.settings, now), *modules]
+    sets = made.training_images.names
     wanted = list(plan.configuration.data.train)
     if sets != wanted:
         found.append(f"data.train: {', '.join(sets)} became {', '.join(wanted)}")

@@ -7,13 +7,12 @@ from pathlib import Path
 from cvqn.codecs import shipped
 from cvqn.codecs.description import describe
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, read_json
+from cvqn.files import atomic_write
 from cvqn.lab.data.manifest import read_manifest
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.settings.configuration import read
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
-
-PROVENANCE = "provenance.json"
 
 
 def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
@@ -28,7 +27,7 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     configuration = read(paths.config)
     runs = [Run(name, configuration.seeds[0]) for name in configuration.report.rate_curve]
     names = [run.training for run in runs]
-    needed = [[*paths.model_files(name, "last"), f"{paths.training(name)}/{PROVENANCE}"] for name in names]
+    needed = [[*paths.model_files(name, "last"), f"{paths.training(name)}/{FILE}"] for name in names]
     missing = [path for files in needed for path in files if not Path(path).is_file()]
     if missing:
         raise CvqnError(f"{missing[0]}: missing; train the whole rate curve first")
@@ -36,15 +35,14 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     for quality, run in enumerate(runs, 1):
         source, folder = Path(paths.model(run.training, "last")), shipped.FOLDER / f"quality-{quality}"
         description = describe(source).plain()
-        provenance = read_json(Path(paths.training(run.training)) / PROVENANCE)
-        images = provenance["training_images"]
-        for part in images["sets"]:
-            part["licence"] = read_manifest(part["name"], manifests).licence
+        provenance = read_provenance(paths.training(run.training))
+        images = provenance.training_images
+        sets = [{"name": name, "licence": read_manifest(name, manifests).licence} for name in images.names]
         description["about"] |= {
-            "training_images": images,
-            "training_seconds": round(provenance["seconds"]),
-            "training_machine": (provenance["gpu"] or {}).get("name") or provenance["machine"]["processor"],
-            "torch": provenance["libraries"]["torch"],
+            "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
+            "training_seconds": round(provenance.seconds),
+            "training_machine": provenance.card or provenance.machine["processor"],
+            "torch": provenance.libraries["torch"],
         }
         with (
             open(source / "model.safetensors", "rb") as tensors,

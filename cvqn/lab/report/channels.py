@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from cvqn.lab.report.documents import Importance
+
 
 def by_image(channels: pd.DataFrame, run: str, column: str) -> pd.DataFrame | None:
     """A column of a run's channels.csv as `[channels, images]`; None where the run or the column was not measured."""
@@ -42,7 +44,7 @@ def distinct_values(groups: pd.DataFrame, run: str) -> int | None:
     return 1 + int((np.diff(np.sort(used)) > SAME_VALUE).sum())
 
 
-def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: list[dict]) -> dict[str, float]:
+def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: list[Importance]) -> dict[str, float]:
     """Flat scalars by run: coded bits per symbol of each group, values used, rank correlations of influence."""
     found: dict[str, float] = {}
     for run in sorted(groups["run"].unique()):
@@ -56,8 +58,8 @@ def channel_metrics(channels: pd.DataFrame, groups: pd.DataFrame, importance: li
                 found[f"{run}.influence_agreement.{name}"] = agreement
     for one in importance:
         for key in ("order_rank_correlation", "weights_rank_correlation"):
-            for column, value in one.get(key, {}).items():
-                found[f"{one['run']}.{key}.{column.removesuffix('_loss_db')}"] = value
+            for column, value in getattr(one, key).items():
+                found[f"{one.run}.{key}.{column.removesuffix('_loss_db')}"] = value
     return found
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
+from cvqn.lab.provenance.training import FILE, read_provenance
 
 COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", "most memory, MB": ".0f"}
 
@@ -33,8 +33,8 @@ def table(root: Path) -> pd.DataFrame:
         "most memory, MB": jobs["max_rss"].max(),
     })  # fmt: skip
     if "train" in found.index:
-        records = map(read_json, sorted((root / "runs").glob("*/provenance.json")))
-        found.loc["train", "GPU hours"] = sum(record["seconds"] for record in records if record.get("gpu")) / 3600
+        records = [read_provenance(path.parent) for path in sorted((root / "runs").glob(f"*/{FILE}"))]
+        found.loc["train", "GPU hours"] = sum(record.seconds for record in records if record.gpu) / 3600
     return found
 
 

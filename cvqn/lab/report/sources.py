@@ -1,16 +1,19 @@
 """Measurements and analyses as they lie on disk, as data frames whose rows say which file they come from."""
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
+from cvqn.lab.data.fields import read_checked
 from cvqn.lab.evaluation.metrics import ms_ssim_db
+from cvqn.lab.report.documents import AGAIN, Importance
 from cvqn.lab.report.inputs import Inputs
 from cvqn.lab.report.runs import Runs
 from cvqn.lab.settings.runs import Run
@@ -21,6 +24,10 @@ MEASUREMENT_COLUMNS = (
     "codec", "setting", "experiment", "seed", "checkpoint", "image", "width", "height", "bytes", *RATES,
 )  # fmt: skip
 VALUES = (*RATES, "encode_s", "decode_s", "cross_entropy_bpp", "bound_bpp", "model_bytes")
+LARGEST = 1e15
+"""No number of a table of results reaches it."""
+KEYS = ("run", "codec", "setting", "image", "channel", "group")
+"""Columns of which a row has what no other of its file has."""
 CHANNEL_COLUMNS = ("run", "image", "channel", "group", "levels", "position", "bits")
 GROUP_COLUMNS = ("run", "image", "group", "levels", "channels", "symbols", "bits_per_symbol", "values_used")
 
@@ -40,14 +47,10 @@ class Sources(Inputs):
         Rows of a learned codec name `experiment`, `seed` and `checkpoint`; those of a conventional one do not.
 
         Raises:
-            CvqnError: a file lacks a column, or has a rate or distortion that is not a number.
+            CvqnError: a file is damaged, or a row stands twice or has no number where one belongs.
         """
         frame = _concatenate(self.files("measurements"), MEASUREMENT_COLUMNS)
-        for column in RATES:
-            wrong = frame[pd.to_numeric(frame[column], errors="coerce").isna()]
-            if len(wrong):
-                first = wrong.iloc[0]
-                raise CvqnError(f"{first.file}, line {first.row}: {column} is not a number; measure again")
+        with_numbers(frame[frame["experiment"] != ""], ("seed",))
         archives = [self.results.archive(*one) for one in zip(frame["codec"], frame["setting"], strict=True)]
         return frame.assign(bitstreams=archives)
 
@@ -97,41 +100,61 @@ class Sources(Inputs):
         """The rows of `channels` of some runs, from their files alone."""
         return _concatenate(self._channel_files("channels.csv", *runs), CHANNEL_COLUMNS)
 
-    def importance(self, run: Run) -> tuple[str, dict]:
+    def importance(self, run: Run) -> tuple[str, Importance]:
         """Path and content of an analysed run's importance.json.
 
         Raises:
             CvqnError: the file is missing or damaged.
         """
         path = f"{self.analysis(run)}/importance.json"
-        return path, read_json(Path(path))
+        return path, read_checked(Importance, Path(path), AGAIN)
 
     def _channel_files(self, name: str, *runs: Run) -> list[str]:
         files = [file for run in runs for file in self._analysis(run) if file.endswith(f"/{name}")]
         return [file for file in files if os.path.exists(file)]
 
 
-def read_table(path: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows of a CSV that has these columns, with `file` and `row`, its line.
+def read_table(path: str, columns: Sequence[str], maker: str = "what makes it") -> pd.DataFrame:
+    """Rows of a CSV that has these columns, with `file` and `row`, its line; `maker` is the command that writes it.
 
     Raises:
-        CvqnError: the file cannot be read, lacks a column, or has no rows.
+        CvqnError: the file cannot be read, lacks a column, has no rows or ends within one.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            header = next(csv.reader(file), [])
+            text = file.read()
+        header = next(csv.reader([text.partition("\n")[0]]), [])
         missing = [column for column in columns if column not in header]
         if missing:
             raise CvqnError(f"{path}: column {missing[0]} is missing; make the table again")
         numbers = {column: [""] for column in header if column not in TEXT}
-        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=numbers)
+        frame = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=numbers)
     except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror}); run what makes it first") from error
-    except (ValueError, UnicodeDecodeError) as error:
+        raise CvqnError(f"{path}: cannot be read ({error.strerror}); run {maker} first") from error
+    except (ValueError, csv.Error) as error:
         raise CvqnError(f"{path}: not a table ({error}); make it again") from error
     if frame.empty:
         raise CvqnError(f"{path}: has no rows; make the table again")
+    if not text.endswith("\n"):
+        raise CvqnError(f"{path}: ends within a row; make the table again")
     return frame.assign(file=path, row=range(2, len(frame) + 2))
+
+
+def with_numbers(frame: pd.DataFrame, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows of `read_table` with numbers in some columns, which in those of `optional` may be missing.
+
+    Raises:
+        CvqnError: anything else stands there, or a number is not finite; the message names file and line.
+    """
+    found = {}
+    for column in (*columns, *optional):
+        values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
+        wrong = ~(np.abs(values) < LARGEST) & ~((column in optional) & frame[column].isna().to_numpy())
+        if wrong.any():
+            raise CvqnError(f"{_place(frame, wrong)}: {column} is not a number; make it again")
+        if frame[column].dtype == object:
+            found[column] = values
+    return frame.assign(**found)
 
 
 def _lines(rows: pd.Series) -> str:
@@ -141,5 +164,19 @@ def _lines(rows: pd.Series) -> str:
 
 
 def _concatenate(paths: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    frames = [read_table(path, columns) for path in paths if os.path.exists(path)]
+    frames = [_read_rows(path, columns) for path in paths if os.path.exists(path)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*columns, "file", "row"])
+
+
+def _read_rows(path: str, columns: Sequence[str]) -> pd.DataFrame:
+    frame = read_table(path, columns)
+    key = [column for column in KEYS if column in columns]
+    if (again := frame.duplicated(key).to_numpy()).any():
+        raise CvqnError(f"{_place(frame, again)}: the same {', '.join(key)} stand twice; make it again")
+    numbers = [column for column in columns if column not in (*TEXT, "seed")]  # some codecs have no seed
+    return with_numbers(frame, numbers, [one for one in frame if one not in (*TEXT, *numbers, "file", "row")])
+
+
+def _place(frame: pd.DataFrame, wrong: np.ndarray) -> str:
+    first = frame.iloc[int(wrong.argmax())]
+    return f"{first.file}, line {first.row}"

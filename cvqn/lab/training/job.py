@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, read_json
+from cvqn.files import atomic_write
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of, digest
 from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.settings.configuration import WHERE, Experiment
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.loop import Task, train
@@ -117,7 +118,7 @@ def _train(
             "gpu": environment.gpu() if experiment.training.device == "cuda" else None,
             **surroundings,
         }
-        with atomic_write(folder / "provenance.json", "w") as file:
+        with atomic_write(folder / FILE, "w") as file:
             json.dump(record | facts, file, indent=1)
 
     entry.finish(write)
@@ -125,33 +126,24 @@ def _train(
 
 def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, evaluation: Path) -> None:
     """Refuse a finished training that differs from the planned one in more than where and with what libraries."""
-    record = read_json(finished / "provenance.json")
+    record = read_provenance(finished)
 
     def what(settings: dict[str, Any]) -> dict[str, Any]:
-        training = {key: value for key, value in settings["training"].items() if key not in (*WHERE, "save_every")}
-        return {**settings, "training": training}
+        training = settings.get("training", {})
+        kept = {key: value for key, value in training.items() if key not in (*WHERE, "save_every")}
+        return {**settings, "training": kept}
 
-    try:
-        differing = [
-            name
-            for name, theirs, ours in (
-                ("settings", what(record["settings"]), what(experiment.plain())),
-                ("seed", record["seed"], run.seed),
-                (
-                    "images",
-                    record["training_images"]["pack_sha256"],
-                    environment.pack_origin(pack_path, "")["pack_sha256"],
-                ),
-            )
-            if theirs != ours
-        ]
-        if experiment.training.monitor_every and record["evaluation_images"]["sets"] != [
-            environment.data_set(evaluation)
-        ]:
-            differing.append("evaluation images")
-        code = changes(record["code"], code_of("train", experiment.codec))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CvqnError(f"{finished}: provenance.json is not that of a training ({error!r})") from error
+    pack = environment.pack_origin(pack_path, "")["pack_sha256"]
+    compared = {
+        "settings": (what(record.settings), what(experiment.plain())),
+        "seed": (record.seed, run.seed),
+        "images": (record.training_images.pack_sha256, pack),
+    }
+    if experiment.training.monitor_every:
+        sets = [environment.data_set(evaluation)]
+        compared["evaluation images"] = (record.evaluation_images.get("sets"), sets)
+    differing = [name for name, (theirs, ours) in compared.items() if theirs != ours]
+    code = changes(record.code, code_of("train", experiment.codec))
     differing += [change for change in code if change.startswith("module ")]
     if differing:
         raise CvqnError(f"{finished}: another training than {run.name}; it differs in {', '.join(differing)}")

@@ -15,6 +15,7 @@ from cvqn.lab.progress.scale import Scale, entry_name
 from cvqn.lab.provenance.plan import Plan, make_plan
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Entry
+from tests.provenance import made_up_provenance
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Made:
                 (folder / file).write_text("model")
             (folder / "log.csv").write_text("step,images_per_s\n10,2\n20,4\n")  # batch 2: 10 s, then 5
             (folder / "monitor.csv").write_text("")
-            (folder / "provenance.json").write_text(json.dumps({"key": entry.folder.name}))
+            (folder / "provenance.json").write_text(json.dumps(made_up_provenance(key=entry.folder.name)))
 
         entry.finish(write)
         if publish:

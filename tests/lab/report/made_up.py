@@ -16,6 +16,7 @@ from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 from tests import ROOT
+from tests.provenance import made_up_provenance
 
 SCALES = ROOT / "workflow" / "scales"
 IMAGES = [f"kodim{number:02}" for number in range(1, 25)]
@@ -194,15 +195,11 @@ class MadeUp:
         folder = self.path(self.results.training(run))
         folder.mkdir(parents=True, exist_ok=True)
         sets = [{"name": name} for name in self.config["data"]["train"]]
-        record = {
-            "settings": self.config["experiments"][run.rpartition("-seed")[0]],
-            "training_images": {"count": images, "sets": sets},
-            "steps": 1000,
-            "seconds": 1800.0,
-            "cpu_seconds": 1800.0,
-            "gpu": None,
+        record = made_up_provenance(
+            settings=self.config["experiments"][run.rpartition("-seed")[0]],
+            training_images={"count": images, "pack_sha256": "0" * 64, "sets": sets},
             **facts,
-        }
+        )
         (folder / "provenance.json").write_text(json.dumps(record))
         return folder
 

@@ -6,6 +6,7 @@ import pytest
 
 from cvqn.cli import main
 from cvqn.lab.report.cost import table
+from tests.provenance import made_up_provenance
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
 
@@ -22,7 +23,9 @@ def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_trainings_on_one(tmp
         path.write_text(f"{HEADER}{line}\n")
     for run, gpu, seconds in (("c16-seed1", {"name": "a GPU"}, 5400), ("c32-seed1", None, 3000)):
         (tmp_path / "runs" / run).mkdir(parents=True)
-        (tmp_path / "runs" / run / "provenance.json").write_text(json.dumps({"gpu": gpu, "seconds": seconds}))
+        (tmp_path / "runs" / run / "provenance.json").write_text(
+            json.dumps(made_up_provenance(gpu=gpu, seconds=seconds))
+        )
     found = table(tmp_path).to_dict("index")
     assert found["train"] == {"jobs": 2, "hours": 3, "CPU hours": 1.5, "GPU hours": 1.5, "most memory, MB": 1200}
     assert found["encode"]["CPU hours"] == pytest.approx(0.005)

@@ -198,7 +198,7 @@ def test_entropy_and_diversity_of_shares_that_differ_between_images(tmp_path):
     path = made.analyse("one-group-seed1", falling_influence(32, 2), [[0.5, 0.5, 0.0, 0.0, 0.0]]) / "groups.csv"
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace(",0.5,0.5,0.0,0.0,0.0", ",0.0,0.5,0.5,0.0,0.0")
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join([*lines, ""]))
     assert made.table("equation7") == 0
     row = made.rows("equation7")[0]
     assert float(row["entropy_bits_per_symbol"]) == pytest.approx(1.5)  # shares 1/4, 1/2, 1/4 over both images
@@ -269,7 +269,8 @@ def test_metrics_are_flat_finite_numbers_of_what_was_measured(results):
         (lambda path: path.write_text("codec,setting\n"), "column experiment is missing"),
         (lambda path: path.write_text(path.read_text().splitlines()[0] + "\n"), "has no rows"),
         (lambda path: path.write_text(path.read_text().replace("0.9", "x", 1)), "line 2: ms_ssim is not a number"),
-        (lambda path: path.write_text(path.read_text().replace("kodim02", "kodim01")), "was measured already"),
+        (lambda path: path.write_text(path.read_text().replace("kodim02", "kodim01")), "line 3: the same codec"),
+        (lambda path: path.write_text(path.read_text()[:-9]), "ends within a row"),
     ],
 )
 def test_damaged_measurements_are_named(tmp_path, capsys, damage, message):

@@ -10,8 +10,8 @@ OTHERS = [
     (lambda content: content["training_images"].update(pack_sha256="0" * 64), "images"),
     (lambda content: content["evaluation_images"]["sets"][0].update(index_sha256="0" * 64), "evaluation images"),
     (lambda content: content["code"].update({"cvqn.model.cvqn": "0" * 16}), "module cvqn.model.cvqn"),
-    (lambda content: content.pop("code"), "not that of a training"),
-    (lambda content: content.update(settings=[]), "not that of a training"),
+    (lambda content: content.pop("code"), "code: Field required"),
+    (lambda content: content.update(settings=[]), "settings: Input should be a valid dictionary"),
 ]
 
 

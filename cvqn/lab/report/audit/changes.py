@@ -1,11 +1,13 @@
 """What changed in the verdicts since a git revision, for use in CI."""
 
-import json
 import subprocess
 from pathlib import Path
 
 from cvqn.errors import CvqnError
+from cvqn.files import parse_json, read_json
+from cvqn.lab.data.fields import checked
 from cvqn.lab.report.audit.verdicts import IDENTITY, NOT_REPRODUCED, REPRODUCED, SETTING_USED
+from cvqn.lab.report.documents import Audit
 
 GOOD = (REPRODUCED, IDENTITY, SETTING_USED)
 
@@ -19,13 +21,17 @@ def audit_at(revision: str, path: str | Path) -> dict:
     path = Path(path)
     command = ["git", "-C", str(path.resolve().parent), "show", f"{revision}:./{path.name}"]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        run = subprocess.run(command, capture_output=True, check=False, timeout=60)
     except OSError as error:
         raise CvqnError(f"git cannot be run ({error.strerror}); --against needs it") from error
     if run.returncode:
-        reason = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else "git failed"
+        said = run.stderr.decode(errors="replace").strip()
+        reason = said.splitlines()[-1] if said else "git failed"
         raise CvqnError(f"{path} at {revision}: {reason}")
-    return _parse(run.stdout, f"{path} at {revision}")
+    name = f"{path} at {revision}"
+    result = parse_json(run.stdout, name)
+    checked(Audit, result, f"{name}: not an audit")
+    return result
 
 
 def read_audit(path: str | Path) -> dict:
@@ -35,17 +41,10 @@ def read_audit(path: str | Path) -> dict:
         CvqnError: the file cannot be read, or is not an audit.
     """
     try:
-        return _parse(Path(path).read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise CvqnError(f"{path}: cannot be read ({error.strerror}); write it with cvqn audit --plan first") from error
-
-
-def _parse(text: str, name: str) -> dict:
-    try:
-        result = json.loads(text)
-        verdicts(result)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CvqnError(f"{name}: not an audit ({error!r})") from error
+        result = read_json(Path(path))
+    except CvqnError as error:
+        raise CvqnError(f"{error}; write it with cvqn audit --plan first") from error
+    checked(Audit, result, f"{path}: not an audit")
     return result
 
 

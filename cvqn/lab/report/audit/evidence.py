@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from cvqn.files import read_json
+from cvqn.lab.data.fields import read_checked
+from cvqn.lab.provenance.training import FILE, Provenance, read_provenance
 from cvqn.lab.report.audit.verdicts import NotMeasured
+from cvqn.lab.report.documents import AGAIN, Identities
 from cvqn.lab.report.runs import Experiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.runs import Checkpoint, Run
@@ -33,7 +35,7 @@ class Evidence(Sources):
         return tuple(dict.fromkeys([*report.table1, *report.table2]))
 
     @cached_property
-    def identities(self) -> tuple[str, dict]:
+    def identities(self) -> tuple[str, Identities]:
         """Path and content of the statements that hold by definition.
 
         Raises:
@@ -42,7 +44,7 @@ class Evidence(Sources):
         path = self.results.identities
         if not os.path.exists(path):
             raise NotMeasured("the identities were not checked")
-        return path, read_json(Path(path))
+        return path, read_checked(Identities, Path(path), AGAIN)
 
     @cached_property
     def at_last(self) -> "Evidence":
@@ -79,14 +81,14 @@ class Evidence(Sources):
             raise self._missing(name, f"no run of {name} was analysed")
         return found
 
-    def provenance(self, name: str) -> tuple[str, dict]:
+    def provenance(self, name: str) -> tuple[str, Provenance]:
         """Path and content of the provenance of an experiment's first run.
 
         Raises:
             NotMeasured: that run has none.
         """
-        path = self._of_first_run(name, "provenance.json")
-        return path, read_json(Path(path))
+        path = self._of_first_run(name, FILE)
+        return path, read_provenance(Path(path).parent)
 
     def log(self, name: str) -> str:
         """The training log of an experiment's first run.

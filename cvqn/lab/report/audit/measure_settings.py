@@ -50,16 +50,14 @@ def seeds(evidence: Evidence, expected: int) -> Finding:
 def training_images(evidence: Evidence, expected: int, experiment: str) -> Finding:
     """How many images the training drew its crops from."""
     path, record = evidence.provenance(experiment)
-    return Finding((exactly("training images", record["training_images"]["count"]),), (path,))
+    return Finding((exactly("training images", record.training_images.count),), (path,))
 
 
 def optimizer(evidence: Evidence, expected: str, experiment: str) -> Finding:
     """Whether the training recorded the optimizer that the paper names: 1 or 0."""
     path, record = evidence.provenance(experiment)
-    if "optimizer" not in record:
-        raise NotMeasured(f"{path} does not name the optimizer")
-    same = exactly(f"the optimizer is {expected} (1: yes)", record["optimizer"] == expected, expected=1.0)
-    return Finding((same,), (path,), f"recorded: {record['optimizer']}")
+    same = exactly(f"the optimizer is {expected} (1: yes)", record.optimizer == expected, expected=1.0)
+    return Finding((same,), (path,), f"recorded: {record.optimizer}")
 
 
 def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[str]]) -> Finding:
@@ -76,13 +74,11 @@ def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[s
 def soft_quantizer(evidence: Evidence, expected: object) -> Finding:
     """The largest difference between equation (4) and the soft quantizer at equal weights and sigma = sqrt(2)/2."""
     path, identities = evidence.identities
-    found = identities["soft_quantizer"]
-    levels = f"Q = {found['levels'][0]} to {found['levels'][-1]}"
+    found = identities.soft_quantizer
+    levels = f"Q = {found.levels[0]} to {found.levels[-1]}"
     values = (
-        exactly(
-            f"largest difference of soft values over {found['points']} latents, {levels}", found["largest_difference"]
-        ),
-        exactly("latents whose hard values differ", found["hard_differences"]),
+        exactly(f"largest difference of soft values over {found.points} latents, {levels}", found.largest_difference),
+        exactly("latents whose hard values differ", found.hard_differences),
     )
     return Finding(values, (path,), "the difference is a share of the range of the means")
 

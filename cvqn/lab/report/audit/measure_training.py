@@ -1,12 +1,11 @@
 """Measures of claims about trainings: memory and stability."""
 
-import csv
-
 import numpy as np
 
 from cvqn.lab.evaluation.statistics import bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
+from cvqn.lab.report.sources import read_table, with_numbers
 
 
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
@@ -16,14 +15,13 @@ def training_memory(evidence: Evidence, expected: object, experiment: str, other
     a ratio is not.
     """
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
-    peaks = [record.get("peak_memory_bytes") for record in (own, theirs)]
-    if None in peaks:
+    if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
-    cards = [(record.get("gpu") or {}).get("name") for record in (own, theirs)]
-    if cards[0] != cards[1]:
-        raise NotMeasured(f"the trainings ran on different cards, {cards[0]} and {cards[1]}")
+    if own.card != theirs.card:
+        raise NotMeasured(f"the trainings ran on different cards, {own.card} and {theirs.card}")
+    peaks = own.peak_memory_bytes, theirs.peak_memory_bytes
     value = exactly(f"peak memory of {other} above {experiment}", (peaks[1] - peaks[0]) / 1e6, "MB")
-    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {cards[0]}, training images in them where they fit"
+    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {own.card}, training images in them where they fit"
     return Finding((value,), (path, other_path), note, (experiment, other))
 
 
@@ -51,8 +49,7 @@ def training_stability(evidence: Evidence, expected: object, experiment: str, ot
 
 def loss_jumps(path: str) -> np.ndarray:
     """|log loss - log previous loss| between the logged steps of a training."""
-    with open(path, newline="", encoding="utf-8") as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    losses = with_numbers(read_table(path, ("loss",)), ("loss",))["loss"].to_numpy(float)
     if len(losses) < 3:
         raise NotMeasured(f"{path} has too few steps")
     return np.abs(np.diff(np.log(losses)))

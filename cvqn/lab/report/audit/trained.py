@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cvqn.files import read_json
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.report import published
 from cvqn.lab.report.audit.claims import floor, paper
 from cvqn.lab.report.audit.evidence import Evidence
@@ -44,28 +44,28 @@ def untrained(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
 
 
 def _differences(training: str, name: str) -> Iterator[str]:
-    path = Path(training, "provenance.json")
+    path = Path(training, FILE)
     if not path.exists():
         yield f"{path} is missing, so that what was trained is not known"
         return
-    record: dict[str, Any] = read_json(path)
-    settings, images = record.get("settings", {}), record.get("training_images", {})
+    record = read_provenance(training)
+    images = record.training_images
     expected = _the_papers().experiments.get(name)
     if expected is None:
         yield "the paper has no such experiment"
         return
-    given = {key: value for key, value in _leaves(settings) if key.removeprefix("training.") not in FREE}
+    given = {key: value for key, value in _leaves(record.settings) if key.removeprefix("training.") not in FREE}
     wanted = {key: value for key, value in _leaves(expected.plain()) if key.removeprefix("training.") not in FREE}
     for key in dict.fromkeys([*wanted, *given]):
         if given.get(key) != wanted.get(key):
             yield f"{key} {given.get(key)} ({wanted.get(key)})"
-    sets = sorted(one["name"] for one in images.get("sets", ()))
+    sets = sorted(images.names)
     if sets != sorted(_the_papers().data.train):
         yield f"trained on {', '.join(sets) or 'unknown images'} ({', '.join(_the_papers().data.train)})"
     about = next(claim for claim in paper() if claim.id == "training.images")
     low, high = about.tolerance.ends(float(about.expected))
-    if not low <= images.get("count", 0) <= high:
-        yield f"{images.get('count', 0)} training images (about {about.expected})"
+    if not low <= images.count <= high:
+        yield f"{images.count} training images (about {about.expected})"
 
 
 @cache

@@ -7,9 +7,10 @@ import pandas as pd
 from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
-from cvqn.lab.report.sources import Sources
+from cvqn.lab.report.sources import Sources, read_table, with_numbers
 from cvqn.lab.report.style import PAGE, new_figure, save, scale_note
 
+COLUMNS = ("image", "codec", "bpp", "ms_ssim", "width", "height")
 TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points: at half size, a column's, still 5.5 points
 
 
@@ -20,12 +21,14 @@ def draw(sources: Sources, output: str | Path) -> None:
         CvqnError: a crop or their table is missing.
     """
     folder = Path(sources.results.crops)
-    try:
-        table = pd.read_csv(folder / "crops.csv", dtype={"setting": str})
-    except (OSError, ValueError) as error:
-        raise CvqnError(f"{folder}/crops.csv: cannot be read ({error}); run cvqn crops first") from error
+    table = with_numbers(
+        read_table(f"{folder}/crops.csv", COLUMNS, "cvqn crops"), ("width", "height"), ("bpp", "ms_ssim")
+    )
+    table = table.assign(file=table["image"] + "-" + table["codec"] + ".png").drop(columns="row")
     images = list(table["image"].unique())
     codecs = list(table["codec"].unique())
+    if len(table) != len(images) * len(codecs) or table.duplicated(["image", "codec"]).any():
+        raise CvqnError(f"{folder}/crops.csv: not a crop of each image by each codec; run cvqn crops again")
     cell = (PAGE - 0.06) / len(codecs)
     ratio = float(table["height"].iloc[0] / table["width"].iloc[0])
     row_height = cell * ratio + CAPTION

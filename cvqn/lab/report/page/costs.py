@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.report import cost
 from cvqn.lab.report.sources import Sources
 
@@ -25,7 +25,7 @@ class Training(NamedTuple):
     run: str
     steps: int
     wall_hours: float
-    cpu_hours: float | None
+    cpu_hours: float
     gpu: str | None
 
 
@@ -46,10 +46,8 @@ def by_run(sources: Sources) -> list[Training]:
     """What each finished training says of itself."""
     found = []
     for run in sources.runs:
-        path = Path(sources.results.training(run.training), "provenance.json")
-        if path.exists():
-            record = read_json(path)
-            gpu, cpu_seconds = record.get("gpu") or {}, record.get("cpu_seconds")
-            cpu_hours = None if cpu_seconds is None else cpu_seconds / 3600
-            found.append(Training(run.training, record["steps"], record["seconds"] / 3600, cpu_hours, gpu.get("name")))
+        folder = Path(sources.results.training(run.training))
+        if (folder / FILE).exists():
+            one = read_provenance(folder)
+            found.append(Training(run.training, one.steps, one.seconds / 3600, one.cpu_seconds / 3600, one.card))
     return found

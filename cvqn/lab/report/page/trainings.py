@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
+from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.report.sources import Sources, read_table
 from cvqn.lab.settings.runs import Run
 
@@ -58,9 +58,8 @@ def _log(sources: Sources, run: Run) -> Path | None:
 
 def _steps(sources: Sources, run: Run, log: Path) -> int | None:
     """The steps of the whole training; None where a step's share of an epoch is not known yet."""
-    record = log.with_name("provenance.json")
-    if record.exists():
-        return int(read_json(record)["steps"])
+    if log.with_name(FILE).exists():
+        return read_provenance(log.parent).steps
     training = sources.configuration.experiments[run.experiment].training
     return training.epochs * training.epoch_steps if training.epoch_steps else None
 

@@ -23,9 +23,9 @@ def table(sources: Sources) -> pd.DataFrame:
     for experiment in sources.configuration.report.table1:
         for run in (one for one in sources.analysed if one.experiment == experiment and groups[one.name] > 1):
             path, found = sources.importance(run)
-            row = {"experiment": experiment, "importance": found["kind"], "run": run.name}
+            row = {"experiment": experiment, "importance": found.kind, "run": run.name}
             for what in ("order", "weights"):
-                correlations = found.get(f"{what}_rank_correlation", {})
+                correlations = getattr(found, f"{what}_rank_correlation")
                 row |= {f"{what}_{loss}": correlations.get(f"{loss}_loss_db") for loss in LOSSES}
             rows.append(row | {"file": path})
     if not rows:

@@ -1,13 +1,10 @@
 """Learned codecs side by side: what each model cost to train, how large it is, what it achieves."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from cvqn.codecs import registry
-from cvqn.errors import CvqnError
-from cvqn.files import read_json
 from cvqn.lab.evaluation.bd_rate import Reason, compare
+from cvqn.lab.provenance.training import read_provenance
 from cvqn.lab.report.curves import measured_curves
 from cvqn.lab.report.output import markdown_page, markdown_table, number
 from cvqn.lab.report.sources import Sources, read_table
@@ -86,14 +83,14 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
 
 
 def _training(sources: Sources, experiment: str, run: str) -> dict[str, object]:
-    path = Path(sources.results.training(run)) / "provenance.json"
-    record, training = read_json(path), sources.configuration.experiments[experiment].training
-    try:
-        steps, seconds, gpu = int(record["steps"]), float(record["cpu_seconds"]), record["gpu"]
-        machine = gpu["name"] if gpu else "cpu"
-    except (KeyError, TypeError, ValueError) as error:
-        raise CvqnError(f"{path}: not the record of a training ({error!r}); train again") from error
-    return {"machine": machine, "steps": steps, "crops": steps * training.batch, "core_hours": seconds / 3600}
+    record = read_provenance(sources.results.training(run))
+    crops = record.steps * sources.configuration.experiments[experiment].training.batch
+    return {
+        "machine": record.card or "cpu",
+        "steps": record.steps,
+        "crops": crops,
+        "core_hours": record.cpu_seconds / 3600,
+    }
 
 
 def _deltas(sources: Sources) -> dict[str, dict[str, object]]:

@@ -1,0 +1,72 @@
+"""provenance.json: what a finished training was made of, and what it took."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cvqn.lab.data.fields import Document, read_checked
+
+FILE = "provenance.json"
+Amount = Annotated[float, Field(ge=0)]
+Number = Annotated[int, Field(ge=1)]
+
+
+class ImageSet(Document):
+    """A data set."""
+
+    name: str
+
+
+class Images(Document):
+    """The images of a training."""
+
+    count: Number
+    pack_sha256: str
+    sets: list[ImageSet]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sets."""
+        return [one.name for one in self.sets]
+
+
+class Gpu(Document):
+    """The GPU of a training."""
+
+    name: str
+
+
+class Provenance(Document):
+    """As far as it is read again; `cvqn.lab.training.job` writes it."""
+
+    key: str
+    """The entry of the store that the training's outputs are from."""
+    seed: int
+    settings: dict[str, Any]
+    code: dict[str, str]
+    training_images: Images
+    evaluation_images: dict[str, Any]
+    optimizer: str
+    steps: Number
+    seconds: Amount
+    cpu_seconds: Amount
+    gpu: Gpu | None
+    peak_memory_bytes: Number | None
+    source: dict[str, Any] | None
+    machine: dict[str, Any]
+    libraries: dict[str, str | None]
+
+    @property
+    def card(self) -> str | None:
+        """The GPU's name, None where there was none."""
+        return self.gpu and self.gpu.name
+
+
+def read_provenance(training: str | Path) -> Provenance:
+    """The provenance in the folder of a finished training.
+
+    Raises:
+        CvqnError: it is missing or damaged.
+    """
+    return read_checked(Provenance, Path(training) / FILE, "train again")

@@ -1,0 +1,50 @@
+"""What the report reads of JSON files that jobs wrote."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cvqn.lab.data.fields import Document
+
+AGAIN = "make it again"
+Correlations = dict[str, float | None]
+"""Rank correlations by the column of the loss, None where it was not measured."""
+
+
+class Importance(Document):
+    """importance.json of an analysed run."""
+
+    run: str
+    kind: str
+    order_rank_correlation: Correlations = Field(default_factory=dict)
+    weights_rank_correlation: Correlations = Field(default_factory=dict)
+
+
+class SoftQuantizer(Document):
+    """The soft quantizer against equation (4)."""
+
+    largest_difference: float
+    hard_differences: int
+    points: int
+    levels: Annotated[list[int], Field(min_length=1)]
+
+
+class Identities(Document):
+    """identities.json: the statements that hold by definition."""
+
+    soft_quantizer: SoftQuantizer
+
+
+class Claim(Document):
+    """A claim of an audit with its verdict."""
+
+    id: str
+    verdict: str
+
+
+class Audit(Document):
+    """audit.json, as far as two of them are compared."""
+
+    scale: str
+    counts: dict[str, int]
+    claims: list[Claim]
