@@ -4,6 +4,7 @@ import imagecodecs
 import numpy as np
 
 from baselines.checks import check_input, whole_number
+from cvqn.codecs.looks import SKY, Look
 from cvqn.errors import CvqnError
 
 
@@ -12,6 +13,7 @@ class Avif:
 
     name = "avif"
     title = "AVIF"
+    look = Look(SKY, "P")
     suffix = "avif"
     quality_range = (0, 99)
 

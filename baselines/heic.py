@@ -6,6 +6,7 @@ import numpy as np
 import pillow_heif
 
 from baselines.checks import check_input, whole_number
+from cvqn.codecs.looks import GREY, Look
 from cvqn.errors import CvqnError
 
 ONE_THREAD = {"x265:pools": "none", "x265:frame-threads": "1"}
@@ -16,6 +17,7 @@ class Heic:
 
     name = "heic"
     title = "HEIC"
+    look = Look(GREY, "*")
     suffix = "heic"
     quality_range = (0, 100)
 

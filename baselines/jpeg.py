@@ -4,6 +4,7 @@ import numpy as np
 
 from baselines.checks import check_input, whole_number
 from baselines.pillow import decode_file, encode_file, library_versions
+from cvqn.codecs.looks import PURPLE, Look
 
 
 class Jpeg420:
@@ -11,6 +12,7 @@ class Jpeg420:
 
     name = "jpeg-420"
     title = "JPEG 4:2:0"
+    look = Look(PURPLE, "v")
     suffix = "jpg"
     quality_range = (1, 100)
     subsampling = "4:2:0"
@@ -34,4 +36,5 @@ class Jpeg444(Jpeg420):
 
     name = "jpeg-444"
     title = "JPEG 4:4:4"
+    look = Look(PURPLE, "<", hollow=True)
     subsampling = "4:4:4"

@@ -4,6 +4,7 @@ import numpy as np
 
 from baselines.checks import check_input
 from baselines.pillow import decode_file, encode_file, library_versions
+from cvqn.codecs.looks import ORANGE, Look
 from cvqn.errors import CvqnError
 
 BITS_PER_PIXEL = 24
@@ -15,6 +16,7 @@ class Jpeg2000:
 
     name = "jpeg2000"
     title = "JPEG 2000, 9/7"
+    look = Look(ORANGE, "D")
     suffix = "j2k"
     quality_range = (0.01, 24)
     irreversible = True
@@ -40,4 +42,5 @@ class Jpeg2000Reversible(Jpeg2000):
 
     name = "jpeg2000-5-3"
     title = "JPEG 2000, 5/3"
+    look = Look(ORANGE, "d", hollow=True)
     irreversible = False

@@ -4,6 +4,7 @@ import imagecodecs
 import numpy as np
 
 from baselines.checks import check_input
+from cvqn.codecs.looks import BLACK, Look
 from cvqn.errors import CvqnError
 
 
@@ -12,6 +13,7 @@ class JpegXl:
 
     name = "jpegxl"
     title = "JPEG XL"
+    look = Look(BLACK, "X")
     suffix = "jxl"
     quality_range = (0.05, 25)
 

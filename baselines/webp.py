@@ -9,6 +9,7 @@ from PIL import Image
 
 from baselines.checks import check_input
 from baselines.pillow import decode_file, encode_file, library_versions
+from cvqn.codecs.looks import GREEN, Look
 from cvqn.errors import CvqnError
 
 CWEBP_OPTIONS = ("-m", "6", "-af", "-sharp_yuv")
@@ -24,6 +25,7 @@ class WebP:
 
     name = "webp"
     title = "WebP"
+    look = Look(GREEN, "^")
     suffix = "webp"
     quality_range = (0, 100)
 

@@ -6,6 +6,7 @@ import numpy as np
 from baselines.bpg import colour, container, hevc
 from baselines.bpg.sequence import from_sps, parameter_sets
 from baselines.checks import check_input, whole_number
+from cvqn.codecs.looks import BLUE, Look
 from cvqn.errors import CvqnError
 
 
@@ -14,6 +15,7 @@ class Bpg444:
 
     name = "bpg-444"
     title = "BPG 4:4:4"
+    look = Look(BLUE, "s")
     suffix = "bpg"
     quality_range = (1, 51)
 

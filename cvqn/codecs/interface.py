@@ -21,7 +21,8 @@ class Codec(Protocol):
     """A still-image codec as it is measured. A quality is on the codec's own scale; a trained model has none but None.
 
     A conventional codec also has `quality_range`, the lowest and the highest quality that it takes, and may have
-    `rates(picture, data)`, estimates of the rate in bits per pixel by name.
+    `rates(picture, data)`, estimates of the rate in bits per pixel by name. Every codec may have a `look`, a
+    `cvqn.codecs.looks.Look`, for figures.
     """
 
     name: str

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from cvqn.codecs.interface import Codec, LearnedCodec
+from cvqn.codecs.looks import Look
 from cvqn.errors import CvqnError
 
 GROUP = "cvqn.codecs"
@@ -58,6 +59,11 @@ def is_learned(name: str) -> bool:
 def title(name: str) -> str:
     """What tables and figures call a codec: its name where it is not installed."""
     return cast(Codec, _load(name)).title if name in _entries() else name
+
+
+def look(name: str) -> Look | None:
+    """How figures show a codec; None where it is not installed or leaves that to them."""
+    return getattr(_load(name), "look", None) if name in _entries() else None
 
 
 def module_of(name: str) -> str:

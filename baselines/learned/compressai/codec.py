@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
+from cvqn.codecs.looks import BLUE, SKY, Look
 from cvqn.errors import CvqnError
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class CompressaiCodec:
     libraries = ("torch", "numpy", "compressai")
     has_channels = False
 
-    def __init__(self, name: str, title: str, model: str, exact: bool):
-        self.name, self.title, self.model, self.exact = name, title, model, exact
+    def __init__(self, name: str, title: str, look: Look, model: str, exact: bool):
+        self.name, self.title, self.look, self.model, self.exact = name, title, look, model, exact
 
     def build(self, model: CompressaiSettings, training: CompressaiTraining) -> "TrainableCompressai":
         self._refuse_missing()
@@ -49,6 +50,10 @@ class CompressaiCodec:
             raise CvqnError(f"{self.name}: needs CompressAI, which is not installed: pip install 'cvqn[learned]'")
 
 
-FACTORIZED = CompressaiCodec("factorized", "Factorized prior", "FactorizedPrior", exact=True)
+FACTORIZED = CompressaiCodec(
+    "factorized", "Factorized prior", Look(SKY, "h", hollow=True), "FactorizedPrior", exact=True
+)
 # Floats choose the tables of a hyperprior's symbols.
-HYPERPRIOR = CompressaiCodec("hyperprior", "Hyperprior", "MeanScaleHyperprior", exact=False)
+HYPERPRIOR = CompressaiCodec(
+    "hyperprior", "Hyperprior", Look(BLUE, ">", hollow=True), "MeanScaleHyperprior", exact=False
+)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
+from cvqn.codecs.looks import BLACK, Look
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,7 @@ class MentzerCodec:
 
     name = "mentzer-2018"
     title = "Mentzer 2018"
+    look = Look(BLACK, "p", hollow=True)
     model_settings = MentzerSettings
     training_settings = MentzerTraining
     modules = (

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from cvqn.codecs import registry
 from cvqn.lab.report import published
 from cvqn.lab.report.curves import curves_table
-from cvqn.lab.report.looks import KNOWN, lighter, looks
+from cvqn.lab.report.looks import lighter, looks
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
@@ -68,7 +68,7 @@ def draw(sources: Sources, output: str | Path) -> None:
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
     """Colour, dashes and label of the n-th published curve; a codec that has a look of its own lends it, paler."""
     codec = name.removeprefix("figure3-")
-    look = KNOWN.get(codec)
+    look = registry.look(codec)
     colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
     label = published.curves()[name].codec if look is None else registry.title(codec).split(",")[0]
     return colour, DASHES[number % len(DASHES)], f"{label} (published)"

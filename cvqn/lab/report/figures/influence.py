@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cvqn.codecs.looks import BLUE, VERMILLION
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import read_index
 from cvqn.lab.report.channels import agreement_between_images, by_image
 from cvqn.lab.report.figures.maps import EDGE, GAP, NUMBER, Maps, draw_map, maps_of, symbols_text
-from cvqn.lab.report.looks import BLUE, VERMILLION
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
