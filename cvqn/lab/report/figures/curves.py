@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from cvqn.codecs import registry
@@ -58,6 +59,7 @@ def draw(sources: Sources, output: str | Path) -> None:
                 rows["bpp"], rows["ms_ssim_db"], color=colour, linestyle=dashes, label=label, linewidth=0.8, zorder=2
             )
     _frame(axes, table)
+    _name_greys(axes, known)
     others = "" if data_set == published.SET else ":\nother images, not comparable"
     top = 1 - (0.06 + AXES + LABELS) / height
     _legend(figure, measured, f"measured here on\n{images} images of {data_set}", (0.02, top))
@@ -71,7 +73,26 @@ def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
     look = registry.look(codec)
     colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
     label = published.curves()[name].codec if look is None else registry.title(codec).split(",")[0]
-    return colour, DASHES[number % len(DASHES)], f"{label} (published)"
+    return colour, DASHES[number % len(DASHES)], label
+
+
+def _name_greys(axes, curves: list) -> None:
+    """Write its name beside each grey curve: above all curves, with a line to where it is farthest from the others."""
+    rates = np.linspace(0.2, 0.58, 39)
+    levels = {curve: np.interp(rates, *curve.get_data(), left=np.nan, right=np.nan) for curve in curves}
+    places = []
+    for curve in (one for one in curves if len(set(to_rgb(one.get_color()))) == 1):
+        others = [abs(levels[curve] - levels[one]) for one in curves if one is not curve]
+        best = int(np.nanargmax(np.nan_to_num(np.nanmin([np.full(len(rates), np.inf), *others], axis=0), posinf=1)))
+        places.append((rates[best], levels[curve][best], curve))
+    low, high = axes.get_ylim()
+    for row, (rate, level, curve) in enumerate(sorted(places, key=lambda place: place[0], reverse=True)):
+        arrow = {"arrowstyle": "-", "color": curve.get_color(), "linewidth": 0.4, "shrinkA": 1, "shrinkB": 0}
+        axes.annotate(
+            curve.get_label(), (rate, level), xytext=(RATES[0] + 0.01, high - (0.03 + 0.05 * row) * (high - low)),
+            fontsize=5.5, color=curve.get_color(), va="center", arrowprops=arrow | {"relpos": (1, 0.5)},
+        )  # fmt: skip
+        axes.plot(rate, level, ".", color=curve.get_color(), markersize=2)
 
 
 def _frame(axes, table: pd.DataFrame) -> None:
@@ -86,7 +107,7 @@ def _frame(axes, table: pd.DataFrame) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(10, integer=True, steps=(1, 2, 5, 10)))
     decibel = axes.get_yticks()
     twin = axes.secondary_yaxis("right")
-    twin.set_yticks(decibel, [f"{1 - 10 ** (-value / 10):.4g}" if low <= value <= high else "" for value in decibel])
+    twin.set_yticks(decibel, [f"{1 - 10 ** (-value / 10):.4f}" if low <= value <= high else "" for value in decibel])
     twin.set_ylabel("MS-SSIM", color="#777777")
     twin.spines["right"].set_visible(False)
     twin.tick_params(length=0, labelcolor="#777777")

@@ -15,7 +15,7 @@ from cvqn.lab.report.style import COLUMN, new_figure, save
 
 LOSSES = {"psnr_loss_db": "PSNR loss, dB", "ms_ssim_loss_db": "MS-SSIM loss, dB"}
 COLUMNS = 8
-TITLE, ORIGINAL, PANEL, FOOT, LABELS = 0.17, 1.05, 1.4, 0.14, 0.53  # inches
+TITLE, TALLEST, LEGEND, PANEL, FOOT, LABELS = 0.17, 2.2, 0.24, 1.4, 0.14, 0.53  # inches
 
 
 def draw(sources: Sources, output: str | Path) -> None:
@@ -30,16 +30,17 @@ def draw(sources: Sources, output: str | Path) -> None:
     rows = -(-len(maps.maps) // COLUMNS)
     cell = (COLUMN - 2 * EDGE) / COLUMNS
     line = cell * maps.maps.shape[1] / maps.maps.shape[2] + NUMBER
-    height = TITLE + ORIGINAL + rows * line + len(LOSSES) * PANEL + FOOT
+    original = min(TALLEST, (COLUMN - 2 * EDGE) * picture.shape[0] / picture.shape[1])
+    height = TITLE + original + rows * line + LEGEND + len(LOSSES) * PANEL + FOOT
     figure = new_figure(COLUMN, height)
 
     def place(left: float, top: float, width: float, tall: float):
         return figure.add_axes((left / COLUMN, 1 - (top + tall) / height, width / COLUMN, tall / height))
 
-    original = place(EDGE, TITLE, ORIGINAL * picture.shape[1] / picture.shape[0], ORIGINAL)
-    original.imshow(picture)
-    original.set_axis_off()
-    original.set_anchor("W")
+    axes = place(EDGE, TITLE, COLUMN - 2 * EDGE, original)
+    axes.imshow(picture)
+    axes.set_axis_off()
+    axes.set_anchor("W")
     figure.text(
         EDGE / COLUMN,
         1 - 0.03 / height,
@@ -47,13 +48,13 @@ def draw(sources: Sources, output: str | Path) -> None:
         va="top",
         fontsize=7,
     )
-    top = TITLE + ORIGINAL
+    top = TITLE + original
     for index, own in enumerate(maps.maps):
         left = EDGE + index % COLUMNS * cell
         axes = place(left, top + index // COLUMNS * line + NUMBER, cell - GAP, line - NUMBER - GAP)
         draw_map(axes, own, int(maps.levels[index]))
         axes.set_title(str(index + 1), fontsize=5.5, pad=1.2)
-    top += rows * line
+    top += rows * line + LEGEND
     for position, (column, label) in enumerate(LOSSES.items()):
         axes = place(LABELS, top + 0.09 + position * PANEL, COLUMN - LABELS - EDGE, PANEL - 0.42)
         _bars(axes, table, column, maps.image, images)
@@ -63,10 +64,11 @@ def draw(sources: Sources, output: str | Path) -> None:
             "channel" if rank is None else f"channel (rank correlation between images: {rank:.2f})", labelpad=2
         )
     handles, names = axes.get_legend_handles_labels()
+    line = 1 - (top - 0.06) / height
+    figure.text(EDGE / COLUMN, line, "loss without a channel:", va="center", fontsize=6.5)
     figure.legend(
-        handles, names, title="loss without a channel", alignment="left", fontsize=6.5, title_fontsize=6.5,
-        loc="lower right", bbox_to_anchor=(1 - EDGE / COLUMN, 1 - (TITLE + ORIGINAL) / height),
-        handlelength=1.4, borderaxespad=0, borderpad=0,
+        handles, names, fontsize=6.5, ncols=2, loc="center right", bbox_to_anchor=(1 - EDGE / COLUMN, line),
+        handlelength=1.4, columnspacing=1.2, borderaxespad=0, borderpad=0,
     )  # fmt: skip
     save(figure, table, output, sources.scale)
 
@@ -97,7 +99,7 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
     channel = table["channel"]
     axes.bar(channel, table[column], width=0.72, color=BLUE, label=image)
     mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))
-    label = f"mean and range\nof {images} images"
+    label = f"mean and range of {images} images"
     axes.errorbar(
         channel,
         mean,
