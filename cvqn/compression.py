@@ -48,7 +48,7 @@ def compress_batch(stored: Stored, pictures: Sequence[Picture]) -> list[bytes]:
         raise ValueError(f"{len(pictures)} pictures; there must be one at least, and all of one size")
     height, width, _ = pictures[0].shape
     if max(height, width) > container.LARGEST_SIDE:  # said before the work, not after it
-        raise ImageTooLargeError(f"a picture of {width}x{height} pixels: a side may have {container.LARGEST_SIDE}")
+        raise ImageTooLargeError(f"a picture of {width}x{height} pixels: sides are at most {container.LARGEST_SIDE}")
     return [container.pack(height, width, stored.model_id, payload) for payload in stored.model.encode(pictures)]
 
 
@@ -67,7 +67,7 @@ def decompress(stored: Stored, data: bytes, *, max_pixels: int = container.MAX_P
 
 
 class StoredCodec:
-    """A trained model behind the interface by which every codec is measured; it has no quality but its own."""
+    """A trained model with the interface of a measured codec; its quality is fixed."""
 
     suffix = SUFFIX
 

@@ -68,7 +68,7 @@ def is_stream(path: str | Path) -> bool:
 
 
 def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Path], dict[str, str]]:
-    """The files right in a folder with one of some lower-case suffixes, in any case, sorted by name.
+    """The files directly in a folder with one of some lower-case suffixes, in any case, sorted by name.
 
     And the names of what else is in it, each with the reason why it is left out.
 
@@ -84,9 +84,9 @@ def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Pat
             elif path.suffix.lower() not in suffixes:
                 left_out[path.name] = "another suffix"
             elif path.name.startswith("._"):
-                left_out[path.name] = "what macOS notes beside a file"
+                left_out[path.name] = "a macOS metadata file"
             elif not path.is_file():
-                left_out[path.name] = "no regular file"
+                left_out[path.name] = "not a regular file"
             else:
                 paths.append(path)
     except NotADirectoryError as error:
@@ -147,14 +147,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return content
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     return value
 
 

@@ -1,7 +1,7 @@
-"""Pictures continued by their borders to the sizes that networks take.
+"""Padding of pictures to the sizes that networks take, by repeating the border.
 
-A side is continued after its end to a multiple of the network's stride. A side shorter than 64 pixels lies in the
-middle of 64: a network that was trained on larger crops is wrong where all that it sees is border.
+A side is padded at its end to a multiple of the network's stride. A side shorter than 64 pixels is first centred in 64:
+networks trained on larger crops fail where they see little but border.
 """
 
 import numpy as np

@@ -62,17 +62,17 @@ class TrainingSettings(Settings):
     drop_epochs: tuple[Positive, ...]
     """Epochs at which the learning rates drop."""
     drop_factor: Annotated[float, Field(gt=1)]
-    """Factor of a drop."""
+    """Factor by which each drop divides the learning rates."""
     warmup_epochs: Annotated[float, Field(ge=0)]
     """Epochs over which the learning rates rise linearly from zero."""
     clip_value: Annotated[float, Field(gt=0)] | None
-    """Every gradient is clipped to +- this value; null: not."""
+    """Each element of a gradient is clipped to +- this value; null: no clipping."""
     clip_norm: Annotated[float, Field(gt=0)] | None
-    """All gradients together are scaled down to this norm; null: not."""
+    """The norm of all gradients together is limited to this value; null: no limit."""
     device: Device
-    """Where to train; never changed by itself."""
+    """Device to train on. A missing GPU is an error, never a fallback to the CPU."""
     precision: Literal["float32", "bfloat16"]
-    """Of convolutions. bfloat16 needs a GPU, or a CPU with avx512_bf16 or AMX."""
+    """Precision of the convolutions. bfloat16 needs a GPU, or a CPU that has it (avx512_bf16, AMX, bf16 on ARM)."""
     weights: Literal["float32", "float16"]
     """Precision to which the trained weights are rounded before they are exported."""
     compile: bool
@@ -91,7 +91,7 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.schedule == "drops" and any(epoch >= self.epochs for epoch in self.drop_epochs):
-            raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must lie before the last of {self.epochs} epochs")
+            raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must all be smaller than epochs ({self.epochs})")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
         if self.cuda_graphs and self.device != "cuda":

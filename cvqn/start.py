@@ -1,4 +1,4 @@
-"""A start for short trainings: principal components to the latent, least squares back; then all of it is trained.
+"""Initialization of short trainings: the encoder from principal components, the decoder by least squares.
 
 The encoder's main path is a cascade of principal components, every latent channel one of them at the step of least
 error. A strong one has several channels, shifted by parts of a step, which together are a finer quantizer. The
@@ -56,7 +56,7 @@ def components(x: Tensor, spread: Tensor, count: int) -> tuple[Tensor, Tensor, T
 
 
 def deal(values: Tensor, spread: Tensor, groups: list[tuple[int, int]]) -> list[tuple[int, float, float]]:
-    """Component, step and shift of each channel, each dealt to the component of which the most error is left.
+    """Component, step and shift of each channel, assigned one by one to the component with the most error left.
 
     Takes samples of components of unit variance, `[D, n]`, their deviations `[D]`, falling, and levels and size of each
     group, the most important first. A component stays within one group, its channels side by side.

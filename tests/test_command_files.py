@@ -99,7 +99,7 @@ def test_an_input_is_never_an_output_not_by_a_link_either(call, photo, tmp_path)
     before = photo.read_bytes()
     code, _, errors = call("compress", "in", "out", "--force")
     assert code == 2
-    assert "out/a.cvqn: input and output at once" in errors
+    assert "out/a.cvqn: is both input and output" in errors
     assert (tmp_path / "in" / "b.png").read_bytes() == before
     assert (tmp_path / "out" / "b.cvqn").exists()
 

@@ -138,7 +138,7 @@ def test_nothing_is_written_over_the_input(folder, tmp_path, capsys, command, wh
     write_png(pictures / "picture.png", photograph(20, 20))
     before = (pictures / "picture.png").read_bytes()
     assert main([command, str(pictures / where), str(pictures / where), "--model", str(folder)]) == 2
-    assert "input and output at once" in capsys.readouterr().err
+    assert "is both input and output" in capsys.readouterr().err
     assert [path.read_bytes() for path in pictures.iterdir()] == [before]
 
 

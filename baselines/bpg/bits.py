@@ -50,7 +50,7 @@ class BitWriter:
 
 
 def write_ue7(value: int) -> bytes:
-    """BPG's ue7: seven bits a byte, the highest first, the top bit set in all bytes but the last."""
+    """BPG's ue7: seven bits per byte, the highest first, the top bit set in all bytes but the last."""
     groups = [value & 127]
     while value := value >> 7:
         groups.append(128 | value & 127)

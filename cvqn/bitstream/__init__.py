@@ -1,5 +1,6 @@
 """Symbols to bytes and back, the same bytes on every machine: docs/bitstream.md is the specification.
 
-errors, probabilities, rangecoder, integer_model, order, network, wavefront, container: in this order each needs only
-what stands before it, NumPy, and constriction where there is a wheel.
+Modules by dependency: errors, probabilities, rangecoder, integer_model, order, inference, wavefront. Beyond the
+modules before it, each needs only cvqn.errors, NumPy and, if installed, constriction. The file header is in
+cvqn.codecs.container.
 """

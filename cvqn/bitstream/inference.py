@@ -9,7 +9,7 @@ TILE = 512  # positions whose inputs are gathered at a time, so that they stay i
 
 
 class IntegerInference:
-    """Evaluates a context model along a order and keeps the activations that later positions can see.
+    """Evaluates a context model along an order and keeps the activations that later positions can see.
 
     Activations are rows in the order of coding, in arrays that slide along it: position p is in row p - shift; row 0 is
     zero and stands for all that is outside the volume. Sums are of integers below 2^24, and 2^-shift is part of weights

@@ -33,7 +33,7 @@ NO_MARGIN = Margin()
 
 
 class CodingOrder:
-    """The order of the positions of one group and its margin: by t, in a step those to be coded first, then raster.
+    """The order of the positions of one group and its margin: by t, within a step coded positions first, then raster.
 
     Args:
         shape: (C_g, h, w), each at least 1, of what is coded.
@@ -74,7 +74,7 @@ class CodingOrder:
         return max(self.edges[min(first + steps, self.steps)] - edge for first, edge in enumerate(self.edges))
 
     def span(self, first: int, last: int) -> slice:
-        """The positions of steps first..last, `last` not among them; steps that the group does not have are empty."""
+        """The positions of steps first..last, without `last`; empty for steps beyond the end of the group."""
         return slice(self.edges[min(first, self.steps)], self.edges[min(last, self.steps)])
 
     def coded(self, step: int) -> slice:

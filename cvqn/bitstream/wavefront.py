@@ -1,4 +1,4 @@
-"""Symbols to words and back, and what they cost. Stream order: by step, in it by group, in it in raster order."""
+"""Symbols to words and back, and what they cost. The stream is ordered by step, then by group, then in raster order."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +28,7 @@ def encode_symbols(
     """The payload of a file: words of 32 bits, little endian.
 
     Args:
-        models: one a group.
+        models: one per group.
         symbols: integers 0..Q-1, `[C_g, h, w]`, one array per group.
         margin: known symbols around every group, for which no bits are spent; the decoder must be given the same.
         coder: of `rangecoder.CODERS`; changes the speed and no byte, as do the other two.

@@ -16,8 +16,9 @@ class _Ended(BaseException):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
-    0, or after one line on stderr: the `exit_code` of a CvqnError, 2 where the system refuses something (a file that
-    may not be read, a closed pipe, memory), 130 after Ctrl-C, 128 and the number of the signal after another.
+    What the handler returns: 0, or 1 if a check failed. After one line on stderr: the `exit_code` of a CvqnError, 2 for
+    an error of the operating system (an unreadable file, a closed pipe) or lack of memory, 130 after Ctrl-C, 128 plus
+    the signal's number after SIGTERM or SIGHUP.
     """
     try:
         with _ended_by_signals():
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("cvqn", "baselines"):
             raise
-        return _say(f"error: needs {error.name}; install the benchmark: pip install 'cvqn[pipeline]'", 2)
+        return _say(f"error: {error.name} is not installed; in a clone: pip install '.[pipeline]'", 2)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except _Ended as ended:
@@ -72,7 +73,7 @@ def _what_failed(error: OSError) -> str:
     if isinstance(error, BrokenPipeError) and error.filename is None:
         return "the output was closed before all was written"
     what = error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else f"the system refuses to go on ({what})"
+    return f"{error.filename}: {what}" if error.filename else f"operating system error: {what}"
 
 
 @contextlib.contextmanager

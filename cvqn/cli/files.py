@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "compress",
         help="compress a picture, or every picture of a folder",
         description="Compress a picture, or every picture of a folder: PNG, JPEG, PPM, BMP, TIFF, WebP or AVIF, 8 bits "
-        "per sample. A folder is gone through to its end; what failed and what was left out is said there.",
+        "per sample. For a folder, every picture is tried; those that failed or were skipped are listed at the end.",
     )
     compress.add_argument("input", metavar="IMAGE", help="a picture, a folder of pictures, or - for standard input")
     compress.add_argument(
@@ -41,10 +41,9 @@ def register(commands: argparse._SubParsersAction) -> None:
         type=int,
         default=DEFAULT_QUALITY,
         metavar="N",
-        help="one of the models that come with the program, by rising rate: "
-        f"{', '.join(map(str, qualities()))} (default {DEFAULT_QUALITY})",
+        help=f"built-in model, by rising rate: {', '.join(map(str, qualities()))} (default {DEFAULT_QUALITY})",
     )
-    which.add_argument("--model", metavar="DIR", help="folder of a trained model instead")
+    which.add_argument("--model", metavar="DIR", help="folder of a trained model to use instead of a built-in one")
     compress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
     )
@@ -53,8 +52,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     decompress = commands.add_parser(
         "decompress",
         help="decompress a file, or every .cvqn file of a folder",
-        description="Decompress a file, or every .cvqn file of a folder (to PNG). The file names its model; one that "
-        "comes with the program is found by it.",
+        description="Decompress a file, or every .cvqn file of a folder (to PNG). The file holds the id of its "
+        "model; built-in models are found by it.",
     )
     decompress.add_argument("input", metavar="FILE", help="a .cvqn file, a folder of them, or - for standard input")
     decompress.add_argument(
@@ -64,7 +63,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
     _add_force(decompress)
     decompress.add_argument(
-        "--model", metavar="DIR", help="folder of the model that made the file, where it does not come with the program"
+        "--model", metavar="DIR", help="folder of the model that made the file, if that is not a built-in one"
     )
     decompress.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
@@ -74,12 +73,14 @@ def register(commands: argparse._SubParsersAction) -> None:
 
     info = commands.add_parser(
         "info",
-        help="what a .cvqn file or a model is",
-        description="Print size, bytes, rate and model id of a file without decoding it, and of a model what it was "
-        "trained on; with --model also where a file's bits are spent.",
+        help="show details of a .cvqn file or a model",
+        description="For a file, print size, bytes, rate and model id without decoding it; with --model, also the bits "
+        "of each group and channel. For a model, print what it was trained on.",
     )
     info.add_argument(
-        "input", metavar="FILE", help="a .cvqn file, - for standard input, a model's folder, or quality-1 and up"
+        "input",
+        metavar="FILE",
+        help="a .cvqn file, - for standard input, a model folder, or a built-in model: quality-1 and up",
     )
     info.add_argument(
         "--model", metavar="DIR", help="folder of the model that made it: also the bits of every group and channel"
@@ -98,7 +99,7 @@ def _compress(arguments: argparse.Namespace) -> int:
 
     def fits(target: Path) -> None:
         if target.suffix.lower() in READABLE:
-            raise CvqnError(f"{target}: the name of a picture; compressed files end in {SUFFIX}")
+            raise CvqnError(f"{target}: has the suffix of a picture; choose a name that ends in {SUFFIX}")
 
     batch = _Batch(arguments, "compress", READABLE, SUFFIX, fits)
     with _deferred_signals():
@@ -236,7 +237,7 @@ def _load(arguments: argparse.Namespace, folder: str | Path) -> "Stored":
     from cvqn.codecs.store import load_model
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise CvqnError("--device cuda, but torch sees no GPU; leave it out to compute on the CPU")
+        raise CvqnError("--device cuda: PyTorch finds no GPU; omit --device to run on the CPU")
     return load_model(folder, arguments.device)
 
 
@@ -252,14 +253,14 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
     if len(data) > LARGEST_FILE:
-        raise CvqnError(f"{path}: more than {LARGEST_FILE:,} bytes, more than any compressed picture has")
+        raise CvqnError(f"{path}: more than {LARGEST_FILE:,} bytes, the most that a {SUFFIX} file can have")
     return data
 
 
 def _named(name: str, stream: str) -> Path:
     """The path that an argument names; `-` is the stream."""
     if not name:
-        raise CvqnError("'': an empty name; say which file")
+        raise CvqnError("'': the name is empty; name a file, or - for a standard stream")
     return Path(stream if name == "-" else name)
 
 
@@ -327,10 +328,10 @@ class _Batch:
 
         self.folder = source
         if target.exists() and not target.is_dir():
-            raise CvqnError(f"{target}: a file; the output of a folder is a folder")
+            raise CvqnError(f"{target}: a file, but the input is a folder; name a folder")
         sources, self.left_out = scan_folder(source, suffixes)
         if not sources:
-            raise CvqnError(f"{source}: holds nothing to {self.verb} ({', '.join(sorted(suffixes))})")
+            raise CvqnError(f"{source}: contains nothing to {self.verb} ({', '.join(sorted(suffixes))})")
         self.sources = {_identity(path) for path in sources}
         by_target: dict[Path, list[Path]] = {}
         for path in sources:
@@ -343,7 +344,7 @@ class _Batch:
 
     def _check_apart(self, target: Path) -> None:
         if (there := _identity(target)) and there in self.sources:  # would replace pictures, originals perhaps
-            raise CvqnError(f"{target}: input and output at once; name another output")
+            raise CvqnError(f"{target}: is both input and output; choose another output")
 
     def _check_free(self, target: Path) -> None:
         from cvqn.files import is_stream
@@ -352,7 +353,7 @@ class _Batch:
             raise CvqnError(f"{target}: a folder; name a file")
         there = None if is_stream(target) else _identity(target)
         if there in self.done:
-            raise CvqnError(f"{target}: was made of another file just now; rename one")
+            raise CvqnError(f"{target}: already written from another input; rename one of the two")
         if there and not self.force:
             raise CvqnError(f"{target}: exists already; --force replaces it")
 

@@ -40,7 +40,7 @@ def pack(height: int, width: int, model_id: bytes, payload: bytes) -> bytes:
         ImageTooLargeError: a side is longer than the header can hold.
     """
     if max(height, width) > LARGEST_SIDE:
-        raise ImageTooLargeError(f"an image of {width}x{height} pixels: a side may have {LARGEST_SIDE} at most")
+        raise ImageTooLargeError(f"an image of {width}x{height} pixels: sides are at most {LARGEST_SIDE}")
     if min(height, width) < 1 or len(model_id) != 4 or len(payload) % 4:
         raise ValueError(f"size {width}x{height}, model id {model_id.hex()}, payload of {len(payload)} bytes")
     fields = FIELDS.pack(MAGIC, VERSION, 0, height, width, model_id)

@@ -18,7 +18,7 @@ Picture = np.ndarray
 
 
 class Codec(Protocol):
-    """A still-image codec as it is measured. A quality is on the codec's own scale; a trained model has none but None.
+    """A still-image codec as it is measured. A quality is on the codec's own scale; for a trained model it is None.
 
     A conventional codec also has `quality_range`, the lowest and the highest quality that it takes, and may have
     `rates(picture, data)`, estimates of the rate in bits per pixel by name. Every codec may have a `look`, a
@@ -75,7 +75,7 @@ class LearnedCodec(Protocol):
     has_channels: ClassVar[bool]
     """Whether its trained models are `HasChannels`."""
     exact: ClassVar[bool]
-    """Whether a file decodes to the same symbols on every machine: no float has a say in them."""
+    """Whether a file decodes to the same symbols on every machine: decoding them uses integers only."""
     libraries: ClassVar[tuple[str, ...]]
     """Installed distributions that decide them too."""
 

@@ -1,4 +1,4 @@
-"""The trained models that come with the program, `cvqn/models/quality-1` and up by rising rate."""
+"""The built-in models, `cvqn/models/quality-1` and up by rising rate."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def folder_of_quality(quality: int) -> Path:
     """
     if quality not in qualities():
         known = ", ".join(map(str, qualities())) or "none"
-        raise CvqnError(f"quality {quality}: not among those that come with the program ({known}); or use --model")
+        raise CvqnError(f"quality {quality}: no such built-in model ({known}); or use --model")
     return FOLDER / f"quality-{quality}"
 
 

@@ -68,7 +68,9 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
         )
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise CvqnError(f"{folder}/model.safetensors: {name!r} holds what is no finite number; get the model again")
+            raise CvqnError(
+                f"{folder}/model.safetensors: {name!r} holds a value that is not a finite number; get the model again"
+            )
     settings = codec.model_settings.parse(description.settings, f"{folder / 'model.json'}: settings")
     try:
         with _NoLargerThan(tensors):

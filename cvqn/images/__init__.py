@@ -43,12 +43,12 @@ def read_picture(path: str | Path) -> np.ndarray:
 
     Defined conversions: grey is repeated in the three channels; palettes and 1-bit become RGB; alpha that is opaque
     everywhere is dropped; EXIF orientation is applied; colours are converted to sRGB by the ICC profile, if there is
-    one that can be read and that is not sRGB's by what it contains. Nothing else in the file has a say: comments,
-    thumbnails and other metadata may be damaged.
+    one that can be read and that is not sRGB's by what it contains. Nothing else in the file affects the result:
+    comments, thumbnails and other metadata may be damaged.
 
     Raises:
         CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
-            (transparency, more than 8 bits a sample, CMYK, several frames, more than `LARGEST_PICTURE` pixels).
+            (transparency, more than 8 bits per sample, CMYK, several frames, more than `LARGEST_PICTURE` pixels).
     """
     try:
         with open(path, "rb") as file:
@@ -77,7 +77,9 @@ def decode_picture(file: BinaryIO | bytes, name: str | Path) -> np.ndarray:
     except MemoryError as error:
         raise CvqnError(f"{name}: not enough memory for a picture of this size; cut it into parts") from error
     except Exception as error:  # Pillow's decoders raise many types on damaged input
-        raise CvqnError(f"{name}: damaged or truncated picture, or of a rare kind ({error}); replace it") from error
+        raise CvqnError(
+            f"{name}: damaged, truncated or of an unsupported kind ({error}); replace or convert it"
+        ) from error
 
 
 def check_picture(picture: np.ndarray) -> None:
@@ -145,9 +147,9 @@ def _check(known: Essence, size: tuple[int, int] | None, name: str | Path, image
         raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
     frames = max(known.frames, getattr(image, "n_frames", 1))
     if frames > 1:
-        raise CvqnError(f"{name}: holds {frames} frames; extract the one that is meant")
+        raise CvqnError(f"{name}: has {frames} frames; extract one of them first")
     if known.bits > 8:
-        raise CvqnError(f"{name}: more than 8 bits a sample; convert it to 8 bits first")
+        raise CvqnError(f"{name}: more than 8 bits per sample; convert it to 8 bits first")
     if image and image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA"):
         raise CvqnError(f"{name}: pixels of kind {image.mode}; convert it to 8-bit RGB first")
 

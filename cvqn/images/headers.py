@@ -1,7 +1,7 @@
-"""What a picture file says of its pixels, from its own headers, and the file without all that has no say in them.
+"""What the headers of a picture file say about its pixels, and the file without the parts that do not affect them.
 
-Decoders stumble over comments, thumbnails and camera notes, and some read deep samples as shallow ones in silence. So
-nothing of that reaches them: `examine` asks the file itself, and hands on only the parts that pixels are made of.
+Decoders fail on damaged comments, thumbnails and camera notes, and some silently read deep samples as 8-bit ones.
+`examine` parses the headers itself and passes on only the parts that determine the pixels.
 """
 
 import contextlib

@@ -10,7 +10,7 @@ from cvqn.model.quantizer import GMMQuantizer
 
 
 class Controlled(NamedTuple):
-    """What the controller makes of a latent `[B, C, h, w]`; lists have one entry a group."""
+    """What the controller makes of a latent `[B, C, h, w]`; lists have one entry per group."""
 
     values: Tensor  # [B, C, h, w] in the latent's own channel order, for the decoder
     symbols: list[Tensor]  # int64 [B, C_g, h, w] in sorted order

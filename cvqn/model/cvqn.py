@@ -73,7 +73,7 @@ class Loss(NamedTuple):
     total: Tensor
     ms_ssim: Tensor
     entropy: Tensor  # mean over groups of the mean nats per symbol
-    gmm: Tensor  # mean over groups of the mean nats an element
+    gmm: Tensor  # mean over groups of the mean nats per element
 
 
 def loss(forward: Forward, images: Tensor, *, alpha: float, beta: float, clamp: bool, reflect: int = 0) -> Loss:

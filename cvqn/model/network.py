@@ -56,7 +56,8 @@ class GDN(nn.Module):
     """Generalized divisive normalization (Ballé et al. 2017): x_i / sqrt(beta_i + sum_j gamma_ij x_j^2).
 
     The paper does not mention it; the released code has one after every unshuffle and, not inverted, in the decoder.
-    Trained are roots of beta and gamma on a pedestal of 2^-36, as there: the square of a gamma of 0 has a gradient.
+    The trained parameters are the square roots of beta and gamma plus a pedestal of 2^-36, as there, so that a gamma of
+    0 still gets a gradient.
     """
 
     def __init__(self, channels: int):

@@ -14,9 +14,9 @@ class ImportanceSettings(Settings):
     """The channel importance module (Section 3.3)."""
 
     kind: Literal["none", "predefined", "se", "re"]
-    """none: one order that means nothing; predefined: fixed; se: squeeze and excitation; re: reconstruction error."""
+    """none: no order, for one group; predefined: fixed; se: squeeze and excitation; re: reconstruction error."""
     scale_latent: bool
-    """se: multiply the latent by w, so that w is trained; false: sort only."""
+    """se: multiply the latent by the weights w, so that they are trained; false: only sort by w, untrained."""
     reduction: Annotated[int, Field(ge=1, le=64)]
     """se: factor by which the module narrows its channels inside; 1 in the released code."""
 
@@ -102,7 +102,7 @@ class LearningRates(Settings):
     encoder: Rate
     """Of the encoder."""
     importance: Rate
-    """Of SE."""
+    """Of the squeeze-and-excitation module."""
     quantizer: Rate
     """Of means, weights and variances."""
     context: Rate
@@ -134,7 +134,7 @@ class Training(TrainingSettings):
     clamp: bool
     """Measure the distortion on the clipped image."""
     reflect: Annotated[int, Field(ge=0)]
-    """Mirrored pixels that continue image and reconstruction before MS-SSIM, whose windows hardly see borders."""
+    """Pixels by which image and reconstruction are extended by reflection before MS-SSIM, which sees borders little."""
     learning_rates: LearningRates
     mixture_rate: Annotated[float, Field(ge=0, le=1)]
     """Factor on the quantizer's rate for its weights and variances."""

@@ -136,4 +136,4 @@ def test_what_needs_a_gpu_is_refused_without_one(tmp_path, model_settings, capsy
     write_png(tmp_path / "a.png", photograph(16, 16))
     arguments = ["compress", str(tmp_path / "a.png"), str(tmp_path / "a.cvqn"), "--model", str(folder)]
     assert main([*arguments, "--device", "cuda"]) == 2
-    assert "torch sees no GPU" in capsys.readouterr().err
+    assert "PyTorch finds no GPU" in capsys.readouterr().err

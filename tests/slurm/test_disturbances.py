@@ -80,8 +80,9 @@ class Disturbed:
         nodes = {show(job)["NodeList"] for job in queued(self.project)} - {"(null)", ""}
         for node in nodes:
             shell("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
-        for node in nodes:
-            shell("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        for node in nodes:  # refused if it has registered and is back already (ReturnToService)
+            subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False, capture_output=True)
+        wait_for("node", lambda: all("DOWN" not in shell("sinfo", "-hn", node, "-o", "%T").upper() for node in nodes))
 
     def second_instance(self, process: subprocess.Popen) -> None:
         process.kill()

@@ -16,7 +16,7 @@ from cvqn.lab.settings.paths import sidecar
 from cvqn.lab.settings.runs import PATTERN, Run
 
 DEFAULT_SCALE = "workflow/scales/mini.yaml"
-PLANNED = "CVQN_PLAN"  # tells a job on another machine with what it was planned
+PLANNED = "CVQN_PLAN"  # names the plan file to jobs on other machines
 
 OVERLAYS = [os.path.relpath(path) for path in workflow.overwrite_configfiles] or [DEFAULT_SCALE]
 ASSIGNED = list(workflow.config_settings.config_args or [])
@@ -135,9 +135,9 @@ def entry_files(target):
 
 
 def made(target):
-    """What a target makes, but for the documents.
+    """All outputs of a target except the documents.
 
-    Models and bitstreams stand beside what is made of them, so that a clone that holds only tables rebuilds everything.
+    Models and bitstreams are included, so that a clone that has only the tables rebuilds everything.
     """
     runs, inputs = BEYOND.get(target, RUNS), Inputs(CONFIG, RESULTS, target)
     return [*models(runs), *bitstreams(runs), *inputs.files("measurements", "analyses"), *entry_files(target)]

@@ -19,8 +19,8 @@ AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extr
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
 CROPPED = CONFIG.figure4_runs()
-# Snakemake notes checksums of what a job is given, with which a record is compared: so the tables beside archives and
-# measurements, which nothing reads, are given to the job that decodes the archives.
+# Snakemake records a checksum for each input of a job, and cvqn record compares files with these checksums. No job reads
+# the tables beside learned archives or the JSON beside measurements, so they are inputs of the page's job.
 DECODED = [sidecar(table) for table in INPUTS.files("measurements")]
 DECODED += [file for archive in bitstreams(RUNS) for file in (archive, *beside(archive, ".csv"))]
 CURVES = [RESULTS.curve(name) for name in [*INPUTS.learned_curves, *CODECS]]

@@ -4,7 +4,7 @@ from cvqn.lab.progress import preflight
 
 
 def asked_of(job):
-    """What a job asks for: of its attempts the first, but for the longest time of any."""
+    """Resources of a job's first attempt, with the longest runtime of all its attempts."""
     minutes = []
     for job.attempt in range(job.restart_times + 1, 0, -1):
         minutes.append(job.resources.get("runtime") or 0)

@@ -25,8 +25,8 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
         "record",
         help="certify the finished results of a scale in DVC, with the job that made each file",
         description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and SHA256SUMS, and "
-        "push models, bitstreams and figures to the DVC remote. Refused where something is not committed, the workflow "
-        "has anything left to do, or a file is not what its job left: by checksums, or made again.",
+        "push models, bitstreams and figures to the DVC remote. Refuses if anything is not committed, if the workflow "
+        "is not finished, or if a file changed after its job wrote it (by checksum, or by making it again).",
     )
     record.add_argument("scale", **SCALE)
     record.set_defaults(handler=_record)
@@ -49,7 +49,7 @@ def _register_release(commands: argparse._SubParsersAction) -> None:
 def _register_restore(commands: argparse._SubParsersAction) -> None:
     restore = commands.add_parser(
         "restore",
-        help="get a recorded scale's models and bitstreams, and the workflow's knowledge of what made them",
+        help="get a recorded scale's models and bitstreams, and Snakemake's records of their jobs",
         description="In a clone: get what git does not hold, from the DVC remote or a release, compare every file with "
         "the record and put Snakemake's records of jobs back, so that the workflow has nothing to do.",
     )
@@ -58,7 +58,7 @@ def _register_restore(commands: argparse._SubParsersAction) -> None:
         "--from",
         dest="source",
         metavar="FILE|URL",
-        help="a release, or its http(s) address; interrupted, it goes on where it was (default: the DVC remote)",
+        help="a release, or its http(s) address; an interrupted download is resumed (default: the DVC remote)",
     )
     restore.set_defaults(handler=_restore)
 
@@ -67,9 +67,9 @@ def _register_verify(commands: argparse._SubParsersAction) -> None:
     verify = commands.add_parser(
         "verify",
         help="make recorded results again from bitstreams and models, and compare; no GPU, no training",
-        description="Make the recorded results of a scale again as far as that needs no training, and compare: "
-        "bitstreams are decoded, measured and coded again, channels analysed, tables, figures, metrics and audit made. "
-        "Of what cvqn restore has not got, pictures are encoded again. Exit code 1 if anything differs.",
+        description="Make again and compare every recorded result that needs no training: bitstreams are decoded, "
+        "measured and coded again, channels analysed, tables, figures, metrics and audit rebuilt. Where bitstreams "
+        "have not been restored, the pictures are encoded again. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(
@@ -90,7 +90,7 @@ def _register_verify(commands: argparse._SubParsersAction) -> None:
 def _register_trace(commands: argparse._SubParsersAction) -> None:
     trace = commands.add_parser(
         "trace",
-        help="which jobs and files a result was made from, back to the manifests",
+        help="list the jobs and files that a result was made from, back to the manifests",
         description="Print the jobs and files that a result was made from, back to the manifests of the data sets, "
         "with commands and checksums.",
     )
@@ -101,13 +101,13 @@ def _register_trace(commands: argparse._SubParsersAction) -> None:
 def _register_compare(commands: argparse._SubParsersAction) -> None:
     compare = commands.add_parser(
         "compare",
-        help="what changed in the metrics between two commits, with tolerances and verdicts",
+        help="compare the metrics of two commits, with tolerances and verdicts",
         description="Compare metrics.json of a commit with that of another, or with the one on the disk. Exit code 1 "
-        "if a metric got worse by more than its tolerance, is gone, or changed where none may.",
+        "if a metric got worse by more than its tolerance, is gone, or changed although it must not.",
     )
     compare.add_argument("before", metavar="REV", help="git revision to compare with")
     compare.add_argument(
-        "after", metavar="REV", nargs="?", help="git revision to judge (default: what lies on the disk)"
+        "after", metavar="REV", nargs="?", help="git revision to judge (default: the file in the working tree)"
     )
     compare.add_argument("--scale", default="small", help="the scale whose metrics to compare (default: %(default)s)")
     compare.add_argument("--markdown", action="store_true", help="print a Markdown table, as for a pull request")
@@ -118,14 +118,14 @@ def _register_compare(commands: argparse._SubParsersAction) -> None:
 def _register_stages(commands: argparse._SubParsersAction) -> None:
     checksums = commands.add_parser(
         "checksums",
-        help="write SHA256SUMS anew, after a change of shipped models or of figures in docs",
+        help="rewrite SHA256SUMS, after a change of built-in models or of figures in docs",
         description="Write SHA256SUMS: checksums of the committed results and their record, the models that come with "
         "the program, the logs of their trainings and the figures of docs.",
     )
     checksums.set_defaults(handler=_checksums)
     stage = commands.add_parser(
         "not-by-dvc",
-        help="in front of the commands of dvc.yaml: refuses, and says how they are run",
+        help="used in dvc.yaml only: stop, and print the command to run instead",
         description="Stands in front of each command of dvc.yaml, so that dvc repro and dvc exp run stop instead of "
         "running a workflow past the guards of cvqn record.",
     )
@@ -164,7 +164,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from cvqn.lab.record.verify import other_code, verify
 
     if arguments.sample is not None and arguments.sample < 1:
-        raise CvqnError(f"--sample {arguments.sample}: at least 1")
+        raise CvqnError(f"--sample {arguments.sample}: must be at least 1")
     torch.set_num_threads(arguments.threads)
     if note := other_code(arguments.scale):
         tqdm.write(note)
@@ -189,7 +189,7 @@ def _checksums(arguments: argparse.Namespace) -> None:
 
 def _not_by_dvc(arguments: argparse.Namespace) -> None:
     raise CvqnError(
-        "DVC runs no workflow in this project, where nothing would guard what it records; "
+        "DVC runs no workflow in this project, because cvqn record must check the results first; "
         f"run: {shlex.join(arguments.command)}; then: cvqn record"
     )
 

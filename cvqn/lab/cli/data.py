@@ -18,24 +18,28 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
 
     help = "get sets by their manifests, from CVQN_MIRROR or their official URLs"
-    more = "What is here already stays. Everything is verified; run it again to go on."
+    more = "Complete files are kept. Every file is verified. Run the command again to resume."
     fetch = _job(jobs, "fetch", _fetch, help, more, places)
     fetch.add_argument("sets", nargs="+", metavar="SET", help="name of a set, as in data/manifests")
 
     verify = _job(jobs, "verify", _verify, "check every image file of sets against its checksum", "", places)
     verify.add_argument("sets", nargs="+", metavar="SET", help="name of a set that was fetched")
 
-    _job(jobs, "list", _list, "list the sets: images, bytes to fetch, whether they are here, licence", "", places)
+    _job(jobs, "list", _list, "list the sets: images, bytes to fetch, whether they are present, licence", "", places)
 
     help = "write the manifest of a folder of photographs"
-    more = "All pictures right in the folder become a set of your own; those that cannot be used are named together."
+    more = "The set has every picture directly in the folder. Unusable ones are all listed, and nothing is written."
     describe = _job(jobs, "describe", _describe, help, more, manifests)
     describe.add_argument("folder", type=Path, metavar="FOLDER", help="folder of pictures")
     describe.add_argument("--name", required=True, help="name of the set")
-    describe.add_argument("--licence", default="all rights reserved", help="theirs (%(default)s)")
+    describe.add_argument(
+        "--licence", default="all rights reserved", help="licence of the photographs (default: %(default)s)"
+    )
 
     help = "decode sets into one memory-mapped file of pixels, for training"
-    pack = _job(jobs, "pack", _pack, help, "The file appears when it is whole; interrupted, nothing is left.")
+    pack = _job(
+        jobs, "pack", _pack, help, "The pack is written when it is complete; an interrupted run leaves no file."
+    )
     pack.add_argument("--sets", nargs="+", type=Path, required=True, metavar="INDEX", help="index.json of each set")
     pack.add_argument(
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"

@@ -32,9 +32,9 @@ def _register_config(commands: argparse._SubParsersAction) -> None:
 def _register_train(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser(
         "train",
-        help="train one model, or go on with it",
-        description="Train one run. Interrupted, it goes on from its last save when the same command is run again; a "
-        "training that has finished before only has its files put in place. Exit codes: 0 done, 2 bad input, 75 paused "
+        help="train one model, or resume its training",
+        description="Train one run. Run the same command again to resume an interrupted training from its last save. "
+        "If the training has finished, only its files are put in place. Exit codes: 0 done, 2 bad input, 75 paused "
         "and saved, 76 diverged, 78 the code has changed.",
     )
     add_plan(train)
@@ -50,14 +50,14 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         "--job-minutes",
         type=float,
         metavar="MINUTES",
-        help="time limit of the cluster's job: save and stop, exit code 75, shortly before it",
+        help="time limit of the cluster's job; shortly before it the training saves and stops with exit code 75",
     )
     train.add_argument(
         "--adopt",
         type=Path,
         metavar="DIR",
-        help="take this finished training of another machine as the run's: a folder runs/RUN of equal settings, images "
-        "and code, wherever and with whatever versions of libraries it ran",
+        help="use a training that finished on another machine: a folder runs/RUN with the same seed, images, code and "
+        "settings; device, precision, threads and versions of libraries may differ",
     )
     train.set_defaults(handler=_train)
 
@@ -66,8 +66,8 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="encode, measure and analyse the images with one trained run",
-        description="Encode the images with a trained run, decode and measure the files, and look into the channels of "
-        "its latent where the codec has such. Everything goes to its place under results/SCALE.",
+        description="Encode the images with a trained run, then decode and measure the files. If the codec has "
+        "channels, also analyse the channels of the last checkpoint. All results are written under results/SCALE.",
     )
     add_plan(evaluate)
     evaluate.add_argument("--run", required=True, metavar="NAME", help="such as c32-seed1 or c32-seed1-best")
@@ -102,8 +102,8 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     crops = commands.add_parser(
         "crops",
         help="cut the crops of figure 4 out of decoded files",
-        description="Cut the crops that report.figure4 names out of the originals, of the run's decoded files and of "
-        "each codec's at the rate nearest to it.",
+        description="Cut the crops of report.figure4 from the originals, from the run's decoded pictures and, for each "
+        "other codec, from the decoded pictures of the setting nearest in rate.",
     )
     add_plan(crops)
     add_images(crops)
@@ -117,7 +117,9 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         description="Count the parameters of each reported experiment's network, and its operations per pixel.",
     )
     add_plan(complexity)
-    complexity.add_argument("--target", default="all", choices=("all", "learned"), help="whose (default: %(default)s)")
+    complexity.add_argument(
+        "--target", default="all", choices=("all", "learned"), help="of the report, or of the learned codecs' curves"
+    )
     complexity.add_argument("--output", required=True, metavar="CSV", help="file to write")
     complexity.set_defaults(handler=_complexity)
 
@@ -131,9 +133,9 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
 
     ship = commands.add_parser(
         "ship",
-        help="copy the models of a scale's rate curve into the program, for compress --quality",
-        description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, with the data "
-        "sets they were trained on and their licences.",
+        help="make the models of a scale's rate-distortion curve the built-in ones of compress --quality",
+        description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, and record in "
+        "each the names and licences of its training sets. Other quality-N folders are deleted.",
     )
     ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
     ship.set_defaults(handler=_ship)
@@ -143,7 +145,9 @@ def _add_codec(command: argparse.ArgumentParser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("--codec", metavar="NAME", help="a conventional codec (docs/baselines.md)")
     which.add_argument("--model", metavar="DIR", help="folder of a trained model")
-    command.add_argument("--plan", metavar="FILE", help="refuse other code than this was planned with")
+    command.add_argument(
+        "--plan", metavar="FILE", help="plan file; stop if the code has changed since the plan was made"
+    )
     add_images(command)
     add_transforms(command)
 

@@ -13,7 +13,7 @@ def add_plan(command: argparse.ArgumentParser) -> None:
         "--plan",
         required=True,
         metavar="FILE",
-        help="settings and the code they were planned with (cvqn plan --write, or results/SCALE/plans)",
+        help="the settings, and hashes of the code they were planned with (cvqn plan --write, or results/SCALE/plans)",
     )
 
 

@@ -23,25 +23,25 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _register_plan(commands: argparse._SubParsersAction) -> None:
     plan = commands.add_parser(
         "plan",
-        help="what would be trained and run, how long it takes, what it asks of the cluster and of the disk",
+        help="list the trainings and jobs of a scale, with time, cluster resources and disk space",
         description="Print the trainings and jobs of a scale, what each job asks of the cluster, the expected wall "
         "time and the disk space. Trainings that have finished count as long as they took.",
     )
     plan.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
-    plan.add_argument("--profile", type=Path, metavar="DIR", help="the profile that jobs are to run with: slurm")
+    plan.add_argument("--profile", type=Path, metavar="DIR", help="Snakemake profile of the jobs, such as slurm")
     plan.add_argument(
         "--gpus", nargs="+", type=int, default=[1, 4, 16, 64], metavar="N", help="numbers of GPUs (default: 1 4 16 64)"
     )
-    plan.add_argument("--write", metavar="FILE", help="also write settings and code as a plan for single commands")
+    plan.add_argument("--write", metavar="FILE", help="also write a plan file, for running single commands")
     plan.set_defaults(handler=_plan)
 
 
 def _register_why(commands: argparse._SubParsersAction) -> None:
     why = commands.add_parser(
         "why",
-        help="why a run or a codec would be made again: which setting, module or version changed, from what to what",
-        description="Hold the settings, code and versions that the results of a run or a codec were made with against "
-        "those that are there now, and name each that differs.",
+        help="say which setting, module or version changed since a run or a codec's files were made",
+        description="Compare the settings, code and versions that made the results of a run or a codec with the "
+        "current ones, and list every difference.",
     )
     why.add_argument("name", metavar="RUN", help="a run such as c32-seed1, or a codec such as webp")
     why.add_argument("files", nargs="+", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
@@ -51,10 +51,10 @@ def _register_why(commands: argparse._SubParsersAction) -> None:
 def _register_preflight(commands: argparse._SubParsersAction) -> None:
     preflight = commands.add_parser(
         "preflight",
-        help="what SLURM would refuse or let wait for ever, before anything is submitted",
-        description="Hold what a profile asks for each kind of job against the accounts, partitions and nodes of this "
-        "SLURM, and the disk space against an estimate, and say what to do, a line per finding; exit code 2 where "
-        "there are any. The workflow does the same before its first job.",
+        help="find jobs that SLURM would refuse or never start, before anything is submitted",
+        description="Compare the resources that a profile requests for each kind of job with the accounts, partitions "
+        "and nodes of this SLURM cluster, and the free disk space with an estimate. Print one line per problem, with "
+        "what to do; exit code 2 if there are any. The workflow runs the same check before its first job.",
     )
     preflight.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
     preflight.add_argument(
@@ -66,15 +66,15 @@ def _register_preflight(commands: argparse._SubParsersAction) -> None:
 def _register_status(commands: argparse._SubParsersAction) -> None:
     status = commands.add_parser(
         "status",
-        help="how far the trainings and evaluations are",
-        description="List the trainings done, running, pending, held, paused, failed and waiting, with their steps and "
-        "the time left, and the evaluations about which there is something to say.",
+        help="show the state of the trainings and evaluations",
+        description="List every training with its state, its steps and the time left, and the evaluations that are "
+        "running, queued or failed.",
     )
     status.add_argument(
         "results", nargs="*", type=Path, metavar="DIR", help="results of a scale, such as results/paper (default: all)"
     )
     status.add_argument(
-        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="again every so often (default 30)"
+        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="refresh every SECONDS seconds (default 30)"
     )
     status.set_defaults(handler=_status)
 
@@ -82,8 +82,8 @@ def _register_status(commands: argparse._SubParsersAction) -> None:
 def _register_cost(commands: argparse._SubParsersAction) -> None:
     cost = commands.add_parser(
         "cost",
-        help="what the results cost: CPU and GPU hours and memory by rule",
-        description="Sum up by rule what Snakemake recorded of every job, and the GPU hours of the trainings.",
+        help="print what the results cost: CPU and GPU hours and memory per rule",
+        description="Sum up per rule what Snakemake recorded of every job, and the GPU hours of the trainings.",
     )
     cost.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
     cost.set_defaults(handler=_cost)
@@ -108,7 +108,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     from cvqn.lab.settings import configuration
 
     if min(arguments.gpus) < 1:
-        raise CvqnError(f"--gpus {min(arguments.gpus)}: at least 1")
+        raise CvqnError(f"--gpus {min(arguments.gpus)}: must be at least 1")
     files = arguments.files or (forecast.configfiles(arguments.profile) if arguments.profile else [])
     plan = make_plan(configuration.resolve(files), report_registry.jobs())
     print(forecast.text(plan, arguments.gpus, arguments.profile))

@@ -17,18 +17,18 @@ def register(commands: argparse._SubParsersAction) -> None:
     table = _add(commands, "table", "CSV", "write a table as CSV and Markdown", _table)
     figure = _add(commands, "figure", "SVG", "draw a figure as SVG and PNG, its numbers as CSV", _figure)
     for command in (table, figure):
-        command.add_argument("name", metavar="NAME", help="an unknown one lists those that there are")
+        command.add_argument("name", metavar="NAME", help="name; an unknown one prints the list")
     _add(commands, "curves", "DIR", "write each measured rate-distortion curve into a file of its own", _curves)
     _add(commands, "metrics", "JSON", "write every headline number as flat JSON", _metrics)
     _register_audit(commands)
     page = commands.add_parser(
         "page",
-        help="write a scale's report as a page, from what there is",
-        description="Write report/index.html into a scale's results, from what there is of them. The page says what is "
-        "missing, so it can be written while a run goes on. Run it in the project's folder.",
+        help="write the report page of a scale",
+        description="Write report/index.html from the results that exist so far. The page lists what is missing, so it "
+        "can be written while the workflow runs. Run the command in the project's folder.",
     )
     page.add_argument("results", metavar="DIR", help="results of the scale, such as results/mini")
-    page.add_argument("--embed", metavar="HTML", help="write the page into this file too, pictures and all, for mail")
+    page.add_argument("--embed", metavar="HTML", help="also write the page with its pictures as one file, for mail")
     page.set_defaults(handler=_page)
 
 

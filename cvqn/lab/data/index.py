@@ -100,7 +100,7 @@ def describe_all(files: Sequence[tuple[Path, str]], label: str) -> list[Image]:
     """The index entries of image files, each given with its licence, decoded on all cores.
 
     Raises:
-        CvqnError: some are not readable pictures; all of these are named, a line each.
+        CvqnError: some are not readable pictures; all of these are named, one per line.
     """
 
     def entry_or_error(file: tuple[Path, str]) -> Image | CvqnError:

@@ -4,10 +4,10 @@ G. Bjøntegaard, "Calculation of average PSNR differences between RD curves", VC
 is taken as piecewise cubic and monotone (PCHIP: F. Fritsch and J. Butland, SIAM J. Sci. Stat. Comput. 5, 1984), so that
 it stays between its neighbouring points however close two of them are; it may have any number of points.
 
-Where a number would mean nothing there is a `Reason` in its place. A published curve is held fixed: it is its points,
-without the images behind them. What was measured here is resampled over the images, the same ones for every curve
-measured here. Against a published curve the interval so holds how hard the images are, which a pairing would take out:
-it is too wide rather than too narrow. `resampled` is the one place that decides this, for the tables and for the audit.
+A delta that would be meaningless is replaced by a `Reason`. A published curve is held fixed, because only its points
+are known. Curves measured here are resampled over the images, all with the same ones. Against a published curve the
+interval therefore includes the difficulty of the images, which pairing would cancel: it is too wide rather than too
+narrow. `resampled` is the one place that decides this, for the tables and for the audit.
 """
 
 import math

@@ -53,7 +53,7 @@ class Status:
         self.at_work = is_at_work()
 
     def trainings(self) -> list[Row]:
-        """The trainings that the report needs, and those of extras that have begun."""
+        """The trainings that the report needs, and those of other targets that have begun or are recorded."""
         return [self._training(run) for run in self.scale.runs()]
 
     def evaluations(self) -> list[Row]:

@@ -111,7 +111,7 @@ def load_jobs(path: Path) -> Jobs:
 
 
 def save_jobs(jobs: Jobs, path: Path) -> None:
-    """Write jobs as JSON, a line each."""
+    """Write jobs as JSON, one per line."""
     rows = (f"{json.dumps(output)}: {json.dumps(job.whole, sort_keys=True)}" for output, job in sorted(jobs.items()))
     with atomic_write(path, "w") as file:
         file.write("{\n" + ",\n".join(rows) + "\n}\n")

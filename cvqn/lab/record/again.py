@@ -123,7 +123,7 @@ def check_analysis(run: Run, configuration: Configuration, index: Path, results:
 def unable(measured: Measured, results: Results) -> str:
     """Why a table can be neither decoded nor encoded again, or nothing."""
     if measured.run is not None:
-        return "" if _model_of(measured, results) else "its model is not here and does not come with the program"
+        return "" if _model_of(measured, results) else "its model is missing and is not a built-in one"
     if all(path.is_file() for path in measured.archives(results).values()):
         return ""
     made, here = _sidecar(measured)["versions"], registry.conventional(measured.codec).versions()
@@ -140,7 +140,7 @@ def _open(measured: Measured, results: Results) -> Codec:
 
 
 def _model_of(measured: Measured, results: Results) -> Path | None:
-    """The model of a run: its own, or the same among those that come with the program."""
+    """The model of a run: its own, or the same among the built-in ones."""
     if measured.run is None:
         return None
     folder = Path(results.model(measured.run.training, measured.run.checkpoint))

@@ -1,7 +1,7 @@
 """The checksums of everything that a record consists of, in two steps that git anchors.
 
 `SHA256SUMS`, in the format of sha256sum, has every committed file of the recorded scales (results and their record),
-dvc.lock, the models that come with the program, the logs of their trainings and the figures of docs. Each record.json
+dvc.lock, the built-in models, the logs of their trainings and the figures of docs. Each record.json
 among them has the files of its scale that DVC keeps. So the commit that holds SHA256SUMS fixes every byte.
 """
 

@@ -31,7 +31,7 @@ def require_clean_tree(stage: Stage) -> None:
         raise CvqnError(f"{changed[0][3:]}{more}: not committed; a record belongs to one commit, so commit first")
     for path, cached in stage.outputs:
         if not cached and _ignored(path):
-            raise CvqnError(f"{path}: ignored by git, which is to keep it; delete the scale's line from .gitignore")
+            raise CvqnError(f"{path}: must be kept in git but is ignored; delete the scale's line from .gitignore")
 
 
 def require_finished(stage: Stage, scale: str, configuration: Configuration) -> None:
@@ -100,7 +100,7 @@ def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, 
             )
     left = [path for path, verdict in verdicts(findings, unseen).items() if verdict not in (AGREES, IN_PART)]
     if left:
-        raise CvqnError(f"{left[0]}: nothing says that this is what its job left; delete it and run the workflow")
+        raise CvqnError(f"{left[0]}: cannot confirm that its job wrote this; delete it and run the workflow")
 
 
 def _targets(configuration: Configuration) -> list[str]:

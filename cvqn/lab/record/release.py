@@ -33,7 +33,7 @@ def release(scale: str, folder: Path) -> Path:
         raise CvqnError(f"{changed[0][3:]}: not committed; a release belongs to one commit, so commit first")
     if wrong := recorded.differing(recorded.files):
         raise CvqnError(
-            f"{wrong[0]}: missing or not the recorded file, as {len(wrong)} in all; run: cvqn restore {scale}"
+            f"{wrong[0]}: missing or different from the record ({len(wrong)} such files); run: cvqn restore {scale}"
         )
     paths = _paths(recorded)
     described = crate.describe(recorded)

@@ -46,8 +46,8 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
                 _unpack(_local(source), recorded, recorded.differing(wanted))
             if wrong := recorded.differing(recorded.files):
                 raise CvqnError(
-                    f"{wrong[0]}: missing or not the recorded file, as {len(wrong)} in all; what git holds comes back "
-                    f"with: git checkout HEAD -- results/{scale}"
+                    f"{wrong[0]}: missing or different from the record ({len(wrong)} such files); what git holds comes "
+                    f"back with: git checkout HEAD -- results/{scale}"
                 )
             write_jobs(recorded.jobs(), set(with_folders(recorded.files)))
     return len(recorded.files), stage.command

@@ -81,7 +81,7 @@ def _checksums(recorded: Recorded) -> Iterator[Finding]:
         if difference:
             yield Finding(path, (path,) if path in recorded.files else (), (difference,))
     good = sum(not difference for difference in found.values())
-    yield Finding(f"{good} of {len(found)} files: SHA-256", unless=ATTESTED, reason="of bytes, not of what they say")
+    yield Finding(f"{good} of {len(found)} files: SHA-256", unless=ATTESTED, reason="checksums only, not made again")
     if absent := [path for path in recorded.files if path not in here]:
         reason = f"not here; get them with: cvqn restore {recorded.scale}"
         yield Finding(f"{len(absent)} files that DVC keeps", tuple(absent), unless=NOT_CHECKED, reason=reason)
@@ -190,4 +190,4 @@ def other_code(scale: str) -> str:
         return f"recorded with the code of {commit[:12]}, which is not in this clone"
     if not changed:
         return ""
-    return f"recorded with the code of {commit[:12]}, of which {len(changed)} files are others here"
+    return f"recorded with the code of {commit[:12]}, of which {len(changed)} files differ here"

@@ -64,7 +64,7 @@ FIGURES = (
         "figures.influence",
         "1",
         ("toy", "images"),
-        caption="Figure 1. The channels of the toy model's quantized latent, and what quality loses without each.",
+        caption="Figure 1. The channels of the toy model's quantized latent, and the quality lost without each.",
     ),
     Entry(
         "figure3-maps",
@@ -79,7 +79,7 @@ FIGURES = (
         "3, right",
         ("measurements", "published"),
         _COMPARED,
-        caption="Figure 3, right. Rate-distortion curves in print: measured here solid, published dashed.",
+        caption="Figure 3, right. Rate-distortion curves: solid lines were measured here, dashed lines are published.",
     ),
     Entry(
         "figure4",

@@ -47,7 +47,7 @@ class Sources(Inputs):
         Rows of a learned codec name `experiment`, `seed` and `checkpoint`; those of a conventional one do not.
 
         Raises:
-            CvqnError: a file is damaged, or a row stands twice or has no number where one belongs.
+            CvqnError: a file is damaged, or a row appears twice or lacks a number.
         """
         frame = _concatenate(self.files("measurements"), MEASUREMENT_COLUMNS)
         with_numbers(frame[frame["experiment"] != ""], ("seed",))
@@ -172,7 +172,7 @@ def _read_rows(path: str, columns: Sequence[str]) -> pd.DataFrame:
     frame = read_table(path, columns)
     key = [column for column in KEYS if column in columns]
     if (again := frame.duplicated(key).to_numpy()).any():
-        raise CvqnError(f"{_place(frame, again)}: the same {', '.join(key)} stand twice; make it again")
+        raise CvqnError(f"{_place(frame, again)}: the same {', '.join(key)} appear twice; make it again")
     numbers = [column for column in columns if column not in (*TEXT, "seed")]  # some codecs have no seed
     return with_numbers(frame, numbers, [one for one in frame if one not in (*TEXT, *numbers, "file", "row")])
 

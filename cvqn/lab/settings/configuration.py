@@ -287,13 +287,13 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
             if name not in experiments:
                 yield key, f"unknown experiment {name!r}; allowed: {', '.join(experiments)}"
         if len(set(names)) < len(names):
-            yield key, f"an experiment stands twice in {', '.join(names)}"
+            yield key, f"an experiment appears twice in {', '.join(names)}"
     for codec in report.figure4.codecs:
         is_learned = codec in registry.names() and registry.is_learned(codec)
         if not is_learned and codec not in configuration.measured_codecs():
             yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
     if len(set(configuration.seeds)) < len(configuration.seeds):
-        yield "seeds", f"a seed stands twice in {', '.join(map(str, configuration.seeds))}"
+        yield "seeds", f"a seed appears twice in {', '.join(map(str, configuration.seeds))}"
     if configuration.data.evaluation in configuration.data.train:
         yield (
             "data.train",

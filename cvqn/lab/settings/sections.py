@@ -43,9 +43,9 @@ class Figure4Settings(Settings):
     experiment: str
     """Its first run is shown."""
     codecs: tuple[str, ...]
-    """Others, each at its file nearest in rate; a learned one if `report.learned` names experiments of it."""
+    """Codecs to compare with, each at the setting nearest in rate; learned ones only if `report.learned` has any."""
     images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
-    """What is shown of which images."""
+    """The crops that are shown."""
 
 
 class ReportSettings(Settings):
@@ -66,7 +66,7 @@ class ReportSettings(Settings):
     figure1_image: str
     """The image whose quantized maps Figure 1 shows."""
     figure3_image: str
-    """The image of the other experiments' maps."""
+    """The image whose quantized maps are kept for all other experiments."""
     figure4: Figure4Settings
     bootstrap: Annotated[int, Field(ge=10)]
     """Resamplings of the images behind every interval."""
@@ -81,7 +81,7 @@ class ReportSettings(Settings):
         return self.figure1_image if experiment == self.toy else self.figure3_image
 
     def shows_influence(self, experiment: str) -> bool:
-        """Whether a figure, a table or a claim needs the influence of each channel, which costs a decoding each."""
+        """Whether a figure, table or claim needs the channels' influence, which costs one decoding per channel."""
         return experiment in (self.toy, *self.table1)
 
 
@@ -89,7 +89,7 @@ class QualitySettings(Settings):
     """A conventional codec."""
 
     qualities: tuple[int | float, ...]
-    """On the codec's own scale, see docs/baselines.md; none: the codec is left out."""
+    """On the codec's own scale, see docs/baselines.md; an empty list leaves the codec out."""
 
 
 class PlanSettings(Settings):

@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, str):
                 _refuse(key_node, f"the key {key_node.value!r} is read as {type(key).__name__}; put it in quotes")
             if key in seen:
-                _refuse(key_node, f"the key {key!r} stands twice; what came first would be lost")
+                _refuse(key_node, f"the key {key!r} appears twice; the first value would be lost")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 def _finite(loader: _Loader, node: yaml.ScalarNode) -> float:
     value = loader.construct_yaml_float(node)
     if not math.isfinite(value):
-        _refuse(node, f"{node.value} is no number that a setting can have")
+        _refuse(node, f"{node.value} is not a finite number")
     return float(value)
 
 

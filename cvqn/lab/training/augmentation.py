@@ -1,7 +1,7 @@
 """Changes of colour that a training makes to its crops: a function of (seed, step), so that resuming needs no state.
 
-MS-SSIM hardly sees an error of colour: a network trained on few photographs keeps to their colours and is far off on
-those of others.
+MS-SSIM is nearly blind to colour errors: a network trained on few photographs overfits to their colours and reproduces
+the colours of others badly.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The log of a run: CSV, a row a logging step, readable while the run goes on."""
+"""The log of a run: CSV, one row per logging step, readable while the run goes on."""
 
 import csv
 import time
@@ -8,7 +8,7 @@ from cvqn.files import atomic_write
 
 
 class Log:
-    """The log of a run in progress: one CSV row a logging step, cut back to the resumed step when it is opened."""
+    """The log of a run in progress: one CSV row per logging step, cut back to the resumed step when it is opened."""
 
     def __init__(self, path: Path, first_step: int):
         kept = [row for row in read_csv(path) if int(row["step"]) <= first_step] if path.exists() else []

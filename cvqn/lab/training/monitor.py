@@ -1,4 +1,4 @@
-"""Evaluation during training, on estimates: cross entropy for the rate, no files. It never influences the training."""
+"""Evaluation during training: the rate is a cross entropy, no files. It selects the best checkpoint, nothing else."""
 
 from collections.abc import Sequence
 

@@ -73,7 +73,7 @@ def test_the_crate_in_it_describes_the_run(recorded, packed, tmp_path):
 
 
 def test_a_release_of_what_is_not_committed_or_not_restored(clone, tmp_path):
-    with pytest.raises(CvqnError, match=r"not the recorded file, as \d+ in all; run: cvqn restore tiny"):
+    with pytest.raises(CvqnError, match=r"different from the record \(\d+ such files\); run: cvqn restore tiny"):
         release("tiny", tmp_path)
     (clone.folder / "params.yaml").write_text("scale: another\n")
     with pytest.raises(CvqnError, match=r"params\.yaml: not committed"):

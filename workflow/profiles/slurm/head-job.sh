@@ -14,7 +14,7 @@
 #SBATCH --open-mode=append
 #SBATCH --output=snakemake-%j.log
 #SBATCH --signal=B:USR1@60
-export CVQN_ORPHANS=${CVQN_ORPHANS:-cancel} # what becomes of the jobs of a Snakemake that is no more
+export CVQN_ORPHANS=${CVQN_ORPHANS:-cancel} # what to do with jobs left by an earlier Snakemake: cancel or keep
 profile=${CVQN_PROFILE:-slurm}
 
 snakemake --profile "$profile" "$@" --unlock

@@ -26,9 +26,9 @@ class NotMeasured(Exception):
 class Measured:
     """One measured value of a claim, with the interval in which it is known to lie, in `unit`.
 
-    `expected` is the number it is held against, where the claim has several. `if_right` is what would have been
-    measured with the same spread if the paper's own numbers held here, where it gives them; `if_wrong` the same if the
-    contrary of the claim held by far, where that is no number.
+    `expected` is the number to compare with, where the claim has several. `if_right` is the interval that the paper's
+    own numbers would give with the same spread, where the paper gives them; `if_wrong` the interval that a clearly
+    false claim would give, for claims that are not about a single number.
     """
 
     what: str

@@ -10,7 +10,7 @@ from cvqn.lab.report.sources import Sources
 
 
 class Cost(NamedTuple):
-    """Of a rule: its jobs, their hours on the wall's clock and on processors, and the most memory that one took."""
+    """Cost of a rule: number of jobs, wall-clock hours, CPU hours, and peak memory of the largest job."""
 
     rule: str
     jobs: int
@@ -20,7 +20,7 @@ class Cost(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Of a run: hours of training over all its pieces, those of processors, and the GPU that it ran on, if any."""
+    """Cost of a run: wall-clock and CPU hours over all its jobs, and the GPU it ran on, if any."""
 
     run: str
     steps: int

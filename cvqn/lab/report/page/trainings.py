@@ -12,13 +12,13 @@ from cvqn.lab.settings.runs import Run
 
 QUANTITIES = ("loss", "bpp", "ms_ssim")
 BINS = 120
-"""Points of a curve: each is the mean of as many rows of the log."""
+"""Largest number of points per curve; each is the mean of neighbouring rows of the log."""
 LAST = 0.1
 """The part of a training over which its last change is taken."""
 
 
 def trainings(sources: Sources) -> list[dict[str, Any]]:
-    """A training per run that has a log: its curves, steps so far and planned, and its last change in MS-SSIM or loss.
+    """A training per run that has a log: its curves, steps so far and planned, and the last change of its loss.
 
     The log of a training that has not finished is that of its newest entry in the store.
     """

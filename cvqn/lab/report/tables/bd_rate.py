@@ -55,10 +55,11 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         for row in table.to_dict("records")
     ]
     note = (
-        "Mean difference over the shared range of MS-SSIM in dB (monotone interpolation); negative rates favour "
-        f"{method}. In brackets the 95 % interval over the choice of images, the same ones for both curves where both "
-        "were measured here; a published curve, of which only the points are known, is held fixed. Where a number "
-        f"would mean nothing, the reason stands in its place (test: {method}; anchor: the other curve)."
+        "BD-rate is the mean over the shared range of MS-SSIM in dB, BD-MS-SSIM that over the shared range of log rate "
+        f"(monotone interpolation); negative rates favour {method}. In brackets the 95 % interval over the choice of "
+        "images, the same ones for both curves if both were measured here; a published curve, of which only the points "
+        "are known, is held fixed. If a number would not be meaningful, the table gives the reason instead "
+        f"(test: {method}; anchor: the other curve)."
     )
     found = markdown_table(rows) if rows else NOT_MEASURED
     return markdown_page(f"BD-rate of {method}", sources.scale, note, found)

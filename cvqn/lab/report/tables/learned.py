@@ -72,10 +72,10 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         for codec, own in table.groupby("codec", sort=False)
     ]
     note = (
-        "All were trained here, on the same images. Networks, steps and starts differ, as the columns say, so that who "
-        "is ahead is no verdict about the papers. Parameters and operations are of encoder, decoder and entropy model "
-        "together; core hours are processor time of the training; encode and decode are CPU seconds per image, without "
-        "a GPU's."
+        "All codecs were trained here on the same images. Networks, numbers of steps and initializations differ, so "
+        "the ranking says nothing about the original papers. Parameters and operations are of encoder, decoder and "
+        "entropy model together; core hours are processor time of the training; encode and decode are CPU seconds per "
+        "image, without a GPU's."
     )
     return markdown_page(
         "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))
