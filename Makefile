@@ -37,12 +37,13 @@ emulation-test:  ## the golden bitstreams on arm64 and s390x, emulated, with Deb
 fuzz: setup  ## 20 000 damaged files of each kind and 500 of every other input; arguments of python -m tests.fuzz in FUZZ
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-lint: setup  ## style, types and layers of the Python code, and style of the workflow
+lint: setup  ## style, types and layers of the Python code, style of the workflow, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/codespell
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/workflow/test_lint.py
 
 docs: setup  ## the documentation as pages, build/site/index.html; a broken link is an error

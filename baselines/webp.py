@@ -20,7 +20,7 @@ class WebP:
     """VP8 intra frames, chroma 4:2:0. Quality: libwebp's 0 (worst) to 100.
 
     cwebp fits the loop filter's strength to the picture (-af) and keeps chroma edges sharp (-sharp_yuv), which Pillow
-    cannot ask of the same library; `settings` and `versions` say which of the two encoders is at work.
+    cannot ask of the same library; `settings` and `versions` say which of the two encoders is used.
     """
 
     name = "webp"

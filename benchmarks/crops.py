@@ -1,7 +1,7 @@
 """How long a batch of 32 crops of 256 px takes to come out of a pack, on one core: at most 5 ms are allowed.
 
 The pack is in the page cache. The first 30 batches after opening also map its pages; the later ones find them mapped.
-On a GPU the pack lies in its memory, and a batch is crops chosen, cut and converted.
+On a GPU the pack is in its memory, and a batch is crops chosen, cut and converted.
 """
 
 import statistics
@@ -24,7 +24,7 @@ LIMIT = "< 5 ms"
 
 
 def rows(device: str, images: int = IMAGES, batches: int = 1000) -> Iterator[Row]:
-    """The first batches and the later ones, beside copies of as many bytes that lie in one piece."""
+    """The first batches and the later ones, beside copies of as many bytes that are in one piece."""
     name = f"batch of {BATCH} crops of {SIZE} px"
     with one_core(device), noise_pack(images) as pack:
         if device == "cuda":

@@ -118,7 +118,7 @@ def place(source: Path, target: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, in which no key stands twice and every number is finite.
+    """The content of a JSON file, in which no key appears twice and every number is finite.
 
     Raises:
         CvqnError: the file cannot be read or is not JSON of this kind.

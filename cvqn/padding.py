@@ -24,7 +24,7 @@ def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
 
 
 def inside(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns where a picture of this size lies in its continuation."""
+    """Rows and columns of a picture of this size in its padded form."""
     top, left = _before(height), _before(width)
     return slice(top, top + height), slice(left, left + width)
 

@@ -1,4 +1,4 @@
-"""Pictures with odd headers, metadata and profiles: what has no say in the pixels never decides."""
+"""Pictures with odd headers, metadata and profiles: what does not affect the pixels never decides."""
 
 import io
 import os
@@ -212,7 +212,7 @@ def test_avif_is_read_and_turned(orientation):
     "odd", [exif([SIX, (0x011A, 10, [-1, 0])]), b"MM\0*\xff\xff\xff\xff" + bytes(20), b"rubbish" * 9]
 )
 def test_an_avif_with_odd_exif_is_read(odd):
-    """The file is turned by its own box, and EXIF in it has no say."""
+    """The file is turned by its own box, and EXIF in it is ignored."""
     maker = b"a maker of cameras with a name of many letters and of so many words that it fills all this room"
     plain = encoded("AVIF", exif=exif([(0x010F, 2, maker), SIX]), quality=95)
     place = plain.index(maker)
@@ -228,7 +228,7 @@ def test_an_avif_with_odd_exif_is_read(odd):
 )
 @settings(max_examples=200, deadline=None)
 def test_no_damaged_ancillary_chunk_of_a_png_decides(chunks, where):
-    """With a right checksum, a chunk that does have a say is left out of the draw."""
+    """With a right checksum, a chunk that does affect the pixels is left out of the draw."""
     spoilt = b"".join(
         chunk(kind, content, wrong or kind in (b"acTL", b"eXIf")) for kind, content, wrong in chunks
     )  # fmt: skip

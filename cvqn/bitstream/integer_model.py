@@ -9,7 +9,7 @@ from cvqn.errors import CvqnError
 
 HOLLOW, SOLID = 13, 14  # taps before the centre; and with it
 LAYER_TAPS = (HOLLOW, SOLID, SOLID, SOLID)
-ACTIVATION = 255  # activations lie in [-255, 255]
+ACTIVATION = 255  # activations are in [-255, 255]
 EXACT = 1 << 24  # float32 holds every integer up to here
 LARGEST_WEIGHT = (1 << 15) - 1
 LARGEST_SHIFT = 23

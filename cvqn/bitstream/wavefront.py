@@ -128,7 +128,7 @@ def _known_groups(
     groups = [_Group(model, order, stride, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)]
     for group, model, values in zip(groups, models, symbols, strict=True):
         if values.min() < 0 or values.max() >= model.levels:
-            raise ValueError(f"the symbols of a group of {model.levels} levels must lie in 0..{model.levels - 1}")
+            raise ValueError(f"the symbols of a group of {model.levels} levels must be in 0..{model.levels - 1}")
         group.stream[:] = group.order.to_stream(values)
     return groups
 

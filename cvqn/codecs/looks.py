@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 # Okabe and Ito's palette, which people with the common colour vision deficiencies can tell apart.
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442"
-BLUE, VERMILLION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#8a8a8a"
+BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#8a8a8a"
 
 
 class Look(NamedTuple):

@@ -155,7 +155,7 @@ def _check(known: Essence, size: tuple[int, int] | None, name: str | Path, image
 
 
 def _decoded(known: Essence, name: str | Path) -> tuple[np.ndarray, int]:
-    """The picture `[H, W, 3]` as it lies in the file, and the orientation that turns it upright."""
+    """The picture `[H, W, 3]` as stored in the file, and the orientation that turns it upright."""
     with Image.open(known.file, formats=[known.format]) as image:
         _check(known, image.size, name, image)
         orientation, profile = known.orientation, known.profile

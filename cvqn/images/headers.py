@@ -159,7 +159,7 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
 
 
 def _jpeg_decides(marker: int, content: bytes) -> bool:
-    """Whether a segment has a say: all but comments and notes; two notes name the kind of colours."""
+    """Whether a segment affects the pixels: all but comments and notes; two notes name the kind of colours."""
     if marker == 0xE0:
         return content.startswith(b"JFIF\0") and len(content) >= 14
     if marker == 0xEE:

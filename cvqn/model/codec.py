@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cvqn.codecs.looks import VERMILLION, Look
+from cvqn.codecs.looks import VERMILION, Look
 from cvqn.model.settings import ModelSettings, Training
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class CVQNCodec:
 
     name = "cvqn"
     title = "CVQN"
-    look = Look(VERMILLION, "o")
+    look = Look(VERMILION, "o")
     model_settings = ModelSettings
     training_settings = Training
     modules = (

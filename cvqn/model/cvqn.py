@@ -80,7 +80,8 @@ def loss(forward: Forward, images: Tensor, *, alpha: float, beta: float, clamp: 
     """alpha (1 - MS-SSIM) + 1/G sum_g L_ent,g + beta 1/G sum_g L_GMM,g, equation (8).
 
     With `clamp` the distortion is measured on the clipped image, which has no gradient where it clips. MS-SSIM's
-    windows lie inside the image and hardly see its border: both are first continued by `reflect` mirrored pixels.
+    windows are inside the image and give its border little weight, so both are first extended by `reflect` mirrored
+    pixels.
     """
     reconstruction = forward.reconstruction.clamp(0, 1) if clamp else forward.reconstruction
     if reflect:

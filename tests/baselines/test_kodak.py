@@ -1,7 +1,7 @@
 """Conventional codecs on Kodak against their published curves.
 
 `kodak.csv` records a sweep of ten qualities a codec over all 24 images (rows "mean of 24": mean bytes and MS-SSIM) and,
-at two of the qualities, four images by themselves. The record must lie on the published curves or above them, and the
+at two of the qualities, four images by themselves. The record must be on the published curves or above them, and the
 code as it is must give the record.
 """
 

@@ -203,7 +203,7 @@ def with_id(content: Any, tensors: dict[str, torch.Tensor]) -> tuple[bytes, byte
 
 
 class Manifest:
-    """Manifests of every kind whose files lie in a mirror; `fetch` is what writes files by them."""
+    """Manifests of every kind whose files are in a mirror; `fetch` is what writes files by them."""
 
     def __init__(self, folder: Path):
         self.manifests, self.row = mirrored(folder)
@@ -223,7 +223,7 @@ class Manifest:
 
 
 class Table:
-    """Tables of the images of a rebuilt set, which lie in a mirror."""
+    """Tables of the images of a rebuilt set, which are in a mirror."""
 
     def __init__(self, folder: Path):
         manifests, self.row = mirrored(folder)
@@ -242,7 +242,7 @@ class Table:
 
 
 def mirrored(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Manifests, by kind, and the row of a table, of images that lie in the mirror at a folder."""
+    """Manifests, by kind, and the row of a table, of images that are in the mirror at a folder."""
     download.WAITS = ()
     os.environ["CVQN_MIRROR"] = str(folder)
     write_png(folder / "a.png", photograph(24, 32))

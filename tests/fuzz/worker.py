@@ -55,7 +55,7 @@ def _run(target, guard: "_Guard", case: int, random: Random) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     target.write(random, folder)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is measured from here
     began = time.process_time()
     verdict, detail = "accepted", ""
     progress = contextlib.redirect_stderr(io.StringIO())

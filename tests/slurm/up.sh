@@ -5,10 +5,10 @@
 #   tests/slurm/down.sh      stops it
 #
 # Daemons: munged, MariaDB and slurmdbd (so that sacct works), slurmctld, six slurmd; n2 to n6 have a GPU as far as SLURM
-# is concerned. All listen on 127.0.0.1 only. Everything lies in $CVQN_SLURM_DIR (default /tmp/cvqn-slurm) except
+# is concerned. All listen on 127.0.0.1 only. Everything is in $CVQN_SLURM_DIR (default /tmp/cvqn-slurm) except
 # the link /etc/slurm/slurm.conf: Snakemake's SLURM plugins drop SLURM_CONF from a job's environment, so that its srun
 # finds the cluster only there. $CVQN_SLURM_PORT (default 17010) is the first of eight ports.
-# Started anew it ends with 0 after a job ran on every node and the accounting knows of it; of a running cluster it only
+# After a start it ends with 0 after a job ran on every node and the accounting knows of it; of a running cluster it only
 # starts again what has died.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

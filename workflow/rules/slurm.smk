@@ -1,4 +1,4 @@
-"""What SLURM would refuse or let wait for ever is found before anything is submitted."""
+"""What SLURM would refuse or let wait forever is found before anything is submitted."""
 
 from cvqn.lab.progress import preflight
 

@@ -37,7 +37,7 @@ class Loss(NamedTuple):
 class TrainableCompressai(Trainable):
     """One of CompressAI's models with what its training needs.
 
-    Its noise comes from torch's generator, which is seeded anew in every step: a function of the run's seed and the
+    Its noise comes from torch's generator, which is seeded in every step: a function of the run's seed and the
     number of steps, both among the tensors, so that a resumed training meets the noise of an uninterrupted one.
     """
 

@@ -136,7 +136,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _judged(arguments: argparse.Namespace, path: Path) -> dict:
-    """The audit that the command line asks for: written anew, or as it stands in a file."""
+    """The audit that the command line asks for: newly made, or read from a file."""
     from cvqn.lab.report.audit.audit import audit, write_audit
     from cvqn.lab.report.audit.changes import read_audit
     from cvqn.lab.report.audit.evidence import Evidence

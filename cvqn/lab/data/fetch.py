@@ -92,7 +92,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _unchanged(manifest: Manifest, images: list[Image]) -> dict[str, Image]:
-    """Those images, by file, that lie there as their index says and the manifest pins."""
+    """Those images, by file, that are present as their index says and the manifest pins."""
     pins = {image.file: image.sha256 for image in manifest.images if manifest.kind != "rebuilt"}
     found = {}
     for image in tqdm(images, desc=f"verify {manifest.name}", unit="image", disable=None):

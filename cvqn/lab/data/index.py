@@ -138,7 +138,7 @@ def manifest_sha256(path: str | Path) -> str:
 
 
 def write_index(path: Path, set_name: str, manifest_sha256: str, images: Iterable[Image]) -> None:
-    """Write `index.json`; the image files lie in the same folder."""
+    """Write `index.json`; the image files are in the same folder."""
     entries = [image.model_dump() for image in sorted(images, key=lambda image: image.name)]
     with atomic_write(path, "w") as file:
         json.dump({"set": set_name, "manifest_sha256": manifest_sha256, "images": entries}, file, indent=1)

@@ -182,12 +182,12 @@ def _disk(scale: Scale) -> str:
         "files of the sets": sum(map(_file_bytes, sets)),
         "training images, decoded": sum(map(_pixel_bytes, sets[:-1])),
         "models": sum(weights[run.experiment] * len(experiments[run.experiment].checkpoints) for run in runs),
-        "state of each training at work": max(weights[name] * _copies(one) for name, one in experiments.items()),
+        "state of each running training": max(weights[name] * _copies(one) for name, one in experiments.items()),
     }
     notes = ["at most", "estimated", "once: outputs are links into the store of trainings", "twice while it saves"]
     free = shutil.disk_usage(next(path for path in (scale.root, *scale.root.parents) if path.exists())).free
     rows = [(what, in_bytes(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]
-    rows += [("in all", in_bytes(sum(sizes.values())), "with one training at work"), ("free here", in_bytes(free), "")]
+    rows += [("in all", in_bytes(sum(sizes.values())), "with one training running"), ("free here", in_bytes(free), "")]
     sides = ("left", "right", "left")
     return tabulate(rows, ("disk", "", ""), tablefmt="plain", disable_numparse=True, colalign=sides)
 

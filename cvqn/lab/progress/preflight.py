@@ -1,4 +1,4 @@
-"""What SLURM would refuse or let wait for ever, found before anything is submitted. A finding is a line that says what
+"""What SLURM would refuse or let wait forever, found before anything is submitted. A finding is a line that says what
 to do.
 
     cluster     what scontrol, sinfo and sacctmgr say of partitions, accounts and the memory of the queue
@@ -35,7 +35,7 @@ class Asked:
     """What jobs of one kind ask for; empty names and 0 leave it to SLURM.
 
     Attributes:
-        minutes: the longest of any attempt: a job that asks for more than its partition gives waits for ever.
+        minutes: the longest of any attempt: a job that asks for more than its partition gives waits forever.
         memory_mb: of the first attempt; sbatch refuses what no node has, and says so.
     """
 
@@ -79,7 +79,7 @@ def require_of_profile(plan: Plan, profile: Path) -> None:
     """The same without a workflow, by what a profile says.
 
     Raises:
-        CvqnError: there are findings, or a snakemake is at work here or has left its locks.
+        CvqnError: there are findings, or a snakemake is running here or has left its locks.
     """
     settings = forecast.profile_settings(profile)
     looks = Looks(
@@ -88,8 +88,8 @@ def require_of_profile(plan: Plan, profile: Path) -> None:
     )
     if is_at_work():
         raise CvqnError(
-            "a snakemake is at work here, or was killed and left its locks: `squeue --me` lists its jobs; if it is "
-            "not at work any more, `snakemake --profile slurm --unlock` removes the locks"
+            "a snakemake is running here, or was killed and left its locks: `squeue --me` lists its jobs; if it is "
+            "not running any more, `snakemake --profile slurm --unlock` removes the locks"
         )
     asked = asked_of_profile(profile, _threads(plan), settings.get("retries", 0) + 1)
     require(plan, asked, None, looks, settings.get("jobs", 1))
@@ -181,7 +181,7 @@ def _refused_by(partition: Partition, asked: Asked) -> list[str]:
         setting = _setting(asked.kind, f"runtime: {partition.minutes:g}")
         found.append(
             f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} "
-            f"gives {partition.minutes:g}; it would wait for ever: {setting}"
+            f"gives {partition.minutes:g}; it would wait forever: {setting}"
         )
     wanted = Node(asked.cpus, asked.memory_mb, asked.gpus)
     if not any(node.has(wanted) for node in partition.nodes):

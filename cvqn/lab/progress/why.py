@@ -1,4 +1,4 @@
-"""Why a run or a codec would be made again: what its results were made with against what is there now."""
+"""Why a run or a codec would be made again: what made its results, compared with the current state."""
 
 import json
 from collections.abc import Iterator, Mapping

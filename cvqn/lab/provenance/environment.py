@@ -72,7 +72,7 @@ def data_set(index: str | Path) -> dict[str, object]:
 
 
 def pack_origin(pack: str | Path, sets: str | Path) -> dict[str, object]:
-    """Checksum of a pack as its own index has it, and the sets in it, whose indexes lie under the folder `sets`."""
+    """Checksum of a pack as its own index has it, and the sets in it, whose indexes are under the folder `sets`."""
     content = json.loads(Path(pack).with_suffix(".json").read_text(encoding="utf-8"))
     names = dict.fromkeys(image["set"] for image in content["images"])
     indexes = [Path(sets) / name / "index.json" for name in names]

@@ -1,6 +1,6 @@
-"""What Snakemake remembers of jobs in `.snakemake`: which made a file, from what, and which are at work.
+"""What Snakemake remembers of jobs in `.snakemake`: which made a file, from what, and which are running.
 
-The only module that uses Snakemake's private interface. Its records lie in no clone; the record of a scale carries
+The only module that uses Snakemake's private interface. Its records are in no clone; the record of a scale carries
 them, because without them a clone has only file times to go by, and one touched file would train everything again.
 """
 
@@ -82,17 +82,17 @@ def write_jobs(jobs: Jobs, outputs: set[str]) -> None:
 
 
 def made_as(path: str, jobs: Mapping[str, Job]) -> str | None:
-    """The output of a job that a file is: itself, or the folder that it lies in; None where no job made it."""
+    """The output of a job that a file is: itself, or its folder; None where no job made it."""
     return next((one for one in (path, *map(Path.as_posix, Path(path).parents)) if one in jobs), None)
 
 
 def with_folders(files: Iterable[str]) -> list[str]:
-    """Files and all folders that they lie in, as either may be the output of a job."""
+    """Files and all folders they are in, as either may be the output of a job."""
     return sorted({*files, *(parent.as_posix() for path in files for parent in Path(path).parents)} - {"."})
 
 
 def is_at_work() -> bool:
-    """Whether a Snakemake is at work in this folder, or was killed and left its locks."""
+    """Whether a Snakemake is running in this folder, or was killed and left its locks."""
     return any(FOLDER.glob("locks/*"))
 
 

@@ -68,7 +68,7 @@ class Change:
 
 
 def read_metrics(scale: str, revision: str | None) -> dict[str, float | str]:
-    """metrics.json of a scale at a git revision, or as it lies on the disk.
+    """metrics.json of a scale at a git revision, or in the working tree.
 
     Raises:
         CvqnError: there is none, or it is not a flat mapping to finite numbers and reasons for their absence.

@@ -25,7 +25,7 @@ TYPES = {
 
 
 def describe(recorded: Recorded) -> bytes:
-    """The crate of a recorded scale, whose files must lie in the current folder, as JSON-LD."""
+    """The crate of a recorded scale, whose files must be in the current folder, as JSON-LD."""
     crate = _crate(recorded)
     _add_run(crate, recorded)
     content = crate.metadata.generate()

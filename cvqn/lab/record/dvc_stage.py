@@ -69,7 +69,7 @@ class Stage:
             )
 
     def require_sound_cache(self) -> None:
-        """Compare what DVC's cache holds for this stage with its checksums; DVC itself trusts what lies there.
+        """Compare what DVC's cache holds for this stage with its checksums; DVC itself trusts the cache.
 
         Raises:
             CvqnError: a file of the cache is missing or damaged.

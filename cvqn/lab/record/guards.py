@@ -35,7 +35,7 @@ def require_clean_tree(stage: Stage) -> None:
 
 
 def require_finished(stage: Stage, scale: str, configuration: Configuration) -> None:
-    """The workflow must have nothing left to do with the configuration of the stage, and nothing may be at work.
+    """The workflow must have nothing left to do with the configuration of the stage, and nothing may be running.
 
     Raises:
         CvqnError: a Snakemake is running, jobs are left, or the stage's overlays are of another scale.
@@ -58,7 +58,7 @@ def require_finished(stage: Stage, scale: str, configuration: Configuration) -> 
 
 
 def require_idle() -> None:
-    """Raises CvqnError when a Snakemake is at work in this folder."""
+    """Raises CvqnError when a Snakemake is running in this folder."""
     if is_at_work():
         raise CvqnError("a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
 

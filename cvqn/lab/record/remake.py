@@ -26,7 +26,7 @@ PASSING = re.compile(r'<section id="cost".*?</section>|Written on [-0-9]+ [:0-9]
 def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
     """Make those of some recorded files again that these rules made, and compare.
 
-    They are made from the measurements, analyses, models and logs that lie here, from which they must follow exactly.
+    They are made from the measurements, analyses, models and logs that are present, from which they must follow exactly.
 
     Args:
         versions: of the libraries that made the files.
@@ -48,7 +48,7 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
 
 
 def check_page(files: Collection[str], results: Results) -> Iterator[Finding]:
-    """Make the report page again from all that lies here, and compare it but for the time and what the jobs took.
+    """Make the report page again from all results that are present, and compare it except for the time and cost.
 
     No record keeps the latter, and a job that ends after the page's own changes it.
     """

@@ -89,14 +89,14 @@ def _local(source: str) -> Path:
         with urlopen(checksum, timeout=TIMEOUT) as answer:
             digest = answer.read(1000).decode().split()[0]
     except (URLError, OSError, ValueError, IndexError) as error:
-        raise CvqnError(f"{checksum}: cannot be read ({error}); it must lie beside the release") from error
+        raise CvqnError(f"{checksum}: cannot be read ({error}); it must be beside the release") from error
     pin = Pin("sha256", digest)
     if target.is_file() and pin.mismatch(target) is None:
         return target
     try:
         return download(source, target, pin)
     except CvqnError as error:
-        raise CvqnError(f"{source}: {error}; run again, which goes on where this stopped") from error
+        raise CvqnError(f"{source}: {error}; run the command again to resume") from error
 
 
 def _unpack(release: Path, recorded: Recorded, wanted: Sequence[str]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from itertools import cycle
 
 from cvqn.codecs import registry
-from cvqn.codecs.looks import GREEN, GREY, ORANGE, SKY, VERMILLION, Look
+from cvqn.codecs.looks import GREEN, GREY, ORANGE, SKY, VERMILION, Look
 
-GROUPS = (SKY, ORANGE, VERMILLION)
-OTHERS = (Look(GREEN, "8"), Look(ORANGE, "H"), Look(VERMILLION, "p"), Look(GREY, "h"))
+GROUPS = (SKY, ORANGE, VERMILION)
+OTHERS = (Look(GREEN, "8"), Look(ORANGE, "H"), Look(VERMILION, "p"), Look(GREY, "h"))
 
 
 def looks(codecs: Iterable[str]) -> dict[str, Look]:

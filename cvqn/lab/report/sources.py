@@ -1,4 +1,4 @@
-"""Measurements and analyses as they lie on disk, as data frames whose rows say which file they come from."""
+"""Measurements and analyses as they are on disk, as data frames whose rows say which file they come from."""
 
 import csv
 import io
@@ -144,7 +144,7 @@ def with_numbers(frame: pd.DataFrame, columns: Sequence[str], optional: Sequence
     """Rows of `read_table` with numbers in some columns, which in those of `optional` may be missing.
 
     Raises:
-        CvqnError: anything else stands there, or a number is not finite; the message names file and line.
+        CvqnError: a value is not a number, or a number is not finite; the message names file and line.
     """
     found = {}
     for column in (*columns, *optional):

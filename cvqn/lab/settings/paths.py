@@ -50,7 +50,7 @@ class Results:
         return [f"{self.model(training, checkpoint)}/{name}" for name in MODEL_FILES]
 
     def archive(self, codec: str, setting: str) -> str:
-        """The bitstreams of a codec at a quality, or of a run; the table of sizes and seconds lies beside it."""
+        """The bitstreams of a codec at a quality, or of a run; the table of sizes and seconds is beside it."""
         return f"{self.root}/bitstreams/{codec}/{setting}.tar"
 
     def archive_table(self, codec: str, setting: str) -> str:
@@ -58,7 +58,7 @@ class Results:
         return f"{self.root}/bitstreams/{codec}/{setting}.csv"
 
     def measurements(self, codec: str, setting: str | None = None) -> str:
-        """The measurements of a conventional codec, or of one run of a learned one; their record lies beside them."""
+        """The measurements of a conventional codec, or of one run of a learned one; their record is beside them."""
         return (
             f"{self.root}/measurements/{codec}.csv"
             if setting is None
@@ -103,11 +103,11 @@ class Results:
         return f"{self.root}/report/pictures"
 
     def table(self, name: str) -> str:
-        """A table; its page lies beside it."""
+        """A table; its page is beside it."""
         return f"{self.root}/tables/{name}.csv"
 
     def figure(self, name: str) -> str:
-        """A figure; .png and .csv lie beside it."""
+        """A figure; .png and .csv are beside it."""
         return f"{self.root}/figures/{name}.svg"
 
     def curve(self, name: str) -> str:

@@ -45,7 +45,7 @@ class FixedCrops:
 class Source:
     """Crops of a pack as tensors on a device.
 
-    On a GPU the whole pack lies in its memory where it takes at most half of what is free, and crops are cut there;
+    On a GPU the whole pack is in its memory where it takes at most half of what is free, and crops are cut there;
     otherwise they are cut on the host and travel as uint8. Either way nothing waits for the device.
     """
 

@@ -1,6 +1,6 @@
 """Steps of a training as a CUDA graph: a small network's kernels are over sooner than Python can launch the next.
 
-The graph is recorded anew after every epoch, when a codec may change what a step does.
+The graph is recorded again after every epoch, when a codec may change what a step does.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Replay:
         self.forget()
 
     def forget(self) -> None:
-        """Record anew: what a step does may have changed."""
+        """Record again: what a step does may have changed."""
         self.graph: torch.cuda.CUDAGraph | None = None
         self.warmed = 0
 

@@ -149,7 +149,7 @@ class Entry:
             state: dict[str, Any] = torch.load(self.state_path, map_location="cpu", weights_only=True)
             return state
         except (RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
-            raise CvqnError(f"{self.state_path}: damaged ({error}); delete it to begin anew") from error
+            raise CvqnError(f"{self.state_path}: damaged ({error}); delete it to start from the beginning") from error
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; the one before stays until the new one is whole."""

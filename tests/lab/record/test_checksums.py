@@ -14,7 +14,7 @@ def test_the_committed_list_is_that_of_this_tree(monkeypatch):
     monkeypatch.chdir(ROOT)
     listed = read_checksums()
     wrong = [path for path, checksum in listed.items() if changed(path, checksum)] + not_listed(listed)
-    assert not wrong, "write the list anew: cvqn checksums"
+    assert not wrong, "write the list again: cvqn checksums"
     for path in ("dvc.lock", "cvqn/models/quality-1/model.safetensors", "results/small/record/record.json",
                  "docs/figures/small-rate-distortion.png", "docs/trainings/c16-seed1/provenance.json"):  # fmt: skip
         assert path in listed

@@ -93,7 +93,7 @@ def test_restored_from_a_web_server_after_an_interruption(clone, packed, server)
     data = packed.read_bytes()
     server.files = {"/r/tiny.tar": data, "/r/tiny.tar.sha256": f"{sha256_file(packed)}  tiny.tar\n".encode()}
     server.faults = [None, "drop", 404]
-    with pytest.raises(CvqnError, match=f"{server.url}/r/tiny.tar: .*run again, which goes on where this stopped"):
+    with pytest.raises(CvqnError, match=f"{server.url}/r/tiny.tar: .*run the command again to resume"):
         restore("tiny", f"{server.url}/r/tiny.tar")
     assert untouched(clone)
     server.requests.clear()

@@ -171,7 +171,7 @@ def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None)
 
 
 def _number(*candidates: object) -> float | None:
-    """The first that is a number: what a comparison is held against, else what the claim expects."""
+    """The first that is a number: what a comparison is compared with, else what the claim expects."""
     return next((float(value) for value in candidates if isinstance(value, int | float)), None)
 
 

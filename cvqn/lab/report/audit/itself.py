@@ -54,7 +54,7 @@ class Found:
 
 
 def paper_against_itself() -> list[Statement]:
-    """Every statement that the paper's own numbers and published curves can be held against; reads files only."""
+    """Every statement that the paper's own numbers and published curves can be compared with; reads files only."""
     return [_statement(entry) for entry in _data()["statements"]]
 
 

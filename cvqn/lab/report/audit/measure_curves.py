@@ -149,7 +149,7 @@ def _if_wrong(intervals: list[Interval]) -> Interval:
 
 
 def _covered(*rates: np.ndarray) -> np.ndarray:
-    """The rates of the grid that lie within every curve."""
+    """The rates of the grid that every curve covers."""
     low, high = max(one.min() for one in rates), min(one.max() for one in rates)
     covered = RATES[(low <= RATES) & (high >= RATES)]
     if len(covered) == 0:

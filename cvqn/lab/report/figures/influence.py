@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cvqn.codecs.looks import BLUE, VERMILLION
+from cvqn.codecs.looks import BLUE, VERMILION
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import read_index
 from cvqn.lab.report.channels import agreement_between_images, by_image
@@ -105,7 +105,7 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
         mean,
         yerr=[mean - low, high - mean],
         fmt="o",
-        color=VERMILLION,
+        color=VERMILION,
         markersize=2.1,
         elinewidth=0.7,
         label=label,

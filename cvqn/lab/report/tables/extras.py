@@ -11,7 +11,7 @@ from cvqn.lab.report.tables.runs import every_run, runs_table
 def table(sources: Sources) -> pd.DataFrame:
     """The first seed of each, at the end of training, Table 2 first.
 
-    Only first seeds, as the ablations have no other, so that no mean over three seeds stands beside a single run.
+    Only first seeds, as the ablations have no other, so that no mean over three seeds is compared with a single run.
 
     Raises:
         CvqnError: no run of them was measured.
