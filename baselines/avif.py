@@ -2,8 +2,8 @@
 
 import imagecodecs
 import numpy as np
+from cvqn_baselines.checks import check_input, whole_number
 
-from baselines.checks import check_input, whole_number
 from cvqn.codecs.looks import SKY, Look
 from cvqn.errors import CvqnError
 

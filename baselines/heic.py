@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pillow_heif
+from cvqn_baselines.checks import check_input, whole_number
 
-from baselines.checks import check_input, whole_number
 from cvqn.codecs.looks import GREY, Look
 from cvqn.errors import CvqnError
 

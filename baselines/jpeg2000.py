@@ -1,9 +1,9 @@
 """JPEG 2000 (ITU-T T.800) through Pillow's OpenJPEG: raw codestreams, one quality layer at a constant rate."""
 
 import numpy as np
+from cvqn_baselines.checks import check_input
+from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
-from baselines.checks import check_input
-from baselines.pillow import decode_file, encode_file, library_versions
 from cvqn.codecs.looks import ORANGE, Look
 from cvqn.errors import CvqnError
 

@@ -2,8 +2,8 @@
 
 import imagecodecs
 import numpy as np
+from cvqn_baselines.checks import check_input
 
-from baselines.checks import check_input
 from cvqn.codecs.looks import BLACK, Look
 from cvqn.errors import CvqnError
 

@@ -5,10 +5,10 @@ import shutil
 import subprocess
 
 import numpy as np
+from cvqn_baselines.checks import check_input
+from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 from PIL import Image
 
-from baselines.checks import check_input
-from baselines.pillow import decode_file, encode_file, library_versions
 from cvqn.codecs.looks import GREEN, Look
 from cvqn.errors import CvqnError
 

@@ -92,6 +92,7 @@ def sources(tmp_path_factory) -> Path:
             shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, target)
+    (folder / "cvqn_baselines").symlink_to("baselines")  # the name by which it is imported, see pyproject.toml
     return folder
 
 

@@ -11,13 +11,13 @@ BELOW_ALL = {"__main__", "settings", "images", "padding", "files", "errors"}  # 
 
 def package(module: str) -> str:
     parts = module.split(".")
-    if parts[0] == "baselines":
+    if parts[0] == "cvqn_baselines":
         return "baselines"
     return ".".join(parts[1:3]) if parts[1:2] == ["lab"] else ".".join(parts[1:2])
 
 
 def test_the_picture_shows_the_imports_between_packages():
-    graph = grimp.build_graph("cvqn", "baselines")
+    graph = grimp.build_graph("cvqn", "cvqn_baselines")
     found = {
         (package(module), package(imported))
         for module in graph.modules

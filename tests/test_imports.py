@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LAB = ("snakemake", "dvc", "pandas", "matplotlib", "scipy", "yaml", "cvqn.lab", "baselines", "skimage", "sklearn")
+LAB = ("snakemake", "dvc", "pandas", "matplotlib", "scipy", "yaml", "cvqn.lab", "cvqn_baselines", "skimage", "sklearn")
 NO_TORCH = ("torch", *LAB)
 
 

@@ -2,10 +2,10 @@
 
 import av
 import numpy as np
+from cvqn_baselines.bpg import colour, container, hevc
+from cvqn_baselines.bpg.sequence import from_sps, parameter_sets
+from cvqn_baselines.checks import check_input, whole_number
 
-from baselines.bpg import colour, container, hevc
-from baselines.bpg.sequence import from_sps, parameter_sets
-from baselines.checks import check_input, whole_number
 from cvqn.codecs.looks import BLUE, Look
 from cvqn.errors import CvqnError
 

@@ -1,7 +1,7 @@
 """The BPG file (format version 0.9.5): 8-bit 4:4:4 YCbCr in full range, without alpha, animation or extensions."""
 
-from baselines.bpg.bits import read_ue7, write_ue7
-from baselines.bpg.sequence import Sequence, read_header, write_header
+from cvqn_baselines.bpg.bits import read_ue7, write_ue7
+from cvqn_baselines.bpg.sequence import Sequence, read_header, write_header
 
 MAGIC = b"BPG\xfb"
 FORMAT = bytes([3 << 5, 0])

@@ -6,7 +6,7 @@ ITU-T H.265, 7.3.2.1 to 7.3.3 and E.2.1; the BPG format, version 0.9.5, "HEVC he
 import re
 from dataclasses import dataclass, fields
 
-from baselines.bpg.bits import BitReader, BitWriter
+from cvqn_baselines.bpg.bits import BitReader, BitWriter
 
 
 @dataclass(frozen=True)

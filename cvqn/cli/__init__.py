@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CvqnError as error:
         return _say(f"error: {error}", error.exit_code)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("cvqn", "baselines"):
+        if error.name is None or error.name.split(".")[0] in ("cvqn", "cvqn_baselines"):
             raise
         return _say(f"error: {error.name} is not installed; in a clone: pip install '.[pipeline]'", 2)
     except KeyboardInterrupt:

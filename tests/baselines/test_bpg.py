@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cvqn_baselines.bpg import colour, container, hevc
+from cvqn_baselines.bpg.bits import BitReader, BitWriter, read_ue7, write_ue7
+from cvqn_baselines.bpg.codec import Bpg444
+from cvqn_baselines.bpg.sequence import Sequence, from_sps, parameter_sets, read_header, write_header
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from baselines.bpg import colour, container, hevc
-from baselines.bpg.bits import BitReader, BitWriter, read_ue7, write_ue7
-from baselines.bpg.codec import Bpg444
-from baselines.bpg.sequence import Sequence, from_sps, parameter_sets, read_header, write_header
 from cvqn.errors import CvqnError
 
 SEQUENCES = st.builds(

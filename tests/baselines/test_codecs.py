@@ -9,9 +9,9 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
+from cvqn_baselines.webp import WebP
 from skimage import data
 
-from baselines.webp import WebP
 from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 

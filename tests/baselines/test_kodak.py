@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cvqn_baselines.published import curves
 from scipy.interpolate import PchipInterpolator
 
-from baselines.published import curves
 from cvqn.codecs import registry
 from cvqn.images import read_picture
 from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db

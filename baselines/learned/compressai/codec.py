@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
+
 from cvqn.codecs.looks import BLUE, SKY, Look
 from cvqn.errors import CvqnError
 
 if TYPE_CHECKING:
+    from cvqn_baselines.learned.compressai.trainable import TrainableCompressai
+    from cvqn_baselines.learned.compressai.trained import TrainedCompressai
     from torch import Tensor
 
-    from baselines.learned.compressai.trainable import TrainableCompressai
-    from baselines.learned.compressai.trained import TrainedCompressai
-
-_NETWORK = tuple(f"baselines.learned.compressai.{name}" for name in ("codec", "library", "settings"))
+_NETWORK = tuple(f"cvqn_baselines.learned.compressai.{name}" for name in ("codec", "library", "settings"))
 
 
 class CompressaiCodec:
@@ -21,10 +21,13 @@ class CompressaiCodec:
 
     model_settings = CompressaiSettings
     training_settings = CompressaiTraining
-    modules = (*_NETWORK, "baselines.learned.compressai.trainable", "cvqn.model.ms_ssim")
+    modules = (*_NETWORK, "cvqn_baselines.learned.compressai.trainable", "cvqn.model.ms_ssim")
     coding_modules = (
-        *_NETWORK, "baselines.learned.compressai.trained", "baselines.learned.compressai.strings", "cvqn.model.tiling",
-    )  # fmt: skip
+        *_NETWORK,
+        "cvqn_baselines.learned.compressai.trained",
+        "cvqn_baselines.learned.compressai.strings",
+        "cvqn.model.tiling",
+    )
     libraries = ("torch", "numpy", "compressai")
     has_channels = False
 
@@ -33,18 +36,18 @@ class CompressaiCodec:
 
     def build(self, model: CompressaiSettings, training: CompressaiTraining) -> "TrainableCompressai":
         self._refuse_missing()
-        from baselines.learned.compressai.trainable import TrainableCompressai
+        from cvqn_baselines.learned.compressai.trainable import TrainableCompressai
 
         return TrainableCompressai(self.model, model, training)
 
     def load(self, model: CompressaiSettings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedCompressai":
         self._refuse_missing()
-        from baselines.learned.compressai.trained import TrainedCompressai
+        from cvqn_baselines.learned.compressai.trained import TrainedCompressai
 
         return TrainedCompressai(self.model, model, tensors, device)
 
     def _refuse_missing(self) -> None:
-        from baselines.learned.compressai.library import installed
+        from cvqn_baselines.learned.compressai.library import installed
 
         if not installed():
             raise CvqnError(f"{self.name}: needs CompressAI, which is not installed: pip install 'cvqn[learned]'")

@@ -1,6 +1,6 @@
 """A pretrained model of CompressAI's zoo as a model folder, to be measured like a trained one; needs a network.
 
-    python -m baselines.learned.compressai.pretrained hyperprior 3 FOLDER
+    python -m cvqn_baselines.learned.compressai.pretrained hyperprior 3 FOLDER
 
 The zoo's models for MS-SSIM, qualities 1 to 8, are downloaded by CompressAI from where its authors keep them.
 """
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import torch
+from cvqn_baselines.learned.compressai.codec import FACTORIZED, HYPERPRIOR
+from cvqn_baselines.learned.compressai.library import zoo
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings
+from cvqn_baselines.learned.compressai.trained import PREFIX
 
-from baselines.learned.compressai.codec import FACTORIZED, HYPERPRIOR
-from baselines.learned.compressai.library import zoo
-from baselines.learned.compressai.settings import CompressaiSettings
-from baselines.learned.compressai.trained import PREFIX
 from cvqn.codecs.store import save_model
 
 ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}

@@ -4,10 +4,10 @@ import copy
 from typing import Any, NamedTuple
 
 import torch
+from cvqn_baselines.learned.compressai.library import STRIDES, build
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 from torch import Tensor, nn
 
-from baselines.learned.compressai.library import STRIDES, build
-from baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 from cvqn.codecs.trainable import Trainable
 from cvqn.model.ms_ssim import ms_ssim
 

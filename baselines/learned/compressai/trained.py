@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from cvqn_baselines.learned.compressai.library import STRIDES, build
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings
+from cvqn_baselines.learned.compressai.strings import pack, unpack
 from torch import Tensor, nn
 
-from baselines.learned.compressai.library import STRIDES, build
-from baselines.learned.compressai.settings import CompressaiSettings
-from baselines.learned.compressai.strings import pack, unpack
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.interface import Picture
 from cvqn.model.tiling import evaluate

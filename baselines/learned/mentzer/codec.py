@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
+
 from cvqn.codecs.looks import BLACK, Look
 
 if TYPE_CHECKING:
+    from cvqn_baselines.learned.mentzer.trainable import TrainableMentzer
+    from cvqn_baselines.learned.mentzer.trained import TrainedMentzer
     from torch import Tensor
 
-    from baselines.learned.mentzer.trainable import TrainableMentzer
-    from baselines.learned.mentzer.trained import TrainedMentzer
-
 _NETWORK = (
-    *(f"baselines.learned.mentzer.{name}" for name in ("codec", "model", "network", "settings")),
+    *(f"cvqn_baselines.learned.mentzer.{name}" for name in ("codec", "model", "network", "settings")),
     "cvqn.model.context", "cvqn.model.integers",
 )  # fmt: skip
 
@@ -28,11 +28,11 @@ class MentzerCodec:
     training_settings = MentzerTraining
     modules = (
         *_NETWORK,
-        "baselines.learned.mentzer.trainable", "baselines.learned.mentzer.start", "cvqn.start", "cvqn.model.ms_ssim",
-        "cvqn.model.export", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
+        "cvqn_baselines.learned.mentzer.trainable", "cvqn_baselines.learned.mentzer.start", "cvqn.start",
+        "cvqn.model.ms_ssim", "cvqn.model.export", "cvqn.bitstream.integer_model", "cvqn.bitstream.probabilities",
     )  # fmt: skip
     coding_modules = (
-        *_NETWORK, "baselines.learned.mentzer.trained", "cvqn.model.tiling",
+        *_NETWORK, "cvqn_baselines.learned.mentzer.trained", "cvqn.model.tiling",
         *(f"cvqn.bitstream.{name}" for name in
           ("integer_model", "inference", "order", "probabilities", "rangecoder", "wavefront")),
     )  # fmt: skip
@@ -41,12 +41,12 @@ class MentzerCodec:
     exact = True
 
     def build(self, model: MentzerSettings, training: MentzerTraining) -> "TrainableMentzer":
-        from baselines.learned.mentzer.trainable import TrainableMentzer
+        from cvqn_baselines.learned.mentzer.trainable import TrainableMentzer
 
         return TrainableMentzer(model, training)
 
     def load(self, model: MentzerSettings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedMentzer":
-        from baselines.learned.mentzer.trained import TrainedMentzer
+        from cvqn_baselines.learned.mentzer.trained import TrainedMentzer
 
         return TrainedMentzer(model, tensors, device)
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from cvqn_baselines.learned.mentzer.network import Decoder, Encoder, Quantizer, importance_mask
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 from torch import Tensor, nn
 
-from baselines.learned.mentzer.network import Decoder, Encoder, Quantizer, importance_mask
-from baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 from cvqn.bitstream.order import NO_MARGIN, Margin
 from cvqn.model.context import ContextModel
 from cvqn.model.ms_ssim import ms_ssim

@@ -8,10 +8,10 @@ closes last; it starts nearly open. Centre 0, the margin's, is next to 0, the va
 
 import torch
 import torch.nn.functional as F
+from cvqn_baselines.learned.mentzer.model import Mentzer
+from cvqn_baselines.learned.mentzer.network import MOMENTUM, Body
 from torch import Tensor, nn
 
-from baselines.learned.mentzer.model import Mentzer
-from baselines.learned.mentzer.network import MOMENTUM, Body
 from cvqn.start import FIT, SEARCH, components, deal, in_batches, rows_of, solve
 
 BRANCH = 0.1  # deviation that a residual block adds to a signal, relative to it

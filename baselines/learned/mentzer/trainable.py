@@ -3,12 +3,12 @@
 from typing import Any
 
 import torch
+from cvqn_baselines.learned.mentzer.model import Forward, Loss, Mentzer, loss
+from cvqn_baselines.learned.mentzer.network import STRIDE
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
+from cvqn_baselines.learned.mentzer.start import start_from_components
 from torch import Tensor
 
-from baselines.learned.mentzer.model import Forward, Loss, Mentzer, loss
-from baselines.learned.mentzer.network import STRIDE
-from baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
-from baselines.learned.mentzer.start import start_from_components
 from cvqn.codecs.interface import Crops
 from cvqn.codecs.trainable import Trainable
 from cvqn.model.export import BATCH, export_context

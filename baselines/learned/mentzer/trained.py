@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from cvqn_baselines.learned.mentzer.model import Mentzer
+from cvqn_baselines.learned.mentzer.network import STRIDE, reach
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings
 from torch import Tensor
 
-from baselines.learned.mentzer.model import Mentzer
-from baselines.learned.mentzer.network import STRIDE, reach
-from baselines.learned.mentzer.settings import MentzerSettings
 from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
 from cvqn.codecs.interface import Picture
 from cvqn.model.integers import from_tensors

@@ -26,7 +26,7 @@ PASSING = re.compile(r'<section id="cost".*?</section>|Written on [-0-9]+ [:0-9]
 def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
     """Make those of some recorded files again that these rules made, and compare.
 
-    They are made from the measurements, analyses, models and logs that are present, from which they must follow exactly.
+    They are made from the measurements, analyses, models and logs that are present, and must follow from these exactly.
 
     Args:
         versions: of the libraries that made the files.

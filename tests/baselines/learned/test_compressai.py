@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from cvqn_baselines.learned.compressai import library
+from cvqn_baselines.learned.compressai.pretrained import save_pretrained
+from cvqn_baselines.learned.compressai.strings import pack, unpack
+from cvqn_baselines.learned.compressai.trained import PREFIX
 from safetensors.torch import load_file
 
-from baselines.learned.compressai import library
-from baselines.learned.compressai.pretrained import save_pretrained
-from baselines.learned.compressai.strings import pack, unpack
-from baselines.learned.compressai.trained import PREFIX
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.store import load_model
 from cvqn.compression import compress, decompress

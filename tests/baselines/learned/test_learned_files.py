@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from cvqn_baselines.learned.compressai.library import installed
 
-from baselines.learned.compressai.library import installed
 from cvqn.bitstream.errors import BitstreamError
 from cvqn.codecs import container, registry
 from cvqn.codecs.interface import LearnedCodec

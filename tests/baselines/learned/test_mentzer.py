@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from cvqn_baselines.learned.mentzer.model import MARGIN, Mentzer
+from cvqn_baselines.learned.mentzer.network import Quantizer, down, importance_mask, reach, up
 from torch import nn
 
-from baselines.learned.mentzer.model import MARGIN, Mentzer
-from baselines.learned.mentzer.network import Quantizer, down, importance_mask, reach, up
 from cvqn.bitstream.wavefront import symbol_bits
 from cvqn.errors import CvqnError
 from cvqn.lab.settings.configuration import resolve

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
+from cvqn_baselines.learned.mentzer.network import up
+from cvqn_baselines.learned.mentzer.start import _up
 
-from baselines.learned.mentzer.network import up
-from baselines.learned.mentzer.start import _up
 from cvqn.model.ms_ssim import ms_ssim
 from tests.baselines.learned.conftest import small_experiment
 from tests.trained import textures

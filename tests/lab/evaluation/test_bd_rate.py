@@ -5,8 +5,8 @@ import math
 import bjontegaard
 import numpy as np
 import pytest
+from cvqn_baselines.published import curves
 
-from baselines.published import curves
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.bd_rate import MIN_SHARED, Reason, bd_ms_ssim, bd_rate, compare
 from cvqn.lab.evaluation.rate_distortion import Points

@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
+from cvqn_baselines.jpeg import Jpeg420
 from PIL import Image
 from skimage import data
 
-from baselines.jpeg import Jpeg420
 from cvqn.cli import main
 from cvqn.codecs import container, registry
 from cvqn.compression import StoredCodec

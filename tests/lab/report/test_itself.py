@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cvqn_baselines.published import FOLDER
 from made_up import MadeUp
 
-from baselines.published import FOLDER
 from cvqn.lab.report.audit.audit import audit, write_audit
 from cvqn.lab.report.audit.itself import ITSELF_VERDICTS, paper_against_itself
 
@@ -98,7 +98,7 @@ def test_the_verdicts_and_that_every_statement_shows_its_arithmetic():
 def test_shares_of_the_rates_by_counting(name):
     curve = name.removeprefix("above.")
     share = share_above(curve if curve in ("balle-2017", "toderici-2017") else f"figure3-{curve}")
-    printed = float(re.search(r"of 0.5 bpp: (\d\.\d+)", text(name))[1])
+    printed = float(re.search(r"of 0.5 bpp, a share of (\d\.\d+)", text(name))[1])
     assert printed == pytest.approx(share, abs=1e-3)
     assert STATEMENTS[name].verdict == ("holds" if share >= 0.85 else "does not hold")
     smooth = float(re.search(r"in place of straight lines: (\d\.\d+)", text(name))[1])
@@ -115,7 +115,7 @@ def test_what_is_printed_is_enough_to_compute_the_share(name):
         size = abs(first) + abs(second)
         above = max(first, second) / size if first * second < 0 else first > 0
         won += (right - left) * above
-    assert won / 0.5 == pytest.approx(float(re.search(r"of 0.5 bpp: (\d\.\d+)", text(name))[1]), abs=2e-3)
+    assert won / 0.5 == pytest.approx(float(re.search(r"of 0.5 bpp, a share of (\d\.\d+)", text(name))[1]), abs=2e-3)
 
 
 def test_rippel_point_by_point():

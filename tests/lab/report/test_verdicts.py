@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from cvqn_baselines.published import curves
 from made_up import PAPER, MadeUp, falling_influence, whole_paper
 from scipy.stats import t as student
 
-from baselines.published import curves
 from cvqn.lab.evaluation.statistics import Interval
 from cvqn.lab.report.audit.audit import audit, write_audit
 from cvqn.lab.report.audit.claims import expected_number, paper
