@@ -148,14 +148,14 @@ def test_outputs_that_are_one_file_do_not_replace_each_other(call, photo, tmp_pa
     (tmp_path / "out" / "b.cvqn").symlink_to("a.cvqn")
     code, _, errors = call("compress", "in", "out", "--force")
     assert code == 2
-    assert "out/b.cvqn: was made of another file" in errors
+    assert "out/b.cvqn: already written from another input" in errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["", "a.cvqn"], "empty name"),
-        (["photo.png", ""], "empty name"),
+        (["", "a.cvqn"], "name is empty"),
+        (["photo.png", ""], "name is empty"),
         (["none.png", "a.cvqn"], "none.png: cannot be read"),
         (["photo.png", "a" * 256 + ".cvqn"], "name too long"),
         (["a" * 256 + ".png", "a.cvqn"], "name too long"),
@@ -306,6 +306,26 @@ def test_signals_while_starting_print_no_traceback(photo, tmp_path, delay, numbe
     assert "Traceback" not in errors
     assert process.returncode in (-number, 128 + number, 0)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_signal_that_python_swallows_comes_again():
+    """An exception within a callback ends there: the program must not go on as if nobody had asked it to stop."""
+    code = (
+        "import os, signal, sys, time, weakref\n"
+        "from cvqn.cli import main, parser\n"
+        "class Held: pass\n"
+        "def work():\n"
+        "    held = Held()\n"
+        "    kept = weakref.ref(held, lambda _: (signal.raise_signal(signal.Signals[sys.argv[1]]), time.sleep(0.01)))\n"
+        "    del held\n"
+        "    time.sleep(20)\n"
+        "parser.parser = lambda: work()\n"
+        "sys.exit(main([]))\n"
+    )
+    for name, expected in (("SIGINT", 130), ("SIGTERM", 143)):
+        run = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, timeout=15)
+        assert run.returncode == expected, run.stderr
+        assert "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize("wrong", ["float", "deep", "bool", "one channel", "four channels", "empty", "list", "nan"])

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 
 from cvqn.errors import CvqnError
@@ -88,6 +89,15 @@ def _ended_by_signals() -> Iterator[None]:
             return
         raise _Ended(number)
 
+    def again(lost: "sys.UnraisableHookArgs") -> None:
+        """Python swallows what is raised within a callback, as some imports have: send the signal once more."""
+        if isinstance(lost.exc_value, KeyboardInterrupt | _Ended):
+            number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else lost.exc_value.args[0]
+            threading.Timer(0.01, os.kill, (process, number)).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    hook, sys.unraisablehook = sys.unraisablehook, again
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:  # not so under nohup
@@ -98,3 +108,4 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = hook

@@ -6,6 +6,7 @@ import csv
 import numpy as np
 import pytest
 from made_up import MadeUp, falling_influence, whole_paper
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from cvqn.codecs import registry as codecs
@@ -128,14 +129,20 @@ def test_the_influence_figure_shows_every_channel_of_the_image_and_of_the_set(tm
 def test_measured_and_published_curves_cannot_be_confused(tmp_path, kept):
     made = whole_paper(tmp_path)
     draw(made, curves, "curves.svg")
-    lines = {line.get_label(): line for line in kept[0].axes[0].get_lines()}
-    published = {label: line for label, line in lines.items() if label.endswith("(published)")}
+    lines = [line for line in kept[0].axes[0].get_lines() if len(line.get_xdata()) > 1]
+    thin = [line for line in lines if line.get_linewidth() < 1]
+    legends = {legend.get_title().get_text(): [one.get_text() for one in legend.get_texts()]
+               for legend in kept[0].legends}  # fmt: skip
+    [published] = [names for title, names in legends.items() if title.startswith("published")]
+    assert [line.get_label() for line in thin] == published
     assert len(published) == 8
-    for label, line in lines.items():
+    for line in lines:
         solid, marked = line.get_linestyle() == "-", line.get_marker() not in ("None", None)
-        assert (solid, marked) == ((False, False) if label in published else (True, True))
-        assert (line.get_linewidth() < 1) == (label in published)
-    drawn = lines["CVQN"].get_xydata()
+        assert (solid, marked) == ((False, False) if line in thin else (True, True))
+    named = {text.get_text() for text in kept[0].axes[0].texts}
+    assert named == {line.get_label() for line in thin if len(set(to_rgb(line.get_color()))) == 1}
+    assert len(named) == 4
+    [drawn] = [line.get_xydata() for line in lines if line.get_label() == "CVQN" and line not in thin]
     own = [row for row in rows(tmp_path / "curves.csv") if row["curve"] == "cvqn"]
     np.testing.assert_allclose(drawn, [[float(row["bpp"]), float(row["ms_ssim_db"])] for row in own])
     np.testing.assert_allclose(drawn[:, 0], [0.129, 0.2576, 0.382, 0.51, 0.653], rtol=1e-3)
