@@ -2,10 +2,10 @@
 
 import imagecodecs
 import numpy as np
-from cvqn_baselines.checks import check_input, whole_number
 
 from cvqn.codecs.looks import SKY, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.checks import check_input, whole_number
 
 
 class Avif:

@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pillow_heif
-from cvqn_baselines.checks import check_input, whole_number
 
 from cvqn.codecs.looks import GREY, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.checks import check_input, whole_number
 
 ONE_THREAD = {"x265:pools": "none", "x265:frame-threads": "1"}
 

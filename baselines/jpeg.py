@@ -1,10 +1,10 @@
 """JPEG (ITU-T T.81) through Pillow's libjpeg-turbo: progressive, Huffman tables fitted to the picture."""
 
 import numpy as np
-from cvqn_baselines.checks import check_input, whole_number
-from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
 from cvqn.codecs.looks import PURPLE, Look
+from cvqn_baselines.checks import check_input, whole_number
+from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
 
 class Jpeg420:

@@ -1,11 +1,11 @@
 """JPEG 2000 (ITU-T T.800) through Pillow's OpenJPEG: raw codestreams, one quality layer at a constant rate."""
 
 import numpy as np
-from cvqn_baselines.checks import check_input
-from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
 from cvqn.codecs.looks import ORANGE, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.checks import check_input
+from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
 BITS_PER_PIXEL = 24
 END_OF_CODESTREAM = b"\xff\xd9"

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 
 import numpy as np
-from cvqn_baselines.checks import check_input
-from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 from PIL import Image
 
 from cvqn.codecs.looks import GREEN, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.checks import check_input
+from cvqn_baselines.pillow import decode_file, encode_file, library_versions
 
 CWEBP_OPTIONS = ("-m", "6", "-af", "-sharp_yuv")
 PILLOW_OPTIONS = {"lossless": False, "method": 6}

@@ -2,12 +2,12 @@
 
 import av
 import numpy as np
-from cvqn_baselines.bpg import colour, container, hevc
-from cvqn_baselines.bpg.sequence import from_sps, parameter_sets
-from cvqn_baselines.checks import check_input, whole_number
 
 from cvqn.codecs.looks import BLUE, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.bpg import colour, container, hevc
+from cvqn_baselines.bpg.sequence import from_sps, parameter_sets
+from cvqn_baselines.checks import check_input, whole_number
 
 
 class Bpg444:

@@ -48,6 +48,6 @@ def folder_of_model(model_id: bytes) -> Path:
     known = folders()
     if model_id.hex() not in known:
         raise WrongModelError(
-            f"made with model {model_id.hex()}, which does not come with this program; name its folder with --model"
+            f"made with model {model_id.hex()}, which is no built-in one; name its folder with --model"
         )
     return known[model_id.hex()]

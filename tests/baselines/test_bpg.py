@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cvqn_baselines.bpg import colour, container, hevc
-from cvqn_baselines.bpg.bits import BitReader, BitWriter, read_ue7, write_ue7
-from cvqn_baselines.bpg.codec import Bpg444
-from cvqn_baselines.bpg.sequence import Sequence, from_sps, parameter_sets, read_header, write_header
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
 from cvqn.errors import CvqnError
+from cvqn_baselines.bpg import colour, container, hevc
+from cvqn_baselines.bpg.bits import BitReader, BitWriter, read_ue7, write_ue7
+from cvqn_baselines.bpg.codec import Bpg444
+from cvqn_baselines.bpg.sequence import Sequence, from_sps, parameter_sets, read_header, write_header
 
 SEQUENCES = st.builds(
     Sequence, st.integers(0, 1), st.integers(0, 2), st.integers(0, 1), st.integers(0, 2), st.integers(0, 3),

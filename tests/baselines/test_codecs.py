@@ -9,11 +9,11 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
-from cvqn_baselines.webp import WebP
 from skimage import data
 
 from cvqn.codecs import registry
 from cvqn.errors import CvqnError
+from cvqn_baselines.webp import WebP
 
 CONVENTIONAL = [name for name in registry.names() if not registry.is_learned(name)]
 SIZES = [(1, 1), (1, 2), (2, 1), (7, 5), (15, 16), (17, 33), (131, 77), (8, 4096), (4096, 3)]

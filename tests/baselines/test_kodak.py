@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cvqn_baselines.published import curves
 from scipy.interpolate import PchipInterpolator
 
 from cvqn.codecs import registry
 from cvqn.images import read_picture
 from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db
+from cvqn_baselines.published import curves
 
 PIXELS = 768 * 512
 RATES = (0.15, 0.3, 0.45, 0.6)

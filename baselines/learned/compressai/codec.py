@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
-
 from cvqn.codecs.looks import BLUE, SKY, Look
 from cvqn.errors import CvqnError
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cvqn_baselines.learned.compressai.trainable import TrainableCompressai
     from cvqn_baselines.learned.compressai.trained import TrainedCompressai
-    from torch import Tensor
 
 _NETWORK = tuple(f"cvqn_baselines.learned.compressai.{name}" for name in ("codec", "library", "settings"))
 

@@ -13,8 +13,9 @@ from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 
-from cvqn_baselines.learned.compressai.settings import CompressaiSettings
 from torch import nn
+
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings
 
 STRIDES = {"FactorizedPrior": 16, "MeanScaleHyperprior": 64}
 """Pixels per position of the coarsest latent, along a side."""

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import torch
+
+from cvqn.codecs.store import save_model
 from cvqn_baselines.learned.compressai.codec import FACTORIZED, HYPERPRIOR
 from cvqn_baselines.learned.compressai.library import zoo
 from cvqn_baselines.learned.compressai.settings import CompressaiSettings
 from cvqn_baselines.learned.compressai.trained import PREFIX
-
-from cvqn.codecs.store import save_model
 
 ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}
 

@@ -4,12 +4,12 @@ import copy
 from typing import Any, NamedTuple
 
 import torch
-from cvqn_baselines.learned.compressai.library import STRIDES, build
-from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 from torch import Tensor, nn
 
 from cvqn.codecs.trainable import Trainable
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn_baselines.learned.compressai.library import STRIDES, build
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 
 QUANTILES = "quantiles"  # ends the names of what the auxiliary loss trains
 

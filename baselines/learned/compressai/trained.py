@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from cvqn_baselines.learned.compressai.library import STRIDES, build
-from cvqn_baselines.learned.compressai.settings import CompressaiSettings
-from cvqn_baselines.learned.compressai.strings import pack, unpack
 from torch import Tensor, nn
 
 from cvqn.bitstream.errors import CorruptError
 from cvqn.codecs.interface import Picture
 from cvqn.model.tiling import evaluate
 from cvqn.padding import inside, pad_to_multiple, padded_side
+from cvqn_baselines.learned.compressai.library import STRIDES, build
+from cvqn_baselines.learned.compressai.settings import CompressaiSettings
+from cvqn_baselines.learned.compressai.strings import pack, unpack
 
 PREFIX = "network."  # of its tensors; others are of the training
 UNIT = 16  # pixels per position of the latent y, along a side

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cvqn.codecs.looks import BLACK, Look
 from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 
-from cvqn.codecs.looks import BLACK, Look
-
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cvqn_baselines.learned.mentzer.trainable import TrainableMentzer
     from cvqn_baselines.learned.mentzer.trained import TrainedMentzer
-    from torch import Tensor
 
 _NETWORK = (
     *(f"cvqn_baselines.learned.mentzer.{name}" for name in ("codec", "model", "network", "settings")),

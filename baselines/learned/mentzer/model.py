@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from cvqn_baselines.learned.mentzer.network import Decoder, Encoder, Quantizer, importance_mask
-from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 from torch import Tensor, nn
 
 from cvqn.bitstream.order import NO_MARGIN, Margin
 from cvqn.model.context import ContextModel
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn_baselines.learned.mentzer.network import Decoder, Encoder, Quantizer, importance_mask
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 
 MARGIN = Margin(front=4, side=4, symbol=0)  # one for each of the context model's layers
 CENTRE_RANGE = 2.0  # of a network whose centres will be loaded

@@ -8,11 +8,11 @@ closes last; it starts nearly open. Centre 0, the margin's, is next to 0, the va
 
 import torch
 import torch.nn.functional as F
-from cvqn_baselines.learned.mentzer.model import Mentzer
-from cvqn_baselines.learned.mentzer.network import MOMENTUM, Body
 from torch import Tensor, nn
 
 from cvqn.start import FIT, SEARCH, components, deal, in_batches, rows_of, solve
+from cvqn_baselines.learned.mentzer.model import Mentzer
+from cvqn_baselines.learned.mentzer.network import MOMENTUM, Body
 
 BRANCH = 0.1  # deviation that a residual block adds to a signal, relative to it
 OPEN, OPEN_SPREAD = 4.0, 0.5  # mean and deviation of the importance map before its sigmoid

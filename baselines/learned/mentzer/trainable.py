@@ -3,16 +3,16 @@
 from typing import Any
 
 import torch
-from cvqn_baselines.learned.mentzer.model import Forward, Loss, Mentzer, loss
-from cvqn_baselines.learned.mentzer.network import STRIDE
-from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
-from cvqn_baselines.learned.mentzer.start import start_from_components
 from torch import Tensor
 
 from cvqn.codecs.interface import Crops
 from cvqn.codecs.trainable import Trainable
 from cvqn.model.export import BATCH, export_context
 from cvqn.model.integers import to_tensors
+from cvqn_baselines.learned.mentzer.model import Forward, Loss, Mentzer, loss
+from cvqn_baselines.learned.mentzer.network import STRIDE
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
+from cvqn_baselines.learned.mentzer.start import start_from_components
 
 START_PIXELS = 1 << 22  # of the crops that a start from components is fitted to
 

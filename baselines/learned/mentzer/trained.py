@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from cvqn_baselines.learned.mentzer.model import Mentzer
-from cvqn_baselines.learned.mentzer.network import STRIDE, reach
-from cvqn_baselines.learned.mentzer.settings import MentzerSettings
 from torch import Tensor
 
 from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
@@ -15,6 +12,9 @@ from cvqn.codecs.interface import Picture
 from cvqn.model.integers import from_tensors
 from cvqn.model.tiling import evaluate
 from cvqn.padding import inside, pad_to_multiple, padded_side
+from cvqn_baselines.learned.mentzer.model import Mentzer
+from cvqn_baselines.learned.mentzer.network import STRIDE, reach
+from cvqn_baselines.learned.mentzer.settings import MentzerSettings
 
 
 class TrainedMentzer:

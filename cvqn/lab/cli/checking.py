@@ -119,8 +119,8 @@ def _register_stages(commands: argparse._SubParsersAction) -> None:
     checksums = commands.add_parser(
         "checksums",
         help="rewrite SHA256SUMS, after a change of built-in models or of figures in docs",
-        description="Write SHA256SUMS: checksums of the committed results and their record, the models that come with "
-        "the program, the logs of their trainings and the figures of docs.",
+        description="Write SHA256SUMS: checksums of the committed results and their record, the built-in models, the "
+        "logs of their trainings and the figures of docs.",
     )
     checksums.set_defaults(handler=_checksums)
     stage = commands.add_parser(

@@ -16,7 +16,7 @@ from cvqn.lab.settings.runs import Run
 
 
 def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
-    """Make the rate curve of a scale's results the only shipped models.
+    """Make the models of a scale's rate-distortion curve the only built-in ones.
 
     Each says what it was trained on, for how long and by what.
 

@@ -2,10 +2,6 @@
 
 import pytest
 import torch
-from cvqn_baselines.learned.compressai import library
-from cvqn_baselines.learned.compressai.pretrained import save_pretrained
-from cvqn_baselines.learned.compressai.strings import pack, unpack
-from cvqn_baselines.learned.compressai.trained import PREFIX
 from safetensors.torch import load_file
 
 from cvqn.bitstream.errors import CorruptError
@@ -13,6 +9,10 @@ from cvqn.codecs.store import load_model
 from cvqn.compression import compress, decompress
 from cvqn.errors import CvqnError
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn_baselines.learned.compressai import library
+from cvqn_baselines.learned.compressai.pretrained import save_pretrained
+from cvqn_baselines.learned.compressai.strings import pack, unpack
+from cvqn_baselines.learned.compressai.trained import PREFIX
 from tests.baselines.learned.conftest import crops, small_experiment
 from tests.trained import photograph
 

@@ -10,7 +10,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from cvqn_baselines.learned.compressai.library import installed
 
 from cvqn.bitstream.errors import BitstreamError
 from cvqn.codecs import container, registry
@@ -19,6 +18,7 @@ from cvqn.codecs.store import load_model
 from cvqn.compression import compress, compress_batch, decompress
 from cvqn.lab.provenance.fingerprint import code_of
 from cvqn.lab.training.optimizer import make_optimizer
+from cvqn_baselines.learned.compressai.library import installed
 from tests import ROOT
 from tests.baselines.learned.conftest import crops, small_experiment, train
 from tests.trained import photograph

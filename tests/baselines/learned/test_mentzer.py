@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from cvqn_baselines.learned.mentzer.model import MARGIN, Mentzer
-from cvqn_baselines.learned.mentzer.network import Quantizer, down, importance_mask, reach, up
 from torch import nn
 
 from cvqn.bitstream.wavefront import symbol_bits
@@ -17,6 +15,8 @@ from cvqn.errors import CvqnError
 from cvqn.lab.settings.configuration import resolve
 from cvqn.model.integers import from_tensors
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn_baselines.learned.mentzer.model import MARGIN, Mentzer
+from cvqn_baselines.learned.mentzer.network import Quantizer, down, importance_mask, reach, up
 from tests import ROOT
 from tests.baselines.learned.conftest import crops, small_experiment, train
 

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from cvqn_baselines.learned.mentzer.network import up
-from cvqn_baselines.learned.mentzer.start import _up
 
 from cvqn.model.ms_ssim import ms_ssim
+from cvqn_baselines.learned.mentzer.network import up
+from cvqn_baselines.learned.mentzer.start import _up
 from tests.baselines.learned.conftest import small_experiment
 from tests.trained import textures
 

@@ -5,12 +5,12 @@ import math
 import bjontegaard
 import numpy as np
 import pytest
-from cvqn_baselines.published import curves
 
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.bd_rate import MIN_SHARED, Reason, bd_ms_ssim, bd_rate, compare
 from cvqn.lab.evaluation.rate_distortion import Points
 from cvqn.lab.evaluation.statistics import image_weights
+from cvqn_baselines.published import curves
 
 FIGURE_3 = {
     "figure3-jpeg2000": -60.4,

@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-from cvqn_baselines.jpeg import Jpeg420
 from PIL import Image
 from skimage import data
 
@@ -22,6 +21,7 @@ from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import COLUMNS, measure
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
+from cvqn_baselines.jpeg import Jpeg420
 from tests.trained import make_model
 
 

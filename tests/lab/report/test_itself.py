@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cvqn_baselines.published import FOLDER
 from made_up import MadeUp
 
 from cvqn.lab.report.audit.audit import audit, write_audit
 from cvqn.lab.report.audit.itself import ITSELF_VERDICTS, paper_against_itself
+from cvqn_baselines.published import FOLDER
 
 STATEMENTS = {one.id.removeprefix("itself."): one for one in paper_against_itself()}
 TABLE_1 = {"[5]": (0.9651, 0.2664), "SE": (0.9646, 0.2608), "RE": (0.9652, 0.2586), "predefined": (0.9653, 0.2576)}

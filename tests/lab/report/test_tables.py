@@ -10,11 +10,11 @@ from pathlib import Path
 import bjontegaard
 import pandas as pd
 import pytest
-from cvqn_baselines import published
 from made_up import PAPER, MadeUp, falling_influence, whole_paper
 
 from cvqn.lab.report import registry
 from cvqn.lab.report.audit.audit import audit
+from cvqn_baselines import published
 
 
 @pytest.fixture(scope="module")

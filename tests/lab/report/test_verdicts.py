@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from cvqn_baselines.published import curves
 from made_up import PAPER, MadeUp, falling_influence, whole_paper
 from scipy.stats import t as student
 
@@ -28,6 +27,7 @@ from cvqn.lab.report.audit.verdicts import (
 )
 from cvqn.lab.report.tables import bd_rate
 from cvqn.lab.settings.paths import Results
+from cvqn_baselines.published import curves
 
 TOLERANCES = {claim.tolerance.name: claim.tolerance for claim in paper() if claim.tolerance}
 IDENTITIES = {"table2.bound-order", "section3.2.soft-quantizer", "eq7.bound", "eq7.entropy"}
