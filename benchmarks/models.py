@@ -19,7 +19,7 @@ def experiment(scale: str, name: str = "c32") -> Experiment:
 
 
 def save_untrained(folder: Path, scale: str) -> Path:
-    """The experiment c32 at a scale as initialised, in a folder for `load_model`."""
+    """The experiment c32 at a scale as initialized, in a folder for `load_model`."""
     torch.manual_seed(0)
     settings = experiment(scale)
     model = TrainableCVQN(settings.model, settings.training)

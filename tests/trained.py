@@ -1,4 +1,4 @@
-"""Models as initialised in folders as trained ones are, and pictures for them."""
+"""Models as initialized in folders as trained ones are, and pictures for them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +20,7 @@ def default_training() -> Training:
 
 
 def made_model(settings: ModelSettings, seed: int = 0, spread: float = 50) -> TrainableCVQN:
-    """A network as initialised, its latent spread over all levels, its channels in an order of their own."""
+    """A network as initialized, its latent spread over all levels, its channels in an order of their own."""
     torch.manual_seed(seed)
     model = TrainableCVQN(settings, default_training()).eval()
     with torch.no_grad():

@@ -19,7 +19,7 @@ class Forward(Protocol):
 
 
 class Loss(Protocol):
-    """What is minimised."""
+    """What is minimized."""
 
     total: Tensor
     """A scalar."""

@@ -91,7 +91,7 @@ class ContextModel(nn.Module):
         return Activations(x1, y, inside + self.residual2(y))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Logits `[B, Q, C_g, h, w]` (natural log, unnormalised) of quantized values `[B, C_g, h, w]`."""
+        """Logits `[B, Q, C_g, h, w]` (natural log, unnormalized) of quantized values `[B, C_g, h, w]`."""
         if self.detach_input:
             values = values.detach()
         logits = self.last(self.activations(values).x2).float()

@@ -8,9 +8,9 @@ from cvqn.model.network import ResidualBlock, ResidualGroup
 
 
 def preserve_variance(transform: nn.Module, *, branch: float = 0.3) -> None:
-    """Initialise every 3x3 convolution of an encoder or decoder so that signals keep their variance.
+    """Initialize every 3x3 convolution of an encoder or decoder so that signals keep their variance.
 
-    torch's own initialisation shrinks it to a third per layer, and a short training does not recover. What ends a
+    torch's own initialization shrinks it to a third per layer, and a short training does not recover. What ends a
     residual branch starts at `branch` of that, so that a group begins near the identity.
     """
     for module in transform.modules():

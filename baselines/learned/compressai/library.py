@@ -31,7 +31,7 @@ def installed() -> bool:
 
 
 def build(model: str, settings: CompressaiSettings) -> nn.Module:
-    """One of the models of `STRIDES`, as the library initialises it."""
+    """One of the models of `STRIDES`, as the library initializes it."""
     network: nn.Module = getattr(_import("compressai.models"), model)(settings.features, settings.channels)
     return network
 

@@ -21,7 +21,7 @@ ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}
 
 @torch.no_grad()
 def save_pretrained(codec: str, quality: int, folder: str | Path, *, pretrained: bool = True) -> None:
-    """Write a model folder of a quality, 1 to 8; without `pretrained` it is as initialised, for tests."""
+    """Write a model folder of a quality, 1 to 8; without `pretrained` it is as initialized, for tests."""
     network = getattr(zoo(), ZOO[codec])(quality, metric="ms-ssim", pretrained=pretrained).eval()
     network.update(force=True)
     settings = CompressaiSettings(features=network.N, channels=network.M)

@@ -41,7 +41,7 @@ TOLERANCES = (  # the first whose pattern fits the whole key holds
     Tolerance("rate", r".*\.(bpp|cross_entropy_bpp)", LOWER, relative=0.005),
     Tolerance("MS-SSIM", r".*\.ms_ssim", HIGHER, 5e-4),
     Tolerance("MS-SSIM, dB", r".*\.ms_ssim_db", HIGHER, 0.05),
-    Tolerance("PSNR, which no training optimises", r".*\.psnr_db", ANY, 0.1),
+    Tolerance("PSNR, which no training optimizes", r".*\.psnr_db", ANY, 0.1),
     Tolerance("change of rate, percent", r".*\.bpp_change_percent", LOWER, 0.5),
     Tolerance("BD-rate, percent", r"bd_rate\..*", LOWER, 0.5),
     Tolerance("BD-MS-SSIM, dB", r"bd_ms_ssim\..*", HIGHER, 0.02),

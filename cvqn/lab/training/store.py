@@ -62,7 +62,7 @@ class Ended(Settings):
 
 
 def key_of(*parts: object) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of JSON-serialisable parts."""
+    """Twelve hexadecimal digits of the SHA-256 of JSON-serializable parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

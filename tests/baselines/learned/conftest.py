@@ -1,4 +1,4 @@
-"""Small networks of the learned baselines, as initialised or after a few steps, and their model folders."""
+"""Small networks of the learned baselines, as initialized or after a few steps, and their model folders."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +50,7 @@ def train(network: Trainable, steps: int, training, side: int = 64) -> Trainable
 
 
 def built(experiment: Experiment) -> Trainable:
-    """The network of an experiment as initialised."""
+    """The network of an experiment as initialized."""
     torch.manual_seed(0)
     return experiment.learned_codec.build(experiment.model, experiment.training)
 
