@@ -295,9 +295,12 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch):
 @pytest.mark.parametrize("delay", [0.02, 0.1, 0.3, 0.8])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_while_starting_print_no_traceback(photo, tmp_path, delay, number):
-    """From the first line of the program on; before it, Python itself is loading."""
+    """From the parsing of arguments on; before it, Python itself is loading."""
     called = ["compress", str(photo), str(tmp_path / "a.cvqn")]
-    code = f"import sys; print(flush=True); from cvqn.cli import main; sys.exit(main({called}))"
+    code = (
+        "import sys; from cvqn.cli import main, parser; parse = parser.parser; "
+        f"parser.parser = lambda: (print(flush=True), parse())[1]; sys.exit(main({called}))"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     time.sleep(delay)

@@ -154,9 +154,9 @@ def test_five_thousand_photographs_are_read_in_seconds(tmp_path, manifests):
     images = [{"file": f"{n}.png", "bytes": 5, "sha256": hashlib.sha256(b"%d" % n).hexdigest()} for n in range(5000)]
     content = {"set": "many", "kind": "files", "title": "many", "licence": "CC0", "images": images}
     (manifests / "many.yaml").write_text(yaml.safe_dump(content, default_flow_style=None, width=1000))
-    begin = time.monotonic()
+    begin = time.process_time()
     assert read_manifest("many", manifests).image_count == 5000
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 20  # of the processor, which other tests share
 
 
 def test_photographs_of_a_camera_keep_their_orientation(tmp_path, manifests, monkeypatch):
