@@ -177,7 +177,7 @@ def test_a_caption_redraws_its_figure_only(finished_copy):
 
 
 def test_a_colour_redraws_only(finished_copy):
-    finished_copy.replace("cvqn/lab/report/looks.py", '"#d55e00"', '"#d55e01"')
+    finished_copy.replace("cvqn/codecs/looks.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")
     assert planned.pop("figure") > 1
     assert planned == {"all": 1, "page": 1}

@@ -21,7 +21,12 @@ _ENCODE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.encode")
 _MEASURE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.measure", *_METRICS)
 _ANALYSE = ("cvqn.lab.evaluation.analysis", "cvqn.lab.evaluation.influence", *_METRICS)
 _FILE = ("cvqn.compression", "cvqn.codecs.container")
-_REPORT = ("cvqn.lab.evaluation.bd_rate", "cvqn.lab.evaluation.rate_distortion", "cvqn.lab.evaluation.statistics")
+_REPORT = (
+    "cvqn.codecs.looks",
+    "cvqn.lab.evaluation.bd_rate",
+    "cvqn.lab.evaluation.rate_distortion",
+    "cvqn.lab.evaluation.statistics",
+)
 
 # By job: the modules beside the codec's own. Those of trained models are listed with each learned codec.
 MODULES = {
