@@ -93,7 +93,7 @@ def _ended_by_signals() -> Iterator[None]:
         """Python swallows what is raised within a callback, as some imports have: send the signal once more."""
         if isinstance(lost.exc_value, KeyboardInterrupt | _Ended):
             number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else lost.exc_value.args[0]
-            threading.Timer(0.01, os.kill, (process, number)).start()
+            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
         else:
             sys.__unraisablehook__(lost)
 

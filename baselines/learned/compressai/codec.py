@@ -50,7 +50,9 @@ class CompressaiCodec:
         from cvqn_baselines.learned.compressai.library import installed
 
         if not installed():
-            raise CvqnError(f"{self.name}: needs CompressAI, which is not installed: pip install 'cvqn[learned]'")
+            raise CvqnError(
+                f"{self.name}: needs CompressAI, which is not installed: in a clone: pip install '.[learned]'"
+            )
 
 
 FACTORIZED = CompressaiCodec(

@@ -58,7 +58,7 @@ class Provenance(Document):
     libraries: dict[str, str | None]
 
     @property
-    def card(self) -> str | None:
+    def gpu_name(self) -> str | None:
         """The GPU's name, None where there was none."""
         return self.gpu and self.gpu.name
 

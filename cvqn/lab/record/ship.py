@@ -41,7 +41,7 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
         description["about"] |= {
             "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
             "training_seconds": round(provenance.seconds),
-            "training_machine": provenance.card or provenance.machine["processor"],
+            "training_machine": provenance.gpu_name or provenance.machine["processor"],
             "torch": provenance.libraries["torch"],
         }
         with (

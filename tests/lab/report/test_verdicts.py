@@ -515,4 +515,4 @@ def test_memory_is_compared_on_one_card_and_without_what_both_hold(tmp_path):
     made.provenance("strided-seed1", peak_memory_bytes=9_000_000_000, gpu={"name": "another card"})
     claim = judged(made)["section3.1.memory"]
     assert claim["verdict"] == NOT_MEASURED
-    assert claim["reason"] == "the trainings ran on different cards, a card and another card"
+    assert claim["reason"] == "the trainings ran on different GPUs, a card and another card"

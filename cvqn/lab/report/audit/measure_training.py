@@ -17,11 +17,11 @@ def training_memory(evidence: Evidence, expected: object, experiment: str, other
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
         raise NotMeasured("the trainings did not run on a device that counts its memory")
-    if own.card != theirs.card:
-        raise NotMeasured(f"the trainings ran on different cards, {own.card} and {theirs.card}")
+    if own.gpu_name != theirs.gpu_name:
+        raise NotMeasured(f"the trainings ran on different GPUs, {own.gpu_name} and {theirs.gpu_name}")
     peaks = own.peak_memory_bytes, theirs.peak_memory_bytes
     value = exactly(f"peak memory of {other} above {experiment}", (peaks[1] - peaks[0]) / 1e6, "MB")
-    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {own.card}, training images in them where they fit"
+    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {own.gpu_name}, training images in them where they fit"
     return Finding((value,), (path, other_path), note, (experiment, other))
 
 

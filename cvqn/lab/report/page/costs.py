@@ -49,5 +49,5 @@ def by_run(sources: Sources) -> list[Training]:
         folder = Path(sources.results.training(run.training))
         if (folder / FILE).exists():
             one = read_provenance(folder)
-            found.append(Training(run.training, one.steps, one.seconds / 3600, one.cpu_seconds / 3600, one.card))
+            found.append(Training(run.training, one.steps, one.seconds / 3600, one.cpu_seconds / 3600, one.gpu_name))
     return found

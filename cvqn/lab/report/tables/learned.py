@@ -86,7 +86,7 @@ def _training(sources: Sources, experiment: str, run: str) -> dict[str, object]:
     record = read_provenance(sources.results.training(run))
     crops = record.steps * sources.configuration.experiments[experiment].training.batch
     return {
-        "machine": record.card or "cpu",
+        "machine": record.gpu_name or "cpu",
         "steps": record.steps,
         "crops": crops,
         "core_hours": record.cpu_seconds / 3600,
