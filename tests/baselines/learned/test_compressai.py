@@ -80,7 +80,7 @@ def test_a_model_of_the_zoo_is_stored_and_codes(tmp_path):
 def test_without_the_library_a_codec_says_what_to_install(monkeypatch):
     monkeypatch.setattr(library, "installed", lambda: False)
     experiment = small_experiment("hyperprior-low")
-    with pytest.raises(CvqnError, match=r"pip install 'cvqn\[learned\]'"):
+    with pytest.raises(CvqnError, match=r"pip install '\.\[learned\]'"):
         experiment.learned_codec.build(experiment.model, experiment.training)
 
 
