@@ -5,3 +5,9 @@ class CvqnError(Exception):
     """Bad input or environment: the message names the thing at fault and says what to do."""
 
     exit_code = 2
+
+
+class DiskFullError(CvqnError):
+    """The disk or the quota is full; running again at once would end the same way."""
+
+    exit_code = 74

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, DiskFullError
 
 UNWRITABLE = {
     errno.EACCES, errno.EBADF, errno.EBUSY, errno.EEXIST, errno.EFBIG, errno.EILSEQ, errno.EIO,
@@ -35,7 +35,8 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     no regular file (a pipe, a device, /dev/stdout) is written to at the end, not replaced.
 
     Raises:
-        CvqnError: the path cannot be written to or the disk is full; the message names the path.
+        DiskFullError: the disk is full; the message names the path.
+        CvqnError: the path cannot be written to; the message names the path.
     """
     if mode not in ("wb", "w"):
         raise ValueError(f"mode {mode!r}: files are written whole, as wb or w")
@@ -50,7 +51,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         if inside and error.filename is not None:
             raise  # of another file that the caller used meanwhile
         if error.errno in FULL:
-            raise CvqnError(f"{path}: no space left on the disk; free some and run again") from error
+            raise DiskFullError(f"{path}: no space left on the disk; free some and run again") from error
         if error.errno in UNWRITABLE:
             raise CvqnError(f"{path}: cannot write ({error.strerror})") from error
         raise

@@ -3,10 +3,12 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from cvqn.errors import CvqnError
+from cvqn.lab.progress import forecast, retries
 from cvqn.lab.provenance.fingerprint import digest
 from cvqn.lab.provenance.plan import key, make_plan, read_plan
 from cvqn.lab.report import registry as report_registry
@@ -21,18 +23,20 @@ PLANNED = "CVQN_PLAN"  # names the plan file to jobs on other machines
 OVERLAYS = [os.path.relpath(path) for path in workflow.overwrite_configfiles] or [DEFAULT_SCALE]
 ASSIGNED = list(workflow.config_settings.config_args or [])
 AS_MODULE = not workflow.modifier.is_main_snakefile()
+RULES = Path(str(workflow.current_basedir))
 try:
     if workflow.is_main_process:
         if AS_MODULE:
             settings = configuration.resolve([], {"config of the module": config})
         else:
             settings = configuration.resolve(OVERLAYS, {"--config": configuration.assigned(ASSIGNED, "--config")})
-        PLAN = make_plan(settings, report_registry.jobs())
+        PLAN = make_plan(settings, report_registry.jobs(), RULES)
         os.environ[PLANNED] = PLAN.path
         if AS_MODULE and not workflow.output_settings.dryrun:
             PLAN.write()  # Snakemake runs onstart of the main workflow only
     else:
         PLAN = read_plan(os.environ[PLANNED])
+        PLAN.require_rules(RULES)
 except CvqnError as error:
     raise WorkflowError(str(error)) from error
 
@@ -158,3 +162,23 @@ def shown_of(wildcards):
 def folder_of_output(wildcards, output):
     """The folder of a rule's first output."""
     return os.path.dirname(output[0])
+
+
+def is_final(job):
+    """Whether another attempt of a job that has failed would end the same way."""
+    kind = job.rule.name.removesuffix("_monitored").removesuffix("_channels")
+    codecs = {
+        "train": codec_of,
+        "evaluate": codec_of,
+        "encode": lambda one: one.codec,
+        "measure": lambda one: one.codec,
+    }
+    if kind not in codecs or job.is_norun:
+        return False
+    if retries.code_has_changed(PLAN, kind, codecs[kind](job.wildcards)):
+        return True
+    return kind == "train" and retries.training_is_final(PLAN, Run.parse(job.wildcards.training))
+
+
+if workflow.is_main_process:
+    retries.give_up_where(is_final)

@@ -14,12 +14,14 @@ rule fetch:
         "data/sets/{set}.log",
     benchmark:
         "data/sets/{set}.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         code=code("fetch"),
     message:
         "fetch the data set {wildcards.set}"
     shell:
-        "cvqn data fetch {wildcards.set} >> {log:q} 2>&1"
+        "cvqn data fetch --plan {resources.plan:q} {wildcards.set} >> {log:q} 2>&1"
 
 
 rule pack:
@@ -33,11 +35,13 @@ rule pack:
         PACK.removesuffix(".npy") + ".log",
     benchmark:
         PACK.removesuffix(".npy") + ".tsv"
-    threads: 8
+    threads: forecast.PACK_THREADS
+    resources:
+        plan=PLAN_FILE,
     params:
         code=code("pack"),
     message:
         "decode the training images into {output.pixels}"
     shell:
-        "cvqn data pack --sets {input.sets:q} --exclude {input.evaluation:q} --workers {threads}"
-        " --output {output.pixels:q} >> {log:q} 2>&1"
+        "cvqn data pack --plan {resources.plan:q} --sets {input.sets:q} --exclude {input.evaluation:q}"
+        " --workers {threads} --output {output.pixels:q} >> {log:q} 2>&1"

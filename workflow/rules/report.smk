@@ -66,12 +66,14 @@ rule identities:
         f"{RESULTS.root}/logs/identities.log",
     benchmark:
         f"{RESULTS.root}/benchmarks/identities.tsv"
+    resources:
+        plan=PLAN_FILE,
     params:
         code=code("identities"),
     message:
         "check the statements that hold by definition"
     shell:
-        "cvqn identities --output {output:q} >> {log:q} 2>&1"
+        "cvqn identities --plan {resources.plan:q} --output {output:q} >> {log:q} 2>&1"
 
 
 rule complexity:
@@ -269,10 +271,12 @@ rule page:
     benchmark:
         f"{RESULTS.root}/benchmarks/page.tsv"
     threads: CONFIG.evaluation.threads
+    resources:
+        plan=PLAN_FILE,
     params:
         code=code("page"),
         root=lambda wildcards: RESULTS.root,
     message:
         f"the report page of scale {CONFIG.scale}"
     shell:
-        "cvqn page {params.root:q} >> {log:q} 2>&1"
+        "cvqn page --plan {resources.plan:q} {params.root:q} >> {log:q} 2>&1"

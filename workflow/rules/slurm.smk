@@ -4,17 +4,18 @@ from cvqn.lab.progress import preflight
 
 
 def asked_of(job):
-    """Resources of a job's first attempt, with the longest runtime of all its attempts."""
-    minutes = []
+    """Resources of a job's first attempt, with the longest runtime and the most memory of all its attempts."""
+    minutes, memory = [], []
     for job.attempt in range(job.restart_times + 1, 0, -1):
         minutes.append(job.resources.get("runtime") or 0)
+        memory.append(job.resources.get("mem_mb") or 0)
     first = job.resources
     return preflight.Asked(
         kind=job.rule.name,
         account=str(first.get("slurm_account") or ""),
         partition=str(first.get("slurm_partition") or ""),
         minutes=max(minutes),
-        memory_mb=first.get("mem_mb") or 0,
+        memory_mb=max(memory),
         cpus=job.threads,
         gpus=first.get("gpu") or 0,
     )

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from cvqn.lab.cli.options import add_optional_plan, read_planned
+
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these subcommands."""
@@ -20,6 +22,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     help = "get sets by their manifests, from CVQN_MIRROR or their official URLs"
     more = "Complete files are kept. Every file is verified. Run the command again to resume."
     fetch = _job(jobs, "fetch", _fetch, help, more, places)
+    add_optional_plan(fetch)
     fetch.add_argument("sets", nargs="+", metavar="SET", help="name of a set, as in data/manifests")
 
     verify = _job(jobs, "verify", _verify, "check every image file of sets against its checksum", "", places)
@@ -40,6 +43,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack = _job(
         jobs, "pack", _pack, help, "The pack is written when it is complete; an interrupted run leaves no file."
     )
+    add_optional_plan(pack)
     pack.add_argument("--sets", nargs="+", type=Path, required=True, metavar="INDEX", help="index.json of each set")
     pack.add_argument(
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
@@ -59,6 +63,8 @@ def _fetch(arguments: argparse.Namespace) -> None:
     from cvqn.lab.data.fetch import fetch
     from cvqn.lab.data.index import read_index
 
+    if arguments.plan:
+        read_planned(arguments, "fetch")
     for name in arguments.sets:
         index = fetch(name, arguments.root, arguments.manifests)
         print(f"{name}: {len(read_index(index))} images, verified; {index}")
@@ -92,6 +98,8 @@ def _describe(arguments: argparse.Namespace) -> None:
 def _pack(arguments: argparse.Namespace) -> None:
     from cvqn.lab.data.pack import Pack, pack
 
+    if arguments.plan:
+        read_planned(arguments, "pack")
     pack(arguments.sets, arguments.output, arguments.exclude, arguments.workers)
     result = Pack.open(arguments.output)
     print(f"{arguments.output}: {len(result)} images, {result.pixels.size:,} bytes")

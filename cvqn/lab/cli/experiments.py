@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from cvqn.errors import CvqnError
-from cvqn.lab.cli.options import add_images, add_plan, add_transforms, read_planned
+from cvqn.lab.cli.options import add_images, add_optional_plan, add_plan, add_transforms, read_planned
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -34,8 +34,8 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         "train",
         help="train one model, or resume its training",
         description="Train one run. Run the same command again to resume an interrupted training from its last save. "
-        "If the training has finished, only its files are put in place. Exit codes: 0 done, 2 bad input, 75 paused "
-        "and saved, 76 diverged, 78 the code has changed.",
+        "If the training has finished, only its files are put in place. Exit codes: 0 done, 2 bad input, 74 disk "
+        "full, 75 paused and saved, 76 diverged, 78 the code has changed.",
     )
     add_plan(train)
     train.add_argument("--run", required=True, metavar="NAME", help="experiment and seed, such as c32-seed1")
@@ -128,6 +128,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         help="check the paper's statements that hold by definition",
         description="Compute both sides of the paper's statements that hold by definition, for the audit.",
     )
+    add_optional_plan(identities)
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
     identities.set_defaults(handler=_identities)
 
@@ -145,9 +146,7 @@ def _add_codec(command: argparse.ArgumentParser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("--codec", metavar="NAME", help="a conventional codec (docs/baselines.md)")
     which.add_argument("--model", metavar="DIR", help="folder of a trained model")
-    command.add_argument(
-        "--plan", metavar="FILE", help="plan file; stop if the code has changed since the plan was made"
-    )
+    add_optional_plan(command)
     add_images(command)
     add_transforms(command)
 
@@ -273,6 +272,8 @@ def _identities(arguments: argparse.Namespace) -> None:
     from cvqn.files import atomic_write
     from cvqn.lab.evaluation.identities import soft_quantizer
 
+    if arguments.plan:
+        read_planned(arguments, "identities")
     with atomic_write(arguments.output, "w") as file:
         json.dump({"soft_quantizer": soft_quantizer()}, file, indent=1)
         file.write("\n")

@@ -17,6 +17,13 @@ def add_plan(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_optional_plan(command: argparse.ArgumentParser) -> None:
+    """The plan of a job that needs no settings."""
+    command.add_argument(
+        "--plan", metavar="FILE", help="plan file; stop if the code has changed since the plan was made"
+    )
+
+
 def add_images(command: argparse.ArgumentParser) -> None:
     """The set to work on."""
     command.add_argument("--images", required=True, metavar="INDEX", help="index.json of the evaluation set")

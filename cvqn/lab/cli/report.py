@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvqn.errors import CvqnError
-from cvqn.lab.cli.options import add_plan, read_planned
+from cvqn.lab.cli.options import add_optional_plan, add_plan, read_planned
 
 if TYPE_CHECKING:
     from cvqn.lab.provenance.plan import Plan
@@ -27,6 +27,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         description="Write report/index.html from the results that exist so far. The page lists what is missing, so it "
         "can be written while the workflow runs. Run the command in the project's folder.",
     )
+    add_optional_plan(page)
     page.add_argument("results", metavar="DIR", help="results of the scale, such as results/mini")
     page.add_argument("--embed", metavar="HTML", help="also write the page with its pictures as one file, for mail")
     page.set_defaults(handler=_page)
@@ -152,6 +153,8 @@ def _judged(arguments: argparse.Namespace, path: Path) -> dict:
 def _page(arguments: argparse.Namespace) -> None:
     from cvqn.lab.report.page.page import write_page
 
+    if arguments.plan:
+        _planned(arguments, "page")
     embed = None if arguments.embed is None else _ending(arguments.embed, ".html")
     for part in write_page(Path(arguments.results), embed):
         if part.missing:

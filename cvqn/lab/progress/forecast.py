@@ -23,6 +23,7 @@ from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
 OTHERS = "others"
+PACK_THREADS = 8
 PACK_PER_FILE = 1.3  # bytes of decoded pixels per byte of a PNG of photographs
 
 
@@ -39,7 +40,7 @@ def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
     scale = Scale(plan.configuration.results, plan)
     sections = [_jobs(plan.configuration), _trainings(scale, gpus), _disk(scale)]
     if profile is not None:
-        sections.insert(1, _asked(profile))
+        sections.insert(1, _asked(plan.configuration, profile))
     return "\n\n".join([f"scale {plan.configuration.scale}, plan {plan.path}", *sections])
 
 
@@ -107,11 +108,49 @@ def _jobs(configuration: Configuration) -> str:
     return f"{sum(counts.values())} jobs: {listed}"
 
 
-def _asked(profile: Path) -> str:
-    found = asked(profile)
+def number(value: Any, attempt: int) -> float:
+    """A resource as a number, which a profile may write as an expression of the attempt; 0 for anything else."""
+    try:
+        names = {"attempt": attempt, "min": min, "max": max, "__builtins__": {}}
+        return float(eval(str(value), names))
+    except (ArithmeticError, NameError, SyntaxError, TypeError, ValueError):
+        return 0
+
+
+def threads_of(configuration: Configuration) -> dict[str, int]:
+    """Threads of the jobs whose rule takes them from the settings."""
+    training = max((one.training.threads for one in configuration.experiments.values()), default=1)
+    return {
+        "pack": PACK_THREADS,
+        **dict.fromkeys(("train", "train_monitored"), training),
+        **dict.fromkeys(("evaluate", "evaluate_channels", "crops", "page"), configuration.evaluation.threads),
+    }
+
+
+def _asked(configuration: Configuration, profile: Path) -> str:
+    """A table of what each kind of job asks for, and what all evaluations ask for together."""
+    found, threads = asked(profile), threads_of(configuration)
+    for kind, resources in found.items():
+        resources.setdefault("threads", threads.get(kind, 1))
     columns = list(dict.fromkeys(name for resources in found.values() for name, value in resources.items() if value))
-    rows = [[rule, *(resources.get(column, "") for column in columns)] for rule, resources in found.items()]
-    return tabulate(rows, ["each job asks for", *columns], tablefmt="plain", disable_numparse=True)
+    attempts = profile_settings(profile).get("retries", 0) + 1
+    rows = [
+        [rule, *(_in_attempts(resources.get(column, ""), attempts) for column in columns)]
+        for rule, resources in found.items()
+    ]
+    evaluate = found.get("evaluate", {})
+    hours = jobs(configuration)["evaluate"] * number(evaluate.get("runtime"), 1) / 60
+    unit = "GPU hours" if number(evaluate.get("gpu"), 1) else "hours"
+    table = tabulate(rows, ["each job asks for", *columns], tablefmt="plain", disable_numparse=True)
+    return f"{table}\nall evaluations ask for {hours:g} {unit} at most"
+
+
+def _in_attempts(value: object, attempts: int) -> str:
+    """A resource as its numbers at the first and, where it grows, at the last attempt; a text as it is."""
+    first, last = number(value, 1), number(value, attempts)
+    if not first:
+        return str(value)
+    return f"{first:g}" if first == last else f"{first:g}, then {last:g}"
 
 
 def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
@@ -163,7 +202,7 @@ def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
     pixels = sum(_pixel_bytes(read_manifest(name, scale.data / "manifests")) for name in unpacked)
     left = [configuration.experiments[run.experiment] for run, took in seconds(scale).items() if took is None]
     models = {id(one): weight_bytes(one) for one in left}
-    states = sorted((models[id(one)] * _copies(one) for one in left), reverse=True)[:jobs]
+    states = sorted((2 * models[id(one)] * _copies(one) for one in left), reverse=True)[:jobs]
     return {
         scale.data: files + pixels,
         scale.root: sum(models[id(one)] * len(one.checkpoints) for one in left) + sum(states),
@@ -182,9 +221,14 @@ def _disk(scale: Scale) -> str:
         "files of the sets": sum(map(_file_bytes, sets)),
         "training images, decoded": sum(map(_pixel_bytes, sets[:-1])),
         "models": sum(weights[run.experiment] * len(experiments[run.experiment].checkpoints) for run in runs),
-        "state of each running training": max(weights[name] * _copies(one) for name, one in experiments.items()),
+        "state of each running training": max(2 * weights[name] * _copies(one) for name, one in experiments.items()),
     }
-    notes = ["at most", "estimated", "once: outputs are links into the store of trainings", "twice while it saves"]
+    notes = [
+        "at most",
+        "estimated",
+        "once: outputs are links into the store of trainings",
+        "with the copy that it saves to",
+    ]
     free = shutil.disk_usage(next(path for path in (scale.root, *scale.root.parents) if path.exists())).free
     rows = [(what, in_bytes(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]
     rows += [("in all", in_bytes(sum(sizes.values())), "with one training running"), ("free here", in_bytes(free), "")]

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cvqn.errors import CvqnError
 from cvqn.lab.progress import forecast
@@ -36,7 +35,7 @@ class Asked:
 
     Attributes:
         minutes: the longest of any attempt: a job that asks for more than its partition gives waits forever.
-        memory_mb: of the first attempt; sbatch refuses what no node has, and says so.
+        memory_mb: the most of any attempt: sbatch refuses what no node has.
     """
 
     kind: str
@@ -91,7 +90,7 @@ def require_of_profile(plan: Plan, profile: Path) -> None:
             "a snakemake is running here, or was killed and left its locks: `squeue --me` lists its jobs; if it is "
             "not running any more, `snakemake --profile slurm --unlock` removes the locks"
         )
-    asked = asked_of_profile(profile, _threads(plan), settings.get("retries", 0) + 1)
+    asked = asked_of_profile(profile, forecast.threads_of(plan.configuration), settings.get("retries", 0) + 1)
     require(plan, asked, None, looks, settings.get("jobs", 1))
 
 
@@ -140,15 +139,19 @@ def left_over(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None
 
 def asked_of_profile(profile: Path, threads: Mapping[str, int], attempts: int) -> list[Asked]:
     """What a profile asks for each kind of job; what cannot be told without a job is taken as not asked."""
+
+    def most(resource: object) -> float:
+        return max(forecast.number(resource, attempt) for attempt in range(1, attempts + 1))
+
     return [
         Asked(
             kind=kind,
             account=str(resources.get("slurm_account") or ""),
             partition=str(resources.get("slurm_partition") or ""),
-            minutes=max(_number(resources.get("runtime"), attempt) for attempt in range(1, attempts + 1)),
-            memory_mb=_number(resources.get("mem_mb"), 1),
-            cpus=int(_number(resources.get("threads"), 1)) or threads.get(kind, 1),
-            gpus=int(_number(resources.get("gpu"), 1)),
+            minutes=most(resources.get("runtime")),
+            memory_mb=most(resources.get("mem_mb")),
+            cpus=int(forecast.number(resources.get("threads"), 1)) or threads.get(kind, 1),
+            gpus=int(forecast.number(resources.get("gpu"), 1)),
         )
         for kind, resources in forecast.asked(profile).items()
     ]
@@ -225,22 +228,3 @@ def _cancel(jobs: Sequence[Queued]) -> None:
         if time.monotonic() > end:
             raise CvqnError(f"{' '.join(sorted(numbers))}: still in the queue {CANCEL_SECONDS} s after scancel")
         time.sleep(1)
-
-
-def _threads(plan: Plan) -> dict[str, int]:
-    """Threads of the jobs whose rule takes them from the settings."""
-    evaluation, experiments = plan.configuration.evaluation.threads, plan.configuration.experiments.values()
-    training = max((one.training.threads for one in experiments), default=1)
-    return {
-        **dict.fromkeys(("train", "train_monitored"), training),
-        **dict.fromkeys(("evaluate", "evaluate_channels", "crops", "page"), evaluation),
-    }
-
-
-def _number(value: Any, attempt: int) -> float:
-    """A number, or an expression of the attempt, as a profile has them; 0 for anything else."""
-    try:
-        names = {"attempt": attempt, "min": min, "max": max, "__builtins__": {}}
-        return float(eval(str(value), names))
-    except (ArithmeticError, NameError, SyntaxError, TypeError, ValueError):
-        return 0

@@ -23,6 +23,8 @@ from cvqn.lab.training.store import Entry
 from cvqn.settings import TrainingSettings
 
 RECORDED = "recorded, not restored"
+TRAINED, EVALUATED, MEASURED = ("train", "train_monitored"), ("evaluate", "evaluate_channels"), ("encode", "measure")
+ENCODED = ("failed", "running")  # what one quality says of its codec, the worst first
 SPEED_ROWS = 20  # rows of the log over which speed is averaged
 GO_ON = "run the same snakemake command to go on"
 
@@ -68,7 +70,7 @@ class Status:
 
     def _training(self, run: Run) -> Row:
         steps, entry = self._steps(run), self.scale.entry(run)
-        queued = self._queued(("train", "train_monitored"), {run.training})
+        queued = self._queued(TRAINED, {run.training})
         if self.scale.is_done(run):
             return Row(run.training, "done", step=steps or 0, steps=steps, seconds_left=0)
         if entry is not None and entry.finished:
@@ -80,7 +82,7 @@ class Status:
             state, note = self._of_entry(entry)
         else:
             files = self.scale.model_files(run)
-            state, note = self._of_job(files, Path(self.results.root, "logs", "train", f"{run.training}.log"))
+            state, note = self._of_job(files, self._log("train", run.training))
         if state == RECORDED:
             return Row(run.training, state)
         step, speed = _progress(entry)
@@ -103,17 +105,33 @@ class Status:
 
     def _evaluation(self, codec: str, run: Run) -> Row:
         files = [self.results.measurements(codec, run.name)]
-        queued = self._queued(("evaluate", "evaluate_channels"), {codec, run.name})
-        log = Path(self.results.root, "logs", "evaluate", f"{codec}-{run.name}.log")
+        queued = self._queued(EVALUATED, {codec, run.name})
+        log = self._log("evaluate", codec, run.name)
         return self._job(f"{codec} {run.name}", files, queued, log)
 
     def _codec(self, codec: str) -> Row:
         qualities = self.configuration.measured_codecs()[codec]
-        queued = self._queued(("encode", "measure"), {codec})
-        log = Path(self.results.root, "logs", "measure", f"{codec}.log")
+        queued = self._queued(MEASURED, {codec})
+        log = self._log("measure", codec)
         row = self._job(codec, [self.results.measurements(codec)], queued, log)
+        if row.state == "waiting":  # for its archives
+            archives = [self.results.archive(codec, quality) for quality in qualities]
+            states = [self._of_job([path], self._log("encode", codec, Path(path).stem)) for path in archives]
+            state, note = min(states, key=lambda one: ENCODED.index(one[0]) if one[0] in ENCODED else len(ENCODED))
+            row = replace(row, state=state, note=note) if state in ENCODED else row
         encoded = len(qualities) if row.state in ("done", RECORDED) else len(self._encoded(codec))
         return replace(row, step=encoded, steps=len(qualities))
+
+    def others(self) -> list[Row]:
+        """The jobs in the queue that make neither models nor measurements, such as the pack of training images."""
+        return [
+            Row(" ".join([job.rule, *sorted(job.wildcards - {""})]), job.state, job.note)
+            for job in self.queue
+            if job.rule not in (*TRAINED, *EVALUATED, *MEASURED)
+        ]
+
+    def _log(self, job: str, *names: str) -> Path:
+        return Path(self.results.root, "logs", job, f"{'-'.join(names)}.log")
 
     def _encoded(self, codec: str) -> list[Path]:
         folder = Path(self.results.archive(codec, "")).parent
@@ -154,7 +172,7 @@ def text(root: Path) -> str:
     status = Status(root)
     trainings, evaluations = status.trainings(), status.evaluations()
     silent = ("done", "waiting", RECORDED)
-    shown = [*trainings, *(row for row in evaluations if row.state not in silent)]
+    shown = [*trainings, *(row for row in evaluations if row.state not in silent), *status.others()]
     lines = [
         (row.name, row.state, f"{row.step}/{row.steps or '?'}" if row.step or row.steps else "",
          duration(row.seconds_left) if row.state in ("running", "paused") else "", row.note)

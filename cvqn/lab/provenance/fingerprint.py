@@ -42,7 +42,7 @@ MODULES = {
     ),
     "encode": _ENCODE,
     "measure": _MEASURE,
-    "evaluate": (*_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
+    "evaluate": ("cvqn.lab.evaluation.evaluate", *_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
     "crops": ("cvqn.lab.evaluation.crops", *_FILE),
     "complexity": ("cvqn.lab.evaluation.complexity",),
     "page": ("cvqn.lab.evaluation.pictures", "cvqn.lab.evaluation.crops", *_FILE),
@@ -99,9 +99,16 @@ def changes(planned: Code, now: Code) -> list[str]:
     return found
 
 
-@functools.cache
 def _module(name: str) -> str:
-    tree = _Essence().visit(ast.parse(_path(name).read_text(encoding="utf-8")))
+    path = _path(name)
+    status = path.stat()
+    return _hash_of(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(1024)
+def _hash_of(path: Path, changed: int, size: int) -> str:
+    """Of a module's file as it was changed last; a workflow that runs for days looks again."""
+    tree = _Essence().visit(ast.parse(path.read_text(encoding="utf-8")))
     return hashlib.sha256(json.dumps(_nested(tree)).encode()).hexdigest()[:16]
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write, read_json
+from cvqn.files import atomic_write, read_json, sha256_file
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 from cvqn.settings import Settings
+
+RULES = "rules"
+DIGITS = 12  # of the SHA-256 of a plan, in its file's name
 
 
 class ChangedCode(CvqnError):
@@ -33,7 +36,7 @@ class _Content(Settings):
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, and the code of each job by `<job>` or `<job> <codec>`."""
+    """Settings, and the code of each job by `<job>` or `<job> <codec>`; that of the workflow itself by `RULES`."""
 
     configuration: Configuration
     code: dict[str, Code]
@@ -46,12 +49,26 @@ class Plan:
     @property
     def path(self) -> str:
         """Where the plan is written."""
-        return self.results.plan(hashlib.sha256(self._text().encode()).hexdigest()[:12])
+        return self.results.plan(hashlib.sha256(self._text().encode()).hexdigest()[:DIGITS])
 
     def write(self, path: str | Path | None = None) -> None:
         """Write the plan, at its own place unless another is given."""
         with atomic_write(path or self.path, "w") as file:
             file.write(self._text())
+
+    def require_rules(self, folder: Path) -> None:
+        """Refuse other rules than the planned ones.
+
+        Raises:
+            ChangedCode: they have changed; the message says which files.
+        """
+        planned, now = self.code[RULES], rules_of(folder)
+        differing = sorted(name for name in {*planned, *now} if planned.get(name) != now.get(name))
+        if differing:
+            raise ChangedCode(
+                f"{folder}: changed since this job was planned ({', '.join(differing)}); start snakemake again, which "
+                "plans with the rules that are there now"
+            )
 
     def require_code(self, job: str, codec: str | None = None, *modules: str) -> None:
         """Refuse other code than that which the job was planned with.
@@ -71,27 +88,43 @@ class Plan:
         return json.dumps({"configuration": self.configuration.plain(), "code": self.code}, indent=1)
 
 
-def make_plan(configuration: Configuration, extra: Iterable[tuple[str, str | None, tuple[str, ...]]] = ()) -> Plan:
+def make_plan(
+    configuration: Configuration,
+    extra: Iterable[tuple[str, str | None, tuple[str, ...]]] = (),
+    rules: Path | None = None,
+) -> Plan:
     """The plan of a configuration with the code that is there now.
 
     Args:
         extra: further jobs: name, codec, modules beside those that are listed for the job.
+        rules: the folder of the workflow's rules; None for commands that are run by hand.
     """
     learned = dict.fromkeys(one.codec for one in configuration.experiments.values())
     jobs: list[tuple[str, str | None, tuple[str, ...]]] = [(job, None, ()) for job in ("fetch", "pack", "identities")]
     jobs += [(job, codec, ()) for job in ("train", "evaluate", "complexity", "crops") for codec in learned]
     jobs += [(job, codec, ()) for job in ("encode", "measure", "crops") for codec in configuration.measured_codecs()]
     jobs += list(extra)
-    return Plan(configuration, {key(job, codec): code_of(job, codec, *modules) for job, codec, modules in jobs})
+    code = {key(job, codec): code_of(job, codec, *modules) for job, codec, modules in jobs}
+    return Plan(configuration, code if rules is None else code | {RULES: rules_of(rules)})
+
+
+def rules_of(folder: Path) -> Code:
+    """Hashes of the files of rules."""
+    return {path.name: sha256_file(path)[:16] for path in sorted(folder.glob("*.smk"))}
 
 
 def read_plan(path: str | Path) -> Plan:
     """A plan as `write` wrote it.
 
     Raises:
-        CvqnError: the file is missing, or is not a plan.
+        CvqnError: the file is missing, is not a plan, or was changed where the workflow had written it.
     """
-    content = _Content.parse(read_json(Path(path)), f"{path}: not a plan of jobs")
+    path = Path(path)
+    content = _Content.parse(read_json(path), f"{path}: not a plan of jobs")
+    if path.parent.name == "plans" and path.stem != sha256_file(path)[:DIGITS]:
+        raise CvqnError(
+            f"{path}: edited after the workflow had written it; start snakemake again, which writes another"
+        )
     return Plan(configurations.validated(content.configuration, str(path)), content.code)
 
 

@@ -6,7 +6,7 @@ Snakemake deletes the outputs of a job that failed or is about to run. So a trai
     claim           locked while a process trains; says which
     state.pt        what a resumed training goes on from
     log.csv         a row per logging step so far
-    ended.json      how the last attempt ended, if it did not finish: paused, diverged or failed, and why
+    ended.json      how the last attempt ended, if it did not finish, and why
     finished/       the trained model and all that the workflow asks for, whole or absent
 
 The outputs of a job are links to the files of `finished`. Nothing here is removed but by `cvqn prune`.
@@ -28,7 +28,7 @@ from typing import IO, Any, Literal
 
 import torch
 
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, DiskFullError
 from cvqn.files import atomic_write, place, read_json
 from cvqn.settings import Settings
 
@@ -55,10 +55,15 @@ class Diverged(CvqnError):
 class Ended(Settings):
     """How an attempt ended that did not finish."""
 
-    how: Literal["paused", "diverged", "failed"]
+    how: Literal["paused", "diverged", "disk full", "failed"]
     reason: str
     time_was_up: bool = False
     """Of a pause: nobody asked for it, the job's time limit did."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another attempt, with nothing changed, would end the same way."""
+        return self.how in ("diverged", "disk full")
 
 
 def key_of(*parts: object) -> str:
@@ -134,7 +139,7 @@ class Entry:
                 raise
             except BaseException as error:
                 with contextlib.suppress(CvqnError):  # of a full disk, perhaps the one that this is about
-                    self._leave_word("failed", error)
+                    self._leave_word("disk full" if isinstance(error, DiskFullError) else "failed", error)
                 raise
 
     def load(self) -> dict[str, Any] | None:
@@ -188,7 +193,7 @@ class Entry:
                 raise Paused(f"{self.folder}: another process still trains this at the end of the time limit", True)
             time.sleep(WAIT_SECONDS)
 
-    def _leave_word(self, how: Literal["paused", "diverged", "failed"], error: BaseException) -> None:
+    def _leave_word(self, how: Literal["paused", "diverged", "disk full", "failed"], error: BaseException) -> None:
         reason = str(error) if isinstance(error, CvqnError) else f"{type(error).__name__}: {error}"
         with atomic_write(self._ended_path, "w") as file:
             time_was_up = getattr(error, "time_was_up", False)

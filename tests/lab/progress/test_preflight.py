@@ -1,5 +1,6 @@
 """The preflight on what programs of a real SLURM 22.05 and 23.11 printed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cvqn.cli import main
 from cvqn.errors import CvqnError
 from cvqn.lab.progress import cluster, forecast, preflight
-from cvqn.lab.progress.cluster import Cluster, Node, parse_accounts, parse_min_job_age, parse_partitions
+from cvqn.lab.progress.cluster import Cluster, Node, Partition, parse_accounts, parse_min_job_age, parse_partitions
 from cvqn.lab.progress.preflight import Asked, Looks, forgotten, left_over, refused, space
 from cvqn.lab.progress.queue import Queued
 from cvqn.lab.progress.scale import Scale
@@ -160,9 +161,24 @@ def test_disk_space_against_what_is_still_to_be_written(made, monkeypatch):
 def test_what_a_profile_asks_of_each_kind_of_job(monkeypatch):
     monkeypatch.setenv("CVQN_SLURM_GPU_PARTITION", "gpu")
     asked = {one.kind: one for one in preflight.asked_of_profile(ROOT / "workflow/profiles/slurm", {"train": 8}, 4)}
-    assert asked["train"] == Asked("train", "", "gpu", 240, 32000, 8, 1)
-    assert (asked["evaluate"].minutes, asked["evaluate"].memory_mb) == (240, 16000)  # time of the fourth attempt
-    assert (asked["others"].minutes, asked["others"].gpus) == (120, 0)
+    assert asked["train"] == Asked("train", "", "gpu", 240, 64000, 8, 1)  # the most of four attempts
+    assert (asked["evaluate"].minutes, asked["evaluate"].memory_mb) == (120, 32000)
+    assert (asked["others"].minutes, asked["others"].gpus) == (60, 0)
+
+
+def test_no_job_asks_for_more_time_than_a_cluster_gives(monkeypatch):
+    """At any attempt, where the variable of the profile says what a partition gives."""
+    monkeypatch.setenv("CVQN_SLURM_MINUTES", "60")
+    asked = preflight.asked_of_profile(ROOT / "workflow/profiles/slurm", {}, 4)
+    assert max(one.minutes for one in asked) == 60
+    hour = Partition("gpu", True, "UP", 60, None, frozenset(), (Node(64, 64000, 8),))
+    assert refused([replace(one, partition="gpu") for one in asked], Cluster({"gpu": hour}, None, None)) == []
+
+
+def test_a_paused_training_asks_for_no_more_memory_each_time(monkeypatch):
+    """Every piece of a long training is an attempt."""
+    resources = forecast.asked(ROOT / "workflow/profiles/slurm")["train"]
+    assert [forecast.number(resources["mem_mb"], attempt) for attempt in range(1, 7)] == [32000, *[64000] * 5]
 
 
 def test_a_slurm_that_does_not_answer_is_one_line(monkeypatch, made, capsys):

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from cvqn.cli import main
-from cvqn.errors import CvqnError
-from cvqn.lab.progress import status
+from cvqn.errors import CvqnError, DiskFullError
+from cvqn.lab.progress import retries, status
 from cvqn.lab.progress.queue import Queued
 from cvqn.lab.progress.status import RECORDED, Status
 from cvqn.lab.provenance.plan import make_plan
 from cvqn.lab.settings import configuration
+from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Diverged, Paused
 
 RUN = "c32-seed1"
@@ -99,6 +100,7 @@ def test_at_the_time_limit_it_is_paused_while_snakemake_goes_on_and_failed_after
     [
         (Diverged("step 9: the loss is nan"), "step 9"),
         (CvqnError("no GPU here"), "no GPU"),
+        (DiskFullError("state.pt: no space left on the disk"), "state.pt: no space left"),
         (OSError("x"), "OSError: x"),
     ],
 )
@@ -107,6 +109,7 @@ def test_what_ended_a_training_is_its_failure(made, error, note):
         pass
     assert made.training(RUN).state == "failed"
     assert made.training(RUN).note.startswith(note)
+    assert retries.training_is_final(made.plan, Run.parse(RUN)) == isinstance(error, Diverged | DiskFullError)
 
 
 def test_a_killed_training_is_failed_and_slurm_says_why(made, monkeypatch):
@@ -154,6 +157,15 @@ def test_evaluations_done_queued_and_failed(made, monkeypatch):
     Path("results/tiny/bitstreams/webp").mkdir(parents=True)
     Path("results/tiny/bitstreams/webp/40.tar").touch()
     assert (made.evaluation("webp").step, made.evaluation("webp").steps) == (1, 2)
+    Path("results/tiny/logs/encode").mkdir(parents=True)
+    Path("results/tiny/logs/encode/webp-1.log").write_text("cvqn: error: webp: no cwebp\n")
+    assert (made.evaluation("webp").state, made.evaluation("webp").note) == ("failed", "cvqn: error: webp: no cwebp")
+
+
+def test_a_queued_job_that_no_row_is_about_has_one_of_its_own(made, monkeypatch):
+    queued(monkeypatch, job("PENDING", "", rule="pack", reason="JobHeldUser"))
+    assert Status(made.root).others() == [status.Row("pack", "held", "job 7: JobHeldUser; scontrol release 7")]
+    assert "pack  " in status.text(made.root)
 
 
 def test_a_fresh_clone_of_recorded_results(made):
