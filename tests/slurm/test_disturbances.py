@@ -1,8 +1,9 @@
 """Disturbances drawn at random: no finished training is repeated, and none differs by a bit from an undisturbed one.
 
-CVQN_DISTURBANCES=40 draws as many; without it there are two.
+CVQN_DISTURBANCES=40 draws as many; without it there are the three of ALWAYS.
 """
 
+import json
 import os
 import random
 import shutil
@@ -20,7 +21,7 @@ from tests.slurm.cluster import MODELS, PROFILE, TINY, queued, shell, show, star
 pytestmark = pytest.mark.slurm
 
 SEED = 16
-DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "2"))
+DISTURBANCES = int(os.environ.get("CVQN_DISTURBANCES", "0"))
 EDIT = ("      initialization: variance\n", "      initialization: variance\n      alpha: 64\n")
 SECONDS = 900
 
@@ -28,9 +29,12 @@ SECONDS = 900
 class Disturbed:
     """A project in which Snakemake is started again after each disturbance, until nothing is left to do."""
 
-    def __init__(self, project: Project, choose: random.Random):
+    def __init__(self, project: Project, undisturbed: Path, choose: random.Random):
         self.project, self.choose = project, choose
+        self.undisturbed = undisturbed / "results/tiny/trainings"
+        self.planned = {path.name for path in self.undisturbed.iterdir()}
         self.finished: dict[str, int] = {}
+        self.edited = False  # whether anything was ever planned with the edited overlay
 
     def disturb(self, kind: str) -> None:
         """Let Snakemake work for a while, then disturb it."""
@@ -42,12 +46,12 @@ class Disturbed:
         assert process.returncode in (0, -signal.SIGKILL), self.log()
         self.check()
 
-    def start(self) -> subprocess.Popen:
+    def start(self, *options: str) -> subprocess.Popen:
         """Snakemake, after the locks of one that was killed are gone."""
         if list((self.project.folder / ".snakemake" / "locks").glob("*")):
             self.project.snakemake("--unlock", MODELS[0])
         self.project.environment["CVQN_ORPHANS"] = self.choose.choice(["keep", "cancel"])
-        return start(self.project, "snakemake", *MODELS, "--profile", str(PROFILE), "--configfile", TINY)
+        return start(self.project, "snakemake", *MODELS, "--profile", str(PROFILE), "--configfile", TINY, *options)
 
     def kill_snakemake(self, process: subprocess.Popen) -> None:
         process.kill()
@@ -90,6 +94,22 @@ class Disturbed:
             self._while(second, self.choose.uniform(5, 20))
             second.kill()
 
+    def instance_beside(self, process: subprocess.Popen) -> None:
+        """Without locks, so that both submit the same trainings, and both are alive."""
+        with self.start("--nolock") as second:
+            self._while(second, self.choose.uniform(5, 20))
+            second.kill()
+
+    def plan_edited(self, process: subprocess.Popen) -> None:
+        """Planned and trained for a while with an edited overlay, which is put back then."""
+        process.kill()
+        self.edited = True
+        self.project.replace(TINY, *EDIT)
+        with self.start() as second:
+            self._while(second, self.choose.uniform(5, 25))
+            second.kill()
+        self.project.replace(TINY, *reversed(EDIT))
+
     def edit_overlay(self, process: subprocess.Popen) -> None:
         """Edited at work and put back at the end: jobs keep to what they were planned with."""
         self.project.replace(TINY, *EDIT)
@@ -98,24 +118,35 @@ class Disturbed:
         self.project.replace(TINY, *reversed(EDIT))
 
     def check(self) -> None:
-        """What has finished once is there, the same folder as ever."""
+        """What has finished once is there, the same folder as ever, and nothing was begun that was not planned."""
         now = self._finished()
         assert self.finished.items() <= now.items(), "a finished training was trained again"
         self.finished = now
+        others = {path.name for path in self._store.iterdir()} - self.planned
+        assert self.edited or not others, "trained with settings that nothing was planned with"
 
-    def compare(self, undisturbed: Path) -> None:
-        """Every training that has finished is, bit for bit, the one that was planned."""
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was planned at first has finished."""
+        return self.planned <= set(self.finished)
+
+    def compare(self) -> None:
+        """Every training that has finished is, bit for bit, the one that was planned, or was planned with the edit."""
         for run in self._finished():
+            finished = self._store / run / "finished"
+            alpha = json.loads((finished / "provenance.json").read_text())["settings"]["training"]["alpha"]
+            assert alpha == (128 if run in self.planned else 64), run
             for file in ("last/model.safetensors", "best/model.safetensors", "monitor.csv"):
-                assert (self._store / run / "finished" / file).read_bytes() == (
-                    undisturbed / "results/tiny/trainings" / run / "finished" / file
-                ).read_bytes(), f"{run}: {file}"
+                if run in self.planned:
+                    assert (finished / file).read_bytes() == (
+                        self.undisturbed / run / "finished" / file
+                    ).read_bytes(), f"{run}: {file}"
 
     def begin_again(self) -> None:
         """With no results, so that there is something to disturb."""
         wait_for("end of all jobs", lambda: not queued(self.project))
         shutil.rmtree(self.project.folder / "results")
-        self.finished = {}
+        self.finished, self.edited = {}, False
 
     def log(self) -> str:
         return (self.project.folder / "snakemake.log").read_text()[-3000:]
@@ -158,22 +189,25 @@ KINDS = [
     "cancel",
     "kill_trainer",
     "kill_snakemake_and_trainer",
+    "instance_beside",
+    "plan_edited",
 ]
+ALWAYS = ["plan_edited", "cancel_after_the_training", "kill_snakemake"]
 
 
 def test_nothing_is_lost_repeated_or_trained_with_other_settings(prepared, fresh):
     choose = random.Random(SEED)
-    disturbed = Disturbed(fresh, choose)
+    disturbed = Disturbed(fresh, prepared.folder, choose)
     kinds = KINDS * (DISTURBANCES // len(KINDS)) + choose.sample(KINDS, DISTURBANCES % len(KINDS))
-    for kind in choose.sample(kinds, len(kinds)):
+    for kind in choose.sample(kinds, len(kinds)) or ALWAYS:
         disturbed.disturb(kind)
-        if len(disturbed.finished) == len(MODELS):
-            disturbed.compare(prepared.folder)
+        if disturbed.is_done:
+            disturbed.compare()
             disturbed.begin_again()
     fresh.environment["CVQN_ORPHANS"] = "keep"
     with disturbed.start() as process:
         assert process.wait(SECONDS) == 0, disturbed.log()
     disturbed.check()
-    assert len(disturbed.finished) == len(MODELS)
-    disturbed.compare(prepared.folder)
+    assert disturbed.is_done
+    disturbed.compare()
     assert fresh.planned(*MODELS) == {}

@@ -103,6 +103,18 @@ def test_two_instances_from_one_clone_with_settings_that_differ(finished_copy):
     assert finished_copy.planned(targets["toy"]) == {"train_monitored": 1}
 
 
+def test_outputs_of_other_settings_are_found_without_snakemakes_records(finished_copy):
+    """By their provenance: Snakemake itself would call them up to date."""
+    finished_copy.shell("rm -r .snakemake/metadata")
+    assert finished_copy.planned("all") == {}
+    overlays = ["workflow/scales/tiny.yaml", "other.yaml"]
+    (finished_copy.folder / "other.yaml").write_text("experiments: {c16: {training: {alpha: 200}}}\n")
+    output = finished_copy.snakemake("--dry-run", "all", "--configfile", *overlays, check=False)
+    assert "results/tiny/runs/c16-seed1: trained with other settings" in output
+    finished_copy.shell("rm -r results/tiny/runs/c16-seed1")
+    assert finished_copy.planned("all", "--configfile", *overlays)["train_monitored"] == 1
+
+
 def test_a_job_refuses_code_that_it_was_not_planned_with(finished_copy):
     [plan] = (finished_copy.folder / "results/tiny/plans").glob("*.json")
     finished_copy.replace("cvqn/model/quantizer.py", "exp(2 * self.log", "exp(3 * self.log")

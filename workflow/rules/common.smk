@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from cvqn.errors import CvqnError
 from cvqn.lab.progress import forecast, retries
+from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.fingerprint import digest
 from cvqn.lab.provenance.plan import key, make_plan, read_plan
 from cvqn.lab.report import registry as report_registry
@@ -58,6 +59,18 @@ EVERY_RUN = CONFIG.every_run()
 MONITORED = [run.training for run in EVERY_RUN if "best" in CONFIG.experiments[run.experiment].checkpoints]
 WITH_CHANNELS = [run.name for run in EVERY_RUN if CONFIG.experiments[run.experiment].learned_codec.has_channels]
 LEARNED = dict.fromkeys(one.codec for one in CONFIG.experiments.values())
+
+
+if workflow.is_main_process:
+    try:
+        strangers = Scale(CONFIG.results, PLAN).strangers(EVERY_RUN)
+    except CvqnError as error:
+        raise WorkflowError(str(error)) from error
+    if strangers:
+        raise WorkflowError(
+            f"{', '.join(strangers)}: trained with other settings, images or code than planned, and .snakemake has no "
+            f"record of it: remove these folders (the trainings stay in {RESULTS.store}), or go back to those settings"
+        )
 
 
 def one_of(names):

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write
+from cvqn.files import atomic_write, place, sha256_file
 from cvqn.lab.data.duplicates import Excluded, thumbnail
 from cvqn.lab.data.fields import SetName, Sha256, Strict, read_checked
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
@@ -116,7 +116,9 @@ class Pack:
 def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), workers: int | None = None) -> None:
     """Decode the images of sets into one pack, on all cores.
 
-    The pack appears when it is whole, so that any number of processes may make it at once; none is continued.
+    The pack appears when it is whole, so that any number of processes may make it at once; none is continued. A second
+    link to it, in `.<name>.whole`, outlives its removal: Snakemake removes outputs before a job, and in a folder that
+    two clones share these may be what the other has just made.
 
     Args:
         indexes: `index.json` of each set.
@@ -128,12 +130,18 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
     """
     if output.suffix != ".npy":
         raise CvqnError(f"{output}: a pack's name ends in .npy")
-    excluded = Excluded([image for index in exclude for image in read_index(index)])
+    unwanted = [image for index in exclude for image in read_index(index)]
+    excluded = Excluded(unwanted)
     members = [(set_name(index), image) for index in indexes for image in read_index(index)]
     images = [image for _, image in members]
     for image in images:
         excluded.refuse_pixels(image)
     _remove_abandoned(output)
+    entries = [{**image.model_dump(), "set": name} for name, image in members]
+    digest = hashlib.sha256(json.dumps([entries, [image.pixels_sha256 for image in unwanted]]).encode()).hexdigest()
+    kept = output.parent / f".{output.stem}.whole"
+    if _put_back(kept, digest, output):
+        return
     sidecar = output.with_suffix(".json")
     with atomic_write(sidecar, "w") as index, atomic_write(output) as file:
         header, total = _header(images)
@@ -147,13 +155,38 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
             excluded.refuse_alike(image, small)
             file.write(picture)
             checksum.update(picture)
-        entries = [{**image.model_dump(), "set": name} for name, image in members]
         text = json.dumps({"images": entries, "sha256": checksum.hexdigest()}, indent=1) + "\n"
         index.write(text)
         index.flush()
         with contextlib.suppress(FileNotFoundError):
             if sidecar.read_bytes() != text.encode():
                 sidecar.unlink()  # never the index of one pack beside another
+    _keep(kept, digest, output)
+
+
+def _keep(kept: Path, digest: str, output: Path) -> None:
+    """Link a pack into a folder that is named by what it was made of; a file system without links keeps none."""
+    shutil.rmtree(kept, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (kept / digest).mkdir(parents=True)
+        for path in (output, output.with_suffix(".json")):
+            os.link(path, kept / digest / path.name)
+
+
+def _put_back(kept: Path, digest: str, output: Path) -> bool:
+    """Give a pack its name again where it is kept, undamaged, made of the same images."""
+    pixels, index = kept / digest / output.name, kept / digest / output.with_suffix(".json").name
+    if not (pixels.is_file() and index.is_file()):
+        return False
+    with contextlib.suppress(CvqnError, OSError):  # another process removes it
+        if sha256_file(pixels) == read_checked(Contents, index, "").sha256:
+            sidecar = output.with_suffix(".json")
+            if not sidecar.is_file() or sidecar.read_bytes() != index.read_bytes():
+                sidecar.unlink(missing_ok=True)  # never the index of one pack beside another
+            place(pixels, output)
+            place(index, sidecar)
+            return True
+    return False
 
 
 def _header(images: Sequence[Image]) -> tuple[bytes, int]:

@@ -130,7 +130,10 @@ def space(scale: Scale, jobs: int) -> list[str]:
 
 
 def left_over(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[Queued]:
-    """Jobs of an earlier snakemake that make what is about to be made again; a living one would hold its lock."""
+    """Jobs of an earlier snakemake that make what is about to be made again.
+
+    A living one holds the lock on what it makes, unless the locks were removed: --unlock removes those of all.
+    """
     if wanted is None:
         return list(queued)
     keys = {(rule, frozenset(wildcards.split("_"))) for rule, wildcards in wanted}

@@ -10,6 +10,7 @@ from cvqn.files import read_json
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance.plan import Plan, key, read_plan
+from cvqn.lab.provenance.snakemake_records import begun, read_jobs
 from cvqn.lab.provenance.training import FILE
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
@@ -101,6 +102,23 @@ class Scale:
         """Whether the outputs of a training are there, and are those that the newest plan wants."""
         files = [*self.model_files(run), *self.results.training_files(run.training)]
         return not self.missing(files) and self.wanted(run) in (None, self.origin(run))
+
+    def strangers(self, runs: Iterable[Run]) -> list[str]:
+        """The folders of outputs that are from another entry than the wanted one, with no record of Snakemake's of it.
+
+        With a record, and where a job has begun, Snakemake sees the difference itself.
+        """
+        found = []
+        for run in runs:
+            files, origin = self.model_files(run), self.origin(run)
+            if (
+                origin is not None
+                and self.wanted(run) not in (None, origin)
+                and not begun(files)
+                and not read_jobs(files)
+            ):
+                found.append(self.results.training(run.training))
+        return found
 
     def missing(self, paths: Iterable[str]) -> list[str]:
         """Those of these files that are not there."""

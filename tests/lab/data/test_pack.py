@@ -54,7 +54,7 @@ def test_every_image_is_there(tmp_path, photographs, workers):
     assert np.array_equal(
         np.load(tmp_path / "packs" / "all.npy"), np.concatenate([*map(np.ravel, photographs.values())])
     )
-    assert sorted(os.listdir(tmp_path / "packs")) == ["all.json", "all.npy"]
+    assert sorted(os.listdir(tmp_path / "packs")) == [".all.whole", "all.json", "all.npy"]
 
 
 def test_two_sets_may_share_names(tmp_path, photographs):
@@ -125,11 +125,12 @@ def test_a_disguised_copy_is_refused(tmp_path, photographs):
 def test_a_pack_that_fails_leaves_nothing_and_the_old_one(tmp_path, photographs):
     index = make_set(tmp_path / "set", photographs)
     pack([index], tmp_path / "packs" / "all.npy")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "packs").iterdir()}
-    (tmp_path / "set" / "p30.png").write_bytes(b"another file")
+    before = {path: path.read_bytes() for path in (tmp_path / "packs").rglob("*") if path.is_file()}
+    fewer = make_set(tmp_path / "fewer", dict(list(photographs.items())[:35]))
+    (tmp_path / "fewer" / "p30.png").write_bytes(b"another file")
     with pytest.raises(CvqnError, match=r"p30\.png: sha256 is"):
-        pack([index], tmp_path / "packs" / "all.npy")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "packs").iterdir()} == before
+        pack([fewer], tmp_path / "packs" / "all.npy")
+    assert {path: path.read_bytes() for path in (tmp_path / "packs").rglob("*") if path.is_file()} == before
 
 
 COMMAND = [sys.executable, "-m", "cvqn", "data", "pack"]
@@ -156,9 +157,42 @@ def test_processes_that_make_the_same_pack_at_once_all_succeed(tmp_path, large, 
     while any(process.poll() is None for process in processes):
         assert len(Pack.open(output)) == 40
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(os.listdir(output.parent)) == ["all.json", "all.npy"]
+    assert sorted(os.listdir(output.parent)) == [".all.whole", "all.json", "all.npy"]
     assert json.loads(output.with_suffix(".json").read_text())["sha256"] == sha256_file(output)
     assert np.array_equal(Pack.open(output)[39][::20, ::20], photographs["p39"])
+
+
+def test_a_pack_that_was_removed_has_its_name_again_without_decoding(tmp_path, photographs, monkeypatch):
+    """Snakemake removes outputs before a job, in a folder shared by two clones those of the other."""
+    index, other = (
+        make_set(tmp_path / "set", photographs),
+        make_set(tmp_path / "other", {"a": photographs["p20"]}, "other"),
+    )
+    output = tmp_path / "packs" / "all.npy"
+    pack([index], output)
+    checksum, node = sha256_file(output), output.stat().st_ino
+
+    def remove():
+        output.unlink()
+        output.with_suffix(".json").unlink()
+
+    remove()
+    with monkeypatch.context() as patch:
+        patch.setattr("cvqn.lab.data.pack._decode", lambda image: pytest.fail("decoded again"))
+        pack([index], output)
+    assert (sha256_file(output), output.stat().st_ino) == (checksum, node)
+    assert Pack.open(output).names == [f"set/{name}" for name in photographs]
+
+    remove()
+    with pytest.raises(CvqnError, match="has the same pixels as"):  # what is excluded has a say
+        pack([index], output, exclude=[other])
+    [kept] = output.parent.glob(".all.whole/*/all.npy")
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    pack([index], output)
+    assert sha256_file(output) == checksum, "a damaged one is made again"
+    pack([other], output)
+    assert Pack.open(output).names == ["other/a"]
+    assert len(list(output.parent.glob(".all.whole/*"))) == 1
 
 
 def test_what_killed_processes_left_is_removed_later(tmp_path, large):
