@@ -1,7 +1,7 @@
 """Typed settings: the base of every settings class, and what the training of any learned codec takes."""
 
 import json
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,7 +21,7 @@ class Settings(BaseModel):
     )
 
     @classmethod
-    def parse(cls, content: object, where: str = "", **names: str) -> Self:
+    def parse(cls, content: object, where: str = "") -> Self:
         """The settings in plain values, as read from YAML or JSON.
 
         Args:
@@ -116,6 +116,8 @@ def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tu
             return key, f"unknown key; allowed: {', '.join(allowed)}" if allowed else "unknown key"
         case "missing":
             return key, "missing"
+        case "dict_type" | "model_type":
+            return key, "expected a mapping of keys to values"
         case "literal_error":
             return key, f"{given} is not allowed; allowed: {first['ctx']['expected'].replace(' or ', ', ')}"
         case "value_error":
@@ -124,13 +126,15 @@ def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tu
     return key, f"{given} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def _fields(settings: type[BaseModel], key: list[str]) -> list[str]:
+def _fields(annotation: Any, key: list[str]) -> list[str]:
     """The keys that are allowed under a key; none where it is not under a settings class."""
-    for part in key:
-        field = settings.model_fields.get(part)
-        inner = (field.annotation, *get_args(field.annotation)) if field else ()
-        nested = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
-        if not nested:
-            return []
-        settings = nested[0]
-    return list(settings.model_fields)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields
+        if not key:
+            return list(fields)
+        return _fields(fields[key[0]].annotation, key[1:]) if key[0] in fields else []
+    if get_origin(annotation) in (dict, tuple):
+        inner, key = (get_args(annotation)[get_origin(annotation) is dict],), key[1:]
+    else:
+        inner = get_args(annotation)
+    return next((found for one in inner if (found := _fields(one, key))), [])

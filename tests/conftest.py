@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import settings
 
 from cvqn.lab.settings.configuration import Configuration, merge, resolve
 from cvqn.model.settings import ModelSettings, Training
 from tests import ROOT
+
+# Another process on the machine can delay an example by more than the 200 ms that Hypothesis allows it.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 pytest_plugins = ["tests.projects", "tests.server"]
 

@@ -171,7 +171,7 @@ def test_what_is_no_picture_is_named(tmp_path):
 
 
 @given(st.data(), st.sampled_from(["PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damage_gives_a_named_error_or_a_picture(data, format):
     encoded = bytearray(_encoded(format))
     if data.draw(st.booleans()):
@@ -199,7 +199,7 @@ def test_truncation_is_an_error(format):
 
 
 @given(PICTURES, st.sampled_from([".png", ".ppm", ".bmp", ".tif", ".TIFF"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_written_is_read_again(tmp_path_factory, picture, suffix):
     path = tmp_path_factory.mktemp("written") / f"picture{suffix}"
     write_picture(path, picture)

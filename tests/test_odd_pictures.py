@@ -80,7 +80,7 @@ def test_tiffs_of_eight_bits_are_read_and_of_more_refused(order, planar, big, ch
 
 @ORDERS
 @given(kind=st.sampled_from([1, 3, 4, 16]), bits=st.lists(st.integers(1, 32), min_size=1, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_way_to_write_the_depth_of_a_tiff_hides_it(order, kind, bits):
     data = tiff(DEEP, order, True, extra=[(258, kind, bits)])
     try:
@@ -152,7 +152,7 @@ def odd_values():
 
 
 @given(st.lists(odd_values(), max_size=5), st.sampled_from("<>"), st.sampled_from(["jpeg", "png", "webp", "tiff"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_other_tag_keeps_a_picture_from_being_turned(odd, order, format):
     tags = {tag: (tag, kind, values) for tag, kind, values in odd} | {0x0112: SIX}
     tags = [tags[tag] for tag in sorted(tags)]
@@ -182,7 +182,7 @@ def test_orientation_is_read_from_any_whole_number(kind, order):
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_exif_that_is_none_is_ignored(rubbish, start):
     orientation_is_absent = b"\x12\x01" not in rubbish and b"\x01\x12" not in rubbish
     for data in (png(COLOUR, chunk(b"eXIf", start + rubbish)), webp(riff(b"EXIF", start + rubbish), flags=8)):
@@ -226,7 +226,7 @@ def test_an_avif_with_odd_exif_is_read(odd):
     st.lists(st.tuples(st.sampled_from(ANCILLARY), st.binary(max_size=30), st.integers(0, 1)), max_size=6),
     st.sampled_from(["before", "between", "after"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_damaged_ancillary_chunk_of_a_png_decides(chunks, where):
     """With a right checksum, a chunk that does affect the pixels is left out of the draw."""
     spoilt = b"".join(
@@ -288,7 +288,7 @@ NOTES = [b"", b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"ICC_PROFILE\0\1\1", b"
         max_size=5,
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_note_in_a_jpeg_decides(notes):
     """A whole note of Adobe has 12 bytes, and says what the colours are."""
     contents = [(marker, start + (rest[:6] if start == b"Adobe" else rest)) for marker, start, rest in notes]
@@ -366,7 +366,7 @@ def test_a_profile_for_other_pixels_is_ignored_and_one_of_rgb_holds_for_grey():
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_damaged_profile_never_keeps_a_picture_from_being_read(data):
     icc = bytearray(profile(lambda value: value, points=16))
     for _ in range(data.draw(st.integers(1, 8))):

@@ -99,6 +99,13 @@ def test_grid_of_the_paper():
         ({"learned": {"cvqn": [1]}}, "learned.cvqn", "expected a mapping"),
         ({"experiments": {"c16": {"model": 5}}}, "experiments.c16.model", "expected a mapping"),
         ({"experiments": {"c16": {"codec": [1]}}}, "experiments.c16.codec", "not a learned codec"),
+        ({"experiment": {}}, "experiment", ", plan, experiments"),
+        ({"codecs": {"webp": {"quality": 1}}}, "codecs.webp.quality", "unknown key; allowed: qualities"),
+        (
+            {"learned": {"mentzer-2018": {"model": {"channels": "x"}}}},
+            "overlay.yaml: learned.mentzer-2018.model.channels",
+            '"x" is not allowed: input should be a valid integer',
+        ),
     ],
 )
 def test_errors_name_file_key_and_what_is_allowed(tmp_path, content, key, message):
@@ -195,6 +202,13 @@ def test_written_configuration_reads_back_the_same(tmp_path, tiny):
     assert again.plain() == tiny.plain()
     assert again.experiments == tiny.experiments
     assert again.runs() == tiny.runs()
+
+
+def test_a_resolved_experiment_without_its_model_is_refused(tiny):
+    content = tiny.plain()
+    del content["experiments"]["c16"]["model"]
+    with pytest.raises(CvqnError, match=r"^config\.yaml: experiments\.c16\.model: missing$"):
+        config.validated(content, "config.yaml")
 
 
 def test_settings_do_not_change_after_they_are_read(tiny):

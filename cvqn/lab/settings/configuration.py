@@ -4,13 +4,11 @@ import copy
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
 from cvqn.codecs import registry
 from cvqn.codecs.interface import LearnedCodec
@@ -29,13 +27,32 @@ WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
 """Settings of a training that say where and how fast a model is trained, and not what."""
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(Settings):
     """One experiment: a learned codec with its settings."""
 
     codec: str
-    model: Settings
-    training: TrainingSettings
+    """The learned codec."""
+    model: SerializeAsAny[Settings]
+    """Settings of the codec's model."""
+    training: SerializeAsAny[TrainingSettings]
+    """Settings of the codec's training."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_learned_codec(cls, content: Any) -> Any:
+        learned = [name for name in registry.names() if registry.is_learned(name)]
+        if isinstance(content, dict) and content.get("codec") not in learned:
+            raise ValueError(f"codec: {content.get('codec')!r} is not a learned codec; installed: {', '.join(learned)}")
+        return content
+
+    @field_validator("model", "training", mode="wrap")
+    @classmethod
+    def _as_its_codec_has_it(cls, content: object, _: object, info: ValidationInfo) -> Settings:
+        codec = registry.learned(info.data["codec"])
+        try:
+            return (codec.model_settings if info.field_name == "model" else codec.training_settings).parse(content)
+        except CvqnError as error:
+            raise ValueError(str(error)) from error
 
     @property
     def learned_codec(self) -> LearnedCodec:
@@ -47,17 +64,13 @@ class Experiment:
         """The models that a training of it makes."""
         return ("last", "best") if self.training.monitor_every else ("last",)
 
-    def plain(self) -> dict[str, Any]:
-        """The experiment in plain values."""
-        return {"codec": self.codec, "model": self.model.plain(), "training": self.training.plain()}
-
     def identity(self) -> dict[str, Any]:
         """What its trained models are a function of, besides seed, images and code."""
         return {"codec": self.codec, "model": self.model.plain(), "training": self.training.identity()}
 
 
 class Configuration(Settings):
-    """Everything that a scale sets, but for its experiments, which are `experiments`."""
+    """Everything that a scale sets."""
 
     scale: Name
     """Results go to results/<scale>/."""
@@ -73,7 +86,7 @@ class Configuration(Settings):
     codecs: dict[str, QualitySettings]
     """Conventional codecs."""
     plan: PlanSettings
-    experiments_plain: Annotated[dict[Name, dict[str, Any]], Field(alias="experiments")]
+    experiments: dict[Name, Experiment]
     """Each with `codec`, `model` and `training`."""
 
     @model_validator(mode="after")
@@ -81,15 +94,6 @@ class Configuration(Settings):
         for key, message in _conflicts(self):
             raise ValueError(f"{key}: {message}")
         return self
-
-    @cached_property
-    def experiments(self) -> dict[str, Experiment]:
-        """Every experiment by name.
-
-        Raises:
-            CvqnError: a setting of one is not allowed.
-        """
-        return {name: _experiment(name, own) for name, own in self.experiments_plain.items()}
 
     @property
     def results(self) -> Path:
@@ -122,9 +126,9 @@ class Configuration(Settings):
         """The runs that figure 4 chooses from by codec, none of a conventional one; that of its experiment is last."""
         figure, seed = self.report.figure4, self.seeds[0]
         found: dict[str, list[Run]] = {codec: [] for codec in figure.codecs if codec in self.measured_codecs()}
-        own = self.experiments_plain[figure.experiment]["codec"]
+        own = self.experiments[figure.experiment].codec
         for name in self.report.learned:
-            codec = self.experiments_plain[name]["codec"]
+            codec = self.experiments[name].codec
             if codec in figure.codecs and codec != own:
                 found.setdefault(codec, []).append(Run(name, seed))
         return found | {own: [Run(figure.experiment, seed)]}
@@ -133,9 +137,29 @@ class Configuration(Settings):
         """The qualities of each conventional codec that has any."""
         return {name: codec.qualities for name, codec in self.codecs.items() if codec.qualities}
 
-    def plain(self) -> dict[str, Any]:
-        content = self.model_dump(mode="json", by_alias=True)
-        return content | {"experiments": {name: one.plain() for name, one in self.experiments.items()}}
+
+Section = dict[str, Any] | None
+
+
+class CodecDefaults(Settings):
+    """What the experiments of a learned codec set, unless they say otherwise."""
+
+    model: Section = None
+    training: Section = None
+
+
+class Given(Settings):
+    """The sections of files that give the experiments."""
+
+    training: Section
+    learned: dict[str, CodecDefaults | None] | None
+    experiments: dict[str, Section]
+
+    @model_validator(mode="after")
+    def _of_codecs(self) -> Self:
+        for name in (self.learned or {}).keys() - registry.names():
+            raise ValueError(f"learned.{name}: no such codec; installed: {', '.join(registry.names())}")
+        return self
 
 
 def resolve(overlays: Sequence[str | Path], further: Mapping[str, dict[str, Any]] | None = None) -> Configuration:
@@ -152,16 +176,9 @@ def resolve(overlays: Sequence[str | Path], further: Mapping[str, dict[str, Any]
     merged: dict[str, Any] = {}
     for source in sources.values():
         merged = merge(merged, source)
-    defaults = {key: _mapping(merged.pop(key, None) or {}, sources, [key]) for key in ("training", "learned")}
-    for codec, own in defaults["learned"].items():
-        _check_defaults(codec, own, sources)
-    experiments = _mapping(merged.get("experiments"), sources, ["experiments"])
-    for name, own in experiments.items():
-        key = ["experiments", name]
-        for part in ("model", "training"):
-            _mapping(_mapping(own or {}, sources, key).get(part) or {}, sources, [*key, part])
-    merged["experiments"] = {name: _spelt_out(own or {}, defaults) for name, own in experiments.items()}
-    return _validated(merged, sources)
+    given = _checked(Given, {key: merged.pop(key, None) for key in Given.model_fields}, sources)
+    experiments = {name: _spelt_out(own or {}, given) for name, own in given.experiments.items()}
+    return _checked(Configuration, merged | {"experiments": experiments}, sources)
 
 
 def assigned(pairs: Sequence[str], where: str) -> dict[str, Any]:
@@ -193,7 +210,7 @@ def validated(content: dict[str, Any], where: str) -> Configuration:
     Raises:
         CvqnError: as `resolve`.
     """
-    return _validated(content, {where: {}})
+    return _checked(Configuration, content, {where: {}})
 
 
 def write(configuration: Configuration, path: str | Path) -> None:
@@ -211,70 +228,29 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _spelt_out(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def _spelt_out(own: dict[str, Any], given: Given) -> dict[str, Any]:
     """An experiment with the defaults of all trainings, of its codec's model and of its codec's training."""
     codec = own.get("codec", DEFAULT_CODEC)
-    of_codec = defaults["learned"].get(str(codec)) or {}
-    training = merge(defaults["training"], of_codec.get("training") or {})
-    return {
-        **own,
-        "codec": codec,
-        "model": merge(of_codec.get("model") or {}, own.get("model") or {}),
-        "training": merge(training, own.get("training") or {}),
-    }
+    of_codec = (given.learned or {}).get(str(codec)) or CodecDefaults()
+    training = merge(given.training or {}, of_codec.training or {})
+    parts = {key: value for key, value in own.items() if value is not None or key == "codec"}
+    return merge({"codec": codec, "model": of_codec.model or {}, "training": training}, parts)
 
 
-def _check_defaults(codec: str, own: object, sources: dict[str, dict[str, Any]]) -> None:
-    """Raises CvqnError where no experiment could take these defaults over."""
-    if codec not in registry.names():
-        message = f"no such codec; installed: {', '.join(registry.names())}"
-        raise CvqnError(_placed(["learned", codec], message, sources))
-    for part, value in _mapping(own or {}, sources, ["learned", codec]).items():
-        if part not in ("model", "training"):
-            raise CvqnError(_placed(["learned", codec, part], "unknown key; allowed: model, training", sources))
-        _mapping(value or {}, sources, ["learned", codec, part])
+Checked = TypeVar("Checked", bound=Settings)
 
 
-def _validated(content: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Configuration:
+def _checked(settings: type[Checked], content: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Checked:
     try:
-        configuration = Configuration.model_validate_json(json.dumps(content))
+        return settings.model_validate_json(json.dumps(content))
     except (ValidationError, TypeError) as error:
-        key, message = problem(error, Configuration)
+        key, message = problem(error, settings)
         raise CvqnError(_placed(key, message, sources)) from error
-    for name, own in content["experiments"].items():
-        for part, settings in _parts(own):
-            try:
-                settings.model_validate_json(json.dumps(own[part]))
-            except ValidationError as error:
-                key, message = problem(error, settings)
-                raise CvqnError(_placed(["experiments", name, part, *key], message, sources)) from error
-    return configuration
-
-
-def _experiment(name: str, plain: dict[str, Any]) -> Experiment:
-    codec = registry.learned(plain["codec"])
-    return Experiment(
-        codec.name,
-        codec.model_settings.parse(plain["model"], f"experiments.{name}.model"),
-        codec.training_settings.parse(plain["training"], f"experiments.{name}.training"),
-    )
-
-
-def _parts(plain: dict[str, Any]) -> Iterator[tuple[str, type[Settings]]]:
-    codec = registry.learned(plain["codec"])
-    yield "model", codec.model_settings
-    yield "training", codec.training_settings
 
 
 def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
     """Key and message of what single values do not show."""
-    report, experiments = configuration.report, configuration.experiments_plain
-    for name, own in experiments.items():
-        for key in own.keys() - {"codec", "model", "training"}:
-            yield f"experiments.{name}.{key}", "unknown key; allowed: codec, model, training"
-        if own.get("codec") not in registry.names() or not registry.is_learned(own["codec"]):
-            learned = ", ".join(one for one in registry.names() if registry.is_learned(one))
-            yield f"experiments.{name}.codec", f"{own.get('codec')!r} is not a learned codec; installed: {learned}"
+    report, experiments = configuration.report, configuration.experiments
     named = {
         **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned")},
         "report.toy": (report.toy,),
@@ -301,19 +277,13 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
         )
 
 
-def _mapping(value: object, sources: dict[str, dict[str, Any]], key: list[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise CvqnError(_placed(key, "expected a mapping of keys to values", sources))
-    return value
-
-
 def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:
     """The message after the last file that sets the key, or the default which an experiment took over."""
     candidates = [key]
     if key[:1] == ["experiments"] and len(key) > 3:
-        learned = [source["learned"] for source in sources.values() if isinstance(source.get("learned"), dict)]
-        candidates += [["learned", name, *key[2:]] for one in learned for name in one]
-        candidates += [key[2:]]
+        own = [source["experiments"][key[1]] for source in sources.values() if _sets(source, [*key[:2], "codec"])]
+        codec = own[-1]["codec"] if own else DEFAULT_CODEC
+        candidates += [["learned", codec, *key[2:]], key[2:]]
     for candidate in candidates:
         for path, source in reversed(sources.items()):
             if _sets(source, candidate):

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from cvqn.codecs import registry
-from cvqn.lab.settings.configuration import NAME, Configuration
+from cvqn.lab.settings.configuration import NAME, Configuration, Experiment
 from cvqn.settings import Settings, TrainingSettings
 
 
@@ -18,6 +18,8 @@ def schema() -> dict[str, Any]:
     refer = {part: references[part, "validation"] for part in parts}
     found = definitions["$defs"]
     whole = found.pop(refer[Configuration]["$ref"].rpartition("/")[2])
+    for generic in (Experiment, Settings):  # said for each codec below
+        del found[generic.__name__]
     by_codec = {
         codec.name: _section(model=refer[codec.model_settings], training=refer[codec.training_settings])
         for codec in learned

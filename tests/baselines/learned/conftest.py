@@ -23,11 +23,9 @@ def small_experiment(name: str, model: dict | None = None, training: dict | None
     """A default experiment of a learned baseline with few features; mappings change it key by key."""
     own = resolve([]).experiments[name]
     settings = merge(merge(own.model.plain(), SMALL[name]), model or {})
-    codec, on_a_cpu = own.learned_codec, {"device": "cpu", "precision": "float32"}
+    on_a_cpu = {"device": "cpu", "precision": "float32"}
     return Experiment(
-        own.codec,
-        codec.model_settings.parse(settings),
-        codec.training_settings.parse(merge(own.training.plain(), on_a_cpu | (training or {}))),
+        codec=own.codec, model=settings, training=merge(own.training.plain(), on_a_cpu | (training or {}))
     )
 
 

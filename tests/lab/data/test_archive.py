@@ -142,7 +142,7 @@ def test_what_is_no_archive_is_named(tmp_path):
 
 
 @given(st.sampled_from(["zip", "tar"]), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_damage_is_an_error_or_harmless(tmp_path_factory, suffix, data):
     folder = tmp_path_factory.mktemp("damage")
     archive = MAKERS[suffix](folder / f"set.{suffix}", FILES.items())

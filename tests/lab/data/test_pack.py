@@ -67,7 +67,7 @@ def test_two_sets_may_share_names(tmp_path, photographs):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_crops_are_cut_from_their_image(data):
     sizes = data.draw(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=4))
     pictures = [np.random.default_rng(i).integers(0, 256, (h, w, 3), np.uint8) for i, (h, w) in enumerate(sizes)]

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cvqn.lab.progress.makespan import duration, logged_seconds, makespan
@@ -8,7 +8,6 @@ LENGTHS = st.lists(st.floats(1, 1e4), min_size=1, max_size=40)
 
 
 @given(LENGTHS, st.integers(1, 40))
-@settings(deadline=None)
 def test_makespan_keeps_grahams_bounds(lengths, gpus):
     """List scheduling is never below work / machines or the longest job, and within work / m + (1 - 1/m) longest."""
     work, longest = sum(lengths), max(lengths)
