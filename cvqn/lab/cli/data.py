@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from cvqn.lab.cli.outputs import add_force, check_replaceable, json_with
+
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Add these subcommands."""
@@ -47,6 +49,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one per core)")
     help = "index.json of evaluation sets, whose photographs must not be in the pack"
     pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
+    add_force(pack)
 
 
 def _job(jobs, name: str, handler, help: str, more: str, *parents) -> argparse.ArgumentParser:
@@ -92,9 +95,23 @@ def _describe(arguments: argparse.Namespace) -> None:
 def _pack(arguments: argparse.Namespace) -> None:
     from cvqn.lab.data.pack import Pack, pack
 
+    check_replaceable(arguments, _is_pack, arguments.output, arguments.output.with_suffix(".json"))
     pack(arguments.sets, arguments.output, arguments.exclude, arguments.workers)
     result = Pack.open(arguments.output)
     print(f"{arguments.output}: {len(result)} images, {result.pixels.size:,} bytes")
+
+
+def _is_pack(path: Path) -> bool:
+    """By the JSON beside it, or by itself where an interrupted run has removed that."""
+    from numpy.lib import format as npy
+
+    sidecar = path.with_suffix(".json")
+    if sidecar.exists():
+        return json_with("images", "sha256")(sidecar)
+    with open(path, "rb") as file:
+        npy.read_magic(file)
+        shape, _, kind = npy.read_array_header_1_0(file)
+    return len(shape) == 1 and kind == "uint8"
 
 
 def _positive(text: str) -> int:
