@@ -2,9 +2,11 @@
 
 import argparse
 import shlex
+import tarfile
 from pathlib import Path
 
 from cvqn.errors import CvqnError
+from cvqn.lab.cli.outputs import add_force, check_replaceable
 
 SCALE = {"metavar": "SCALE", "nargs": "?", "default": "small", "help": "a scale of dvc.yaml (default: %(default)s)"}
 
@@ -43,6 +45,7 @@ def _register_release(commands: argparse._SubParsersAction) -> None:
     release.add_argument(
         "--output", type=Path, default=Path("dist"), metavar="DIR", help="folder to write into (default: %(default)s)"
     )
+    add_force(release)
     release.set_defaults(handler=_release)
 
 
@@ -141,11 +144,21 @@ def _record(arguments: argparse.Namespace) -> None:
 
 
 def _release(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.record.release import release
+    from cvqn.lab.record.release import name_of, release
 
+    output = arguments.output / f"{name_of(arguments.scale)}.tar"
+    check_replaceable(arguments, _is_release, output, output.with_name(f"{output.name}.sha256"))
     path = release(arguments.scale, arguments.output)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; put it and {path.name}.sha256 beside each other, see "
           "docs/publishing.md")  # fmt: skip
+
+
+def _is_release(path: Path) -> bool:
+    from cvqn.lab.record.release import MANIFEST
+
+    with tarfile.open(path, "r:") as archive:
+        first = archive.next()
+    return first is not None and first.name.endswith(f"/{MANIFEST}")
 
 
 def _restore(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from cvqn.lab.cli.options import add_optional_plan, read_planned
+from cvqn.lab.cli.outputs import add_force, check_replaceable, json_with
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -51,6 +52,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one per core)")
     help = "index.json of evaluation sets, whose photographs must not be in the pack"
     pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
+    add_force(pack)
 
 
 def _job(jobs, name: str, handler, help: str, more: str, *parents) -> argparse.ArgumentParser:
@@ -100,9 +102,23 @@ def _pack(arguments: argparse.Namespace) -> None:
 
     if arguments.plan:
         read_planned(arguments, "pack")
+    check_replaceable(arguments, _is_pack, arguments.output, arguments.output.with_suffix(".json"))
     pack(arguments.sets, arguments.output, arguments.exclude, arguments.workers)
     result = Pack.open(arguments.output)
     print(f"{arguments.output}: {len(result)} images, {result.pixels.size:,} bytes")
+
+
+def _is_pack(path: Path) -> bool:
+    """By the JSON beside it, or by itself where an interrupted run has removed that."""
+    from numpy.lib import format as npy
+
+    sidecar = path.with_suffix(".json")
+    if sidecar.exists():
+        return json_with("images", "sha256")(sidecar)
+    with open(path, "rb") as file:
+        npy.read_magic(file)
+        shape, _, kind = npy.read_array_header_1_0(file)
+    return len(shape) == 1 and kind == "uint8"
 
 
 def _positive(text: str) -> int:

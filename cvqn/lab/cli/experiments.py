@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import sys
+import tarfile
 from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.lab.cli.options import add_images, add_optional_plan, add_plan, add_transforms, read_planned
+from cvqn.lab.cli.outputs import add_force, check_replaceable, has_keys, json_with, table_of
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -26,6 +29,7 @@ def _register_config(commands: argparse._SubParsersAction) -> None:
     config.add_argument("--plan", metavar="FILE", help="the settings of a plan instead")
     config.add_argument("--output", metavar="FILE", help="file to write (default: print)")
     config.add_argument("--schema", action="store_true", help="print the JSON schema, which says what each key means")
+    add_force(config)
     config.set_defaults(handler=_config)
 
 
@@ -79,11 +83,12 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "encode",
         help="encode the images of a set into one archive of bitstreams",
         description="Encode the images of a set with a conventional codec, or with a trained model, into one archive "
-        "with a file per image.",
+        "with a file per image. Settings and versions of the encoder are printed on stderr.",
     )
     _add_codec(encode)
     encode.add_argument("--quality", type=float, metavar="Q", help="on the conventional codec's own scale")
     encode.add_argument("--output", required=True, metavar="TAR", help="archive to write; its table goes beside it")
+    add_force(encode)
     encode.set_defaults(handler=_encode)
 
     measure = commands.add_parser(
@@ -97,6 +102,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "--bitstreams", required=True, nargs="+", metavar="TAR", help="archives of `cvqn encode`, one per setting"
     )
     measure.add_argument("--output", required=True, metavar="CSV", help="table to write; its record goes beside it")
+    add_force(measure)
     measure.set_defaults(handler=_measure)
 
     crops = commands.add_parser(
@@ -109,6 +115,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     add_images(crops)
     add_transforms(crops)
     crops.add_argument("--output", required=True, metavar="DIR", help="folder to write")
+    add_force(crops)
     crops.set_defaults(handler=_crops)
 
     complexity = commands.add_parser(
@@ -121,6 +128,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "--target", default="all", choices=("all", "learned"), help="of the report, or of the learned codecs' curves"
     )
     complexity.add_argument("--output", required=True, metavar="CSV", help="file to write")
+    add_force(complexity)
     complexity.set_defaults(handler=_complexity)
 
     identities = commands.add_parser(
@@ -130,6 +138,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     )
     add_optional_plan(identities)
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
+    add_force(identities)
     identities.set_defaults(handler=_identities)
 
     ship = commands.add_parser(
@@ -152,8 +161,6 @@ def _add_codec(command: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> None:
-    import sys
-
     import yaml
 
     from cvqn.lab.provenance.plan import read_plan
@@ -167,9 +174,21 @@ def _config(arguments: argparse.Namespace) -> None:
         raise CvqnError("--plan holds resolved settings; name either it or files on top of params.yaml")
     settings = read_plan(arguments.plan).configuration if arguments.plan else configuration.resolve(arguments.overlays)
     if arguments.output:
+        check_replaceable(arguments, _are_settings, arguments.output)
         configuration.write(settings, arguments.output)
     else:
         yaml.safe_dump(settings.plain(), sys.stdout, sort_keys=False, width=120)
+
+
+def _are_settings(path: Path) -> bool:
+    """Resolved ones: an overlay, which somebody wrote, has not all of this."""
+    from cvqn.lab.settings.strict_yaml import read_yaml
+
+    content = read_yaml(path)
+    if not has_keys(content, "scale", "seeds", "data", "report", "codecs", "experiments"):
+        return False
+    experiments = content["experiments"]
+    return has_keys(experiments) and all(has_keys(one, "codec", "model", "training") for one in experiments.values())
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -213,7 +232,17 @@ def _encode(arguments: argparse.Namespace) -> None:
         raise CvqnError(f"{arguments.output}: the archive's name must end in .tar")
     if (arguments.quality is None) != (arguments.codec is None):
         raise CvqnError("a conventional codec needs --quality, and a trained model has none")
-    encode_set(_open_codec(arguments, "encode"), arguments.quality, arguments.images, arguments.output)
+    output = Path(arguments.output)
+    check_replaceable(arguments, _is_archive, output, output.with_suffix(".csv"))
+    codec = _open_codec(arguments, "encode")
+    for what, values in (("settings", codec.settings()), ("versions", codec.versions())):
+        print(f"{codec.name}: {what} {', '.join(f'{name} {value}' for name, value in values.items())}", file=sys.stderr)
+    encode_set(codec, arguments.quality, arguments.images, output)
+
+
+def _is_archive(path: Path) -> bool:
+    with tarfile.open(path, "r:") as archive:
+        return has_keys(json.loads(archive.pax_headers["comment"]), "codec", "quality", "settings")
 
 
 def _measure(arguments: argparse.Namespace) -> None:
@@ -224,7 +253,9 @@ def _measure(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     if not arguments.output.endswith(".csv"):
         raise CvqnError(f"{arguments.output}: the table's name must end in .csv")
-    measure(_open_codec(arguments, "measure"), arguments.images, arguments.bitstreams, arguments.output)
+    output = Path(arguments.output)
+    check_replaceable(arguments, table_of("codec", "setting"), output, output.with_suffix(".json"))
+    measure(_open_codec(arguments, "measure"), arguments.images, arguments.bitstreams, output)
 
 
 def _open_codec(arguments: argparse.Namespace, job: str):
@@ -251,8 +282,13 @@ def _crops(arguments: argparse.Namespace) -> None:
 
     torch.set_num_threads(arguments.threads)
     plan = read_plan(arguments.plan)
-    for codec in plan.configuration.figure4_runs():
+    codecs = plan.configuration.figure4_runs()
+    for codec in codecs:
         plan.require_code("crops", codec)
+    names = [image.name for image in plan.configuration.report.figure4.images]
+    files = ["crops.csv", *(f"{name}-{codec}.png" for name in names for codec in ("original", *codecs))]
+    is_ours = table_of("image", "codec", "setting", "bpp")
+    check_replaceable(arguments, is_ours, *(Path(arguments.output, file) for file in files))
     cut_crops(plan, arguments.images, arguments.output, arguments.device)
 
 
@@ -261,6 +297,7 @@ def _complexity(arguments: argparse.Namespace) -> None:
     from cvqn.lab.provenance.plan import read_plan
     from cvqn.lab.report.inputs import Inputs
 
+    check_replaceable(arguments, table_of("experiment", "codec", "parameters"), arguments.output)
     plan = read_plan(arguments.plan)
     experiments = [run.experiment for run in Inputs(plan.configuration, plan.results, arguments.target).runs]
     for codec in {plan.configuration.experiments[name].codec for name in experiments}:
@@ -274,6 +311,7 @@ def _identities(arguments: argparse.Namespace) -> None:
 
     if arguments.plan:
         read_planned(arguments, "identities")
+    check_replaceable(arguments, json_with("soft_quantizer"), arguments.output)
     with atomic_write(arguments.output, "w") as file:
         json.dump({"soft_quantizer": soft_quantizer()}, file, indent=1)
         file.write("\n")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from cvqn.errors import CvqnError
+from cvqn.lab.cli.outputs import add_force, check_replaceable, json_with
 
 RESULTS = Path("results")
 
@@ -33,6 +34,7 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
         "--gpus", nargs="+", type=int, default=[1, 4, 16, 64], metavar="N", help="numbers of GPUs (default: 1 4 16 64)"
     )
     plan.add_argument("--write", metavar="FILE", help="also write a plan file, for running single commands")
+    add_force(plan)
     plan.set_defaults(handler=_plan)
 
 
@@ -109,6 +111,8 @@ def _plan(arguments: argparse.Namespace) -> None:
 
     if min(arguments.gpus) < 1:
         raise CvqnError(f"--gpus {min(arguments.gpus)}: must be at least 1")
+    if arguments.write:
+        check_replaceable(arguments, json_with("configuration", "code"), arguments.write)
     files = arguments.files or (forecast.configfiles(arguments.profile) if arguments.profile else [])
     plan = make_plan(configuration.resolve(files), report_registry.jobs())
     print(forecast.text(plan, arguments.gpus, arguments.profile))

@@ -1,12 +1,15 @@
 """Commands that make tables, figures, curves, metrics and the audit from the files of a scale."""
 
 import argparse
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvqn.errors import CvqnError
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.cli.options import add_optional_plan, add_plan, read_planned
+from cvqn.lab.cli.outputs import add_force, check_replaceable, has_keys, json_with, put, table_of
 
 if TYPE_CHECKING:
     from cvqn.lab.provenance.plan import Plan
@@ -30,6 +33,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     add_optional_plan(page)
     page.add_argument("results", metavar="DIR", help="results of the scale, such as results/mini")
     page.add_argument("--embed", metavar="HTML", help="also write the page with its pictures as one file, for mail")
+    add_force(page)
     page.set_defaults(handler=_page)
 
 
@@ -37,6 +41,7 @@ def _add(commands: argparse._SubParsersAction, name: str, output: str, text: str
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}, from a scale's results.")
     add_plan(command)
     command.add_argument("--output", required=True, metavar=output, help="what to write")
+    add_force(command)
     command.set_defaults(handler=handler)
     return command
 
@@ -65,11 +70,11 @@ def _register_audit(commands: argparse._SubParsersAction) -> None:
     audit.add_argument(
         "--against", metavar="REV", help="compare with the audit.json of a git revision; fail if a verdict got worse"
     )
+    add_force(audit)
     audit.set_defaults(handler=_audit)
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    from cvqn.files import atomic_write
     from cvqn.lab.report import registry
     from cvqn.lab.report.output import write_table
     from cvqn.lab.report.sources import Sources
@@ -80,8 +85,10 @@ def _table(arguments: argparse.Namespace) -> None:
     sources = Sources(plan.configuration, plan.results, entry.target)
     module = import_module(f"cvqn.lab.report.{entry.module}")
     table = module.table(sources, **entry.options)
+    page = module.page(table, sources, **entry.options)
+    check_replaceable(arguments, table_of(*table.columns[:2]), output, output.with_suffix(".md"))
     with atomic_write(output.with_suffix(".md"), "w") as file:
-        file.write(module.page(table, sources, **entry.options))
+        file.write(page)
     write_table(table, output)
 
 
@@ -93,21 +100,31 @@ def _figure(arguments: argparse.Namespace) -> None:
     entry = registry.entry(arguments.name, registry.FIGURES)
     plan = _planned(arguments, f"figure {entry.name}")
     sources = Sources(plan.configuration, plan.results, entry.target)
-    import_module(f"cvqn.lab.report.{entry.module}").draw(sources, output, **entry.options)
+    files = [output.with_suffix(ending) for ending in (".csv", ".svg", ".png")]
+    with tempfile.TemporaryDirectory() as scratch:
+        drawn = [Path(scratch, path.name) for path in files]
+        import_module(f"cvqn.lab.report.{entry.module}").draw(sources, drawn[1], **entry.options)
+        columns = drawn[0].read_text(encoding="utf-8").partition("\n")[0].split(",")[:2]
+        check_replaceable(arguments, table_of(*columns), *files)
+        put(drawn, output.parent)
 
 
 def _curves(arguments: argparse.Namespace) -> None:
-    from cvqn.lab.report.curves import write_curves
+    from cvqn.lab.report.curves import curves_table, write_curves
     from cvqn.lab.report.sources import Sources
 
     plan = _planned(arguments, "curves")
-    write_curves(Sources(plan.configuration, plan.results), arguments.output)
+    sources = Sources(plan.configuration, plan.results)
+    for name in curves_table(sources)["curve"].unique():
+        check_replaceable(arguments, table_of("bpp", "ms_ssim"), Path(arguments.output, f"{name}.csv"))
+    write_curves(sources, arguments.output)
 
 
 def _metrics(arguments: argparse.Namespace) -> None:
     from cvqn.lab.report.metrics import write_metrics
     from cvqn.lab.report.sources import Sources
 
+    check_replaceable(arguments, _are_metrics, arguments.output)
     plan = _planned(arguments, "metrics")
     write_metrics(Sources(plan.configuration, plan.results), arguments.output)
 
@@ -144,6 +161,8 @@ def _judged(arguments: argparse.Namespace, path: Path) -> dict:
 
     if arguments.check:
         return read_audit(path)
+    others = [path.with_suffix(ending) for ending in (".md", ".html")]
+    check_replaceable(arguments, json_with("scale", "counts", "claims"), path, *others)
     plan = _planned(arguments, "audit")
     result = audit(Evidence(plan.configuration, plan.results, "extras" if arguments.extras else "all"))
     write_audit(result, path)
@@ -156,9 +175,21 @@ def _page(arguments: argparse.Namespace) -> None:
     if arguments.plan:
         _planned(arguments, "page")
     embed = None if arguments.embed is None else _ending(arguments.embed, ".html")
+    if embed:
+        check_replaceable(arguments, _is_page, embed)
     for part in write_page(Path(arguments.results), embed):
         if part.missing:
             print(f"missing {len(part.missing)} of {part.total} {part.name}: {', '.join(part.missing)}")
+
+
+def _are_metrics(path: Path) -> bool:
+    content = read_json(path)
+    return has_keys(content) and any(key.endswith(".bpp") for key in content)
+
+
+def _is_page(path: Path) -> bool:
+    with open(path, encoding="utf-8") as file:
+        return "<title>CVQN, reproduced: " in file.read(1000)
 
 
 def _planned(arguments: argparse.Namespace, job: str) -> "Plan":

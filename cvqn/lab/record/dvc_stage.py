@@ -68,8 +68,11 @@ class Stage:
                 "or get a release: cvqn restore SCALE --from FILE"
             )
 
-    def require_sound_cache(self) -> None:
+    def require_sound_cache(self) -> dict[str, Path]:
         """Compare what DVC's cache holds for this stage with its checksums; DVC itself trusts the cache.
+
+        Returns:
+            The copy in the cache of every file that dvc.lock names, by the file's path.
 
         Raises:
             CvqnError: a file of the cache is missing or damaged.
@@ -77,12 +80,17 @@ class Stage:
         with Repo() as repo:
             [stage] = repo.stage.collect(self.name)
             # An older record lacks the outputs that dvc.yaml has got since.
-            objects = [out.hash_info.value for out in stage.outs if out.use_cache and out.hash_info]
-        for name in objects:
+            names = {out.def_path: out.hash_info.value for out in stage.outs if out.use_cache and out.hash_info}
+        copies = {}
+        for output, name in names.items():
             self._check_object(name)
-            if name.endswith(".dir"):
-                for entry in json.loads(self._object(name).read_text(encoding="utf-8")):
-                    self._check_object(entry["md5"])
+            if not name.endswith(".dir"):
+                copies[output] = self._object(name)
+                continue
+            for entry in json.loads(self._object(name).read_text(encoding="utf-8")):
+                self._check_object(entry["md5"])
+                copies[f"{output}/{entry['relpath']}"] = self._object(entry["md5"])
+        return copies
 
     def _check_object(self, name: str) -> None:
         path = self._object(name)

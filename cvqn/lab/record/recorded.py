@@ -5,6 +5,8 @@
 - `runs/<training>/`: provenance, log and monitored evaluations of each training.
 """
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,8 +47,17 @@ class Recorded(Settings):
     """SHA-256 of every file, by its path relative to the project."""
 
     def jobs(self) -> Jobs:
-        """The jobs that made the files."""
-        return load_jobs(record_folder(self.scale) / "jobs.json")
+        """The jobs that made the files.
+
+        Raises:
+            CvqnError: their file is damaged or of another version.
+        """
+        path = record_folder(self.scale) / "jobs.json"
+        try:
+            return load_jobs(path)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__} {error}"
+            raise CvqnError(f"{path}: not the jobs of a record ({what}); get it again with git checkout") from error
 
     def facts(self) -> dict[str, object]:
         """What makes a new record worth writing."""
@@ -57,18 +68,23 @@ class Recorded(Settings):
         return [path for path in files if not Path(path).is_file() or sha256_file(path) != self.files[path]]
 
     def write(self, jobs: Jobs) -> None:
-        """Write the record in place of the one before."""
+        """Write the record in place of the one before, file by file, and then remove what that had beside."""
         folder = record_folder(self.scale)
-        shutil.rmtree(folder, ignore_errors=True)
         runs = RESULTS / self.scale / "runs"
+        written = {folder / "jobs.json", folder / "record.json"}
         for path in (Path(path) for path in self.files):
             if path.parent.parent == runs and path.name in TRAINING_FILES:
                 copy = folder / path.relative_to(runs.parent)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
+                written.add(copy)
+                with open(path, "rb") as source, atomic_write(copy) as file:
+                    shutil.copyfileobj(source, file)
         save_jobs(jobs, folder / "jobs.json")
         with atomic_write(folder / "record.json", "w") as file:
             file.write(self.model_dump_json(indent=1) + "\n")
+        for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+            if path not in written:
+                with contextlib.suppress(OSError):  # of a folder that is not empty
+                    path.rmdir() if path.is_dir() else path.unlink()
 
 
 def record_folder(scale: str) -> Path:
@@ -80,9 +96,17 @@ def read_recorded(scale: str) -> Recorded:
     """The record of a scale.
 
     Raises:
-        CvqnError: the scale was not recorded in the commit that is checked out, or its record is damaged.
+        CvqnError: the scale was not recorded in the commit that is checked out, or its record is damaged or names a
+            file outside the scale's results.
     """
     path = record_folder(scale) / "record.json"
     if not path.exists():
         raise CvqnError(f"{path}: no record of {scale} here; check out a commit that has one")
-    return Recorded.parse(read_json(path), f"{path}: not a record; get it again with git checkout")
+    recorded = Recorded.parse(read_json(path), f"{path}: not a record; get it again with git checkout")
+    own = f"{(RESULTS / scale).as_posix()}/"
+    for file in recorded.files:
+        if not file.startswith(own) or os.path.normpath(file) != file or "\0" in file:
+            raise CvqnError(f"{path}: files: {file!r} is no file of {own}; get the record again with git checkout")
+    if recorded.scale != scale:
+        raise CvqnError(f"{path}: of the scale {recorded.scale!r}; get it again with git checkout")
+    return recorded

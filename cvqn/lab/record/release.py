@@ -22,6 +22,11 @@ MANIFEST = "manifest-sha256.txt"
 ABOUT = ("LICENSE", "params.yaml", "Snakefile", "dvc.yaml", PINS, LOCK.as_posix(), checksums.LIST.as_posix())
 
 
+def name_of(scale: str) -> str:
+    """The name of a scale's release, without its ending."""
+    return f"cvqn-{scale}-{read_recorded(scale).commit[:12]}"
+
+
 def release(scale: str, folder: Path) -> Path:
     """Write the release of a scale and its `.sha256` into a folder, and return its path.
 
@@ -40,7 +45,7 @@ def release(scale: str, folder: Path) -> Path:
     sums = {path: recorded.files.get(path) or sha256_file(path) for path in paths}
     sums[crate.NAME] = hashlib.sha256(described).hexdigest()
     manifest = "".join(f"{checksum}  {path}\n" for path, checksum in sorted(sums.items())).encode()
-    name = f"cvqn-{scale}-{recorded.commit[:12]}"
+    name = name_of(scale)
     target = folder / f"{name}.tar"
     stamp = int(datetime.fromisoformat(recorded.recorded).timestamp())
     with (

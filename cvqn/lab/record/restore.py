@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
@@ -17,9 +17,9 @@ from cvqn.lab.data.download import TIMEOUT, Pin, download
 from cvqn.lab.provenance.snakemake_records import with_folders, write_jobs
 from cvqn.lab.record import guards
 from cvqn.lab.record.commands import dvc
-from cvqn.lab.record.dvc_stage import Stage, read_stage
+from cvqn.lab.record.dvc_stage import LOCK, MARK, Stage, read_stage
 from cvqn.lab.record.record import alone
-from cvqn.lab.record.recorded import Recorded, read_recorded
+from cvqn.lab.record.recorded import Recorded, read_recorded, record_folder
 
 TEMPORARY = Path(".dvc/tmp")
 
@@ -32,16 +32,17 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
 
     Raises:
         CvqnError: there is no record, the source cannot be reached or lacks a file, or a file is not the recorded one.
-            Nothing has been added then.
+            Every file is as it was then.
     """
     recorded, stage = read_recorded(scale), read_stage(scale)
+    jobs = recorded.jobs()
     with alone():
         guards.require_idle()
         _require_nothing_else(stage, recorded)
         wanted = [path for path in recorded.files if _held_by_dvc(path, stage)]
         with _undone_on_error(wanted):
             if source is None:
-                _pull(stage)
+                _pull(stage, {path: recorded.files[path] for path in wanted})
             else:
                 _unpack(_local(source), recorded, recorded.differing(wanted))
             if wrong := recorded.differing(recorded.files):
@@ -49,7 +50,7 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
                     f"{wrong[0]}: missing or different from the record ({len(wrong)} such files); what git holds comes "
                     f"back with: git checkout HEAD -- results/{scale}"
                 )
-            write_jobs(recorded.jobs(), set(with_folders(recorded.files)))
+            write_jobs(jobs, set(with_folders(recorded.files)))
     return len(recorded.files), stage.command
 
 
@@ -60,19 +61,26 @@ def _held_by_dvc(path: str, stage: Stage) -> bool:
 def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
     """Raises CvqnError where a file would have to be overwritten or deleted that is not of the record."""
     for output in (Path(path) for path, cached in stage.outputs if cached):
-        for path in (path.as_posix() for path in sorted(output.rglob("*")) if path.is_file()):
+        there = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != MARK)
+        for path in (path.as_posix() for path in there):
             if path not in recorded.files or sha256_file(path) != recorded.files[path]:
                 raise CvqnError(f"{path}: not of the record; move it out of {output}, then restore")
 
 
-def _pull(stage: Stage) -> None:
-    """Fetch everything before anything is put in its place."""
+def _pull(stage: Stage, wanted: Mapping[str, str]) -> None:
+    """Fetch everything, and compare it with the record, before anything is put in its place."""
     stage.require_remote()
     try:
         dvc("fetch", stage.name)
-        stage.require_sound_cache()
+        copies = stage.require_sound_cache()
     except CvqnError as error:
         raise CvqnError(f"{stage.remote}: the DVC remote cannot be reached or lacks files; {error}") from error
+    found = {path: sha256_file(copy) for path, copy in copies.items()}
+    if other := sorted({path for path, _ in found.items() ^ wanted.items()}):
+        both = f"{LOCK} {record_folder(stage.name.partition('@')[2])}"
+        raise CvqnError(
+            f"{LOCK}: names another {other[0]} than the record; get both again: git checkout HEAD -- {both}"
+        )
     dvc("checkout", stage.name)
 
 
@@ -131,14 +139,27 @@ def _unpack(release: Path, recorded: Recorded, wanted: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _undone_on_error(paths: Sequence[str]) -> Iterator[None]:
-    """On any exception those of these files that were not there are gone again, with folders that are empty then."""
-    absent = [Path(path) for path in paths if not Path(path).exists()]
-    try:
-        yield
-    except BaseException:
-        for path in absent:
-            path.unlink(missing_ok=True)
-            for folder in path.parents:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-        raise
+    """On any exception these files are as they were; of those that were not there, folders that are empty go as well.
+
+    Meanwhile a second link to each is kept, or a copy where links do not work.
+    """
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TEMPORARY) as folder:
+        kept = {path: Path(folder, str(number)) for number, path in enumerate(paths) if os.path.lexists(path)}
+        for path, copy in kept.items():
+            try:
+                os.link(path, copy, follow_symlinks=False)
+            except OSError:
+                shutil.copy2(path, copy, follow_symlinks=False)
+        try:
+            yield
+        except BaseException:
+            for path, copy in kept.items():
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(copy, path)
+            for path in (Path(path) for path in paths if path not in kept):
+                path.unlink(missing_ok=True)
+                for parent in path.parents:
+                    with contextlib.suppress(OSError):
+                        parent.rmdir()
+            raise

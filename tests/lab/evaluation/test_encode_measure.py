@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -46,6 +47,25 @@ def archive(index, tmp_path):
 def rows_of(path):
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_encode_says_which_webp_encoder_was_used(index, tmp_path, monkeypatch, capsys, installed):
+    if installed and shutil.which("cwebp") is None:
+        pytest.skip("cwebp is not installed")
+    if not installed:
+        monkeypatch.setattr(shutil, "which", lambda _: None)
+    archive = tmp_path / "1.tar"
+    arguments = ["--codec", "webp", "--quality", "1", "--images", str(index), "--output", str(archive)]
+    assert main(["encode", *arguments]) == 0
+    said = capsys.readouterr()
+    with tarfile.open(archive) as made:
+        settings = json.loads(made.pax_headers["comment"])["settings"]
+    used = "cwebp" if installed else "Pillow"
+    assert settings["encoder"] == used
+    assert f"webp: settings encoder {used}, " in said.err
+    assert f"webp: versions {used} " in said.err
+    assert said.out == ""
 
 
 def test_the_commands(index, tmp_path):
