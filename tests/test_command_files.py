@@ -15,6 +15,7 @@ import pytest
 from cvqn.bitstream.errors import ImageTooLargeError
 from cvqn.cli import main
 from cvqn.cli import parser as parsing
+from cvqn.cli.record import NAME as RECORD
 from cvqn.codecs.store import load_model
 from cvqn.compression import compress, compress_batch, decompress
 from cvqn.errors import CvqnError
@@ -113,7 +114,7 @@ def test_a_batch_goes_on_and_says_what_failed_and_what_was_left_out(call, photo,
     (tmp_path / "in" / "sub").mkdir()
     code, output, errors = call("compress", "in", "out")
     assert code == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.cvqn", "c.cvqn", "d.cvqn"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RECORD, "a.cvqn", "c.cvqn", "d.cvqn"]
     assert output.count("\n") == 3
     same = "in/same.bmp, in/same.png: would all become out/same.cvqn"
     for line in ("in/b.png: damaged", same, "3 of 6 done"):
@@ -125,7 +126,8 @@ def test_a_batch_goes_on_and_says_what_failed_and_what_was_left_out(call, photo,
     code, _, errors = call("decompress", "out", "back")
     assert code == 2
     assert "out/bad.cvqn: " in errors
-    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == ["a.png", "c.png", "d.png"]
+    assert RECORD not in errors
+    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == [RECORD, "a.png", "c.png", "d.png"]
 
 
 def test_a_batch_called_again_does_what_is_missing(call, photo, tmp_path):
@@ -133,11 +135,12 @@ def test_a_batch_called_again_does_what_is_missing(call, photo, tmp_path):
     shutil.copy(photo, tmp_path / "in" / "a.png")
     assert call("compress", "in", "out")[0] == 0
     shutil.copy(photo, tmp_path / "in" / "b.png")
-    code, _, errors = call("compress", "in", "out")
-    assert code == 2
-    assert "out/a.cvqn: exists already" in errors
-    assert (tmp_path / "out" / "b.cvqn").exists()
-    assert call("compress", "in", "out", "--force")[0] == 0
+    code, output, errors = call("compress", "in", "out")
+    assert code == 0
+    assert output.startswith("out/b.cvqn: ")
+    assert errors == "cvqn: 1 skipped, made before of the same with the same options; --force makes again\n"
+    code, output, errors = call("compress", "in", "out", "--force")
+    assert (code, output.count("\n"), errors) == (0, 2, "")
 
 
 def test_outputs_that_are_one_file_do_not_replace_each_other(call, photo, tmp_path):
@@ -157,6 +160,14 @@ def test_outputs_that_are_one_file_do_not_replace_each_other(call, photo, tmp_pa
         (["", "a.cvqn"], "name is empty"),
         (["photo.png", ""], "name is empty"),
         (["none.png", "a.cvqn"], "none.png: cannot be read"),
+        (["photo.png"], "photo.png: the input alone"),
+        (["photo.png", "b.png", "c.cvqn"], "3 names; .*--output FOLDER"),
+        (["photo.png", "-", "--output", "out"], "standard stream"),
+        (["photo.png", "--output", "-"], "standard stream"),
+        (["photo.png", "--output", ""], "name is empty"),
+        (["photo.png", "--output", "photo.png"], "photo.png: a file"),
+        (["photo.png", "-", "--json"], "--json would be mixed"),
+        (["line\nbreak\x1b.png", "a.cvqn"], r"line\\nbreak\\x1b.png: cannot be read"),
         (["photo.png", "a" * 256 + ".cvqn"], "name too long"),
         (["a" * 256 + ".png", "a.cvqn"], "name too long"),
         (["photo.png", "photo.png/a.cvqn"], "photo.png/a.cvqn: cannot be used"),

@@ -107,7 +107,7 @@ def job(request, tmp_path, monkeypatch, model):
             picture, file = given / "a.png", given / "a.cvqn"
             write_png(picture, photograph(20, 30))
             stored = load_model(model)  # once, not in every process
-            monkeypatch.setattr("cvqn.cli.files._load", lambda *_: stored)
+            monkeypatch.setattr("cvqn.cli.loading.load", lambda *_: stored)
             file.write_bytes(compress(stored, photograph(20, 30)))
             source, output = (picture, out / "b.cvqn") if command == "compress" else (file, out / "b.png")
             output.write_bytes(b"of the user")

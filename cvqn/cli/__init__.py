@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from cvqn.cli.messages import say
 from cvqn.errors import CvqnError
 
 
@@ -53,9 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str, code: int) -> int:
-    if sys.stderr:
-        with contextlib.suppress(OSError):
-            print(f"cvqn: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        say(line)
     return code
 
 

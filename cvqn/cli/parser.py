@@ -7,7 +7,7 @@ from importlib import import_module
 from cvqn import __version__
 
 GROUPS = {
-    "pictures": ("cvqn.cli.files",),
+    "pictures": ("cvqn.cli.compress", "cvqn.cli.decompress", "cvqn.cli.info", "cvqn.cli.models"),
     "experiments": ("cvqn.lab.cli.data", "cvqn.lab.cli.experiments", "cvqn.lab.cli.progress", "cvqn.lab.cli.report"),
     "checking results": ("cvqn.lab.cli.checking",),
 }

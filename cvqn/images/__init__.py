@@ -2,9 +2,9 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, features
@@ -12,15 +12,18 @@ from PIL import Image, features
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, scan_folder
 from cvqn.images.colour import conversion
+from cvqn.images.depth import check_reducible, reduced
+from cvqn.images.foreign import FORMATS, open_foreign
 from cvqn.images.headers import examine
 from cvqn.images.parts import Essence, RefusedError
 from cvqn.images.tiff import orientation_of
 
 LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a bound on what a small file can unfold to
-LARGEST_COPIED = 1 << 26  # the same for WebP and AVIF, whose decoders hold the picture several times
+LARGEST_COPIED = 1 << 26  # the same where decoders hold the picture several times: WebP, AVIF, HEIC, JPEG XL
 LARGEST_PIPE = 1 << 29  # bytes; more than the largest picture has as it is
 READABLE = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
+    ".heic", ".heif", ".hif", ".jxl",
 }  # fmt: skip
 if features.check("avif"):
     READABLE.add(".avif")
@@ -38,7 +41,20 @@ _TURNED = {  # to upright, by EXIF's number
 }
 
 
-def read_picture(path: str | Path) -> np.ndarray:
+class Conversions(NamedTuple):
+    """What is done to pictures that are refused otherwise, because it loses something."""
+
+    background: tuple[int, int, int] | None = None
+    """sRGB, 0..255, for what is transparent to be laid on, by a weighted mean of the encoded values."""
+    reduce_depth: bool = False
+    """Samples of more than 8 bits become 8: the upper 8 in PNG and TIFF, the nearest level elsewhere."""
+    max_pixels: int = LARGEST_PICTURE
+    """Larger pictures are refused; never more than `LARGEST_PICTURE`."""
+    notice: Callable[[str], None] = lambda message: None
+    """Called with a line for each of the two that was done."""
+
+
+def read_picture(path: str | Path, conversions: Conversions = Conversions()) -> np.ndarray:  # noqa: B008
     """The picture in a file, uint8 `[H, W, 3]`, writable and shared with nothing.
 
     Defined conversions: grey is repeated in the three channels; palettes and 1-bit become RGB; alpha that is opaque
@@ -48,16 +64,21 @@ def read_picture(path: str | Path) -> np.ndarray:
 
     Raises:
         CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
-            (transparency, more than 8 bits per sample, CMYK, several frames, more than `LARGEST_PICTURE` pixels).
+            (CMYK, several frames, more than `LARGEST_PICTURE` pixels; transparency and more than 8 bits per sample,
+            where `conversions` does not say what to do), or is of a format whose library is not installed.
     """
     try:
         with open(path, "rb") as file:
-            return decode_picture(file, path)
+            return decode_picture(file, path, conversions)
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def decode_picture(file: BinaryIO | bytes, name: str | Path) -> np.ndarray:
+def decode_picture(
+    file: BinaryIO | bytes,
+    name: str | Path,
+    conversions: Conversions = Conversions(),  # noqa: B008
+) -> np.ndarray:
     """The same for an open file or the bytes of one; `name` is what errors call it."""
     try:
         with warnings.catch_warnings():
@@ -65,8 +86,8 @@ def decode_picture(file: BinaryIO | bytes, name: str | Path) -> np.ndarray:
             known = examine(_seekable(file))
             if known is None:
                 raise CvqnError(f"{name}: not a picture of a known format ({', '.join(sorted(READABLE))})")
-            _check(known, known.size, name)
-            picture, orientation = _decoded(known, name)
+            _check(known, known.size, name, conversions)
+            picture, orientation = _decoded(known, name, conversions)
             return np.ascontiguousarray(_TURNED.get(orientation, lambda as_it_is: as_it_is)(picture))
     except CvqnError:
         raise
@@ -140,42 +161,71 @@ def _seekable(file: BinaryIO | bytes) -> BinaryIO:
     return io.BytesIO(file)
 
 
-def _check(known: Essence, size: tuple[int, int] | None, name: str | Path, image: Image.Image | None = None) -> None:
+def _check(
+    known: Essence,
+    size: tuple[int, int] | None,
+    name: str | Path,
+    conversions: Conversions,
+    image: Image.Image | None = None,
+) -> None:
     """Refuse what has no defined conversion, once before a decoder is asked and once after."""
-    limit = LARGEST_COPIED if known.format in ("WEBP", "AVIF") else LARGEST_PICTURE
+    limit = LARGEST_COPIED if known.format in ("WEBP", "AVIF", *FORMATS) else LARGEST_PICTURE
+    limit = min(limit, conversions.max_pixels)
     if size and size[0] * size[1] > limit:
         raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
     frames = max(known.frames, getattr(image, "n_frames", 1))
     if frames > 1:
         raise CvqnError(f"{name}: has {frames} frames; extract one of them first")
+    if known.bits > 8 and not conversions.reduce_depth:
+        raise CvqnError(f"{name}: more than 8 bits per sample; convert it to 8 bits first, or --reduce-depth does")
     if known.bits > 8:
-        raise CvqnError(f"{name}: more than 8 bits per sample; convert it to 8 bits first")
-    if image and image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA"):
+        check_reducible(known, image)
+    elif image and image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA"):
         raise CvqnError(f"{name}: pixels of kind {image.mode}; convert it to 8-bit RGB first")
 
 
-def _decoded(known: Essence, name: str | Path) -> tuple[np.ndarray, int]:
+def _decoded(known: Essence, name: str | Path, conversions: Conversions) -> tuple[np.ndarray, int]:
     """The picture `[H, W, 3]` as stored in the file, and the orientation that turns it upright."""
-    with Image.open(known.file, formats=[known.format]) as image:
-        _check(known, image.size, name, image)
-        orientation, profile = known.orientation, known.profile
+    orientation, profile = known.orientation, known.profile
+    if known.format in FORMATS:
+        image, profile = open_foreign(known)
+    else:
+        image = Image.open(known.file, formats=[known.format])
+    with image:
+        _check(known, image.size, name, conversions, image)
         if known.format == "AVIF":  # it says both in boxes of its own, which Pillow puts like this
             orientation = orientation_of(image.info.get("exif", b""))
             profile = image.info.get("icc_profile")
         image.load()
-        return _array(image, profile, name), orientation
+        if known.bits > 8:
+            image = reduced(image, known)
+            conversions.notice(f"{name}: samples of {known.bits} bits reduced to 8")
+        return _array(image, profile, name, conversions), orientation
 
 
-def _array(image: Image.Image, profile: bytes | None, name: str | Path) -> np.ndarray:
+def _array(image: Image.Image, profile: bytes | None, name: str | Path, conversions: Conversions) -> np.ndarray:
     convert = conversion(profile, grey=image.mode in _GREY)
     picture = np.empty((image.height, image.width, 3), np.uint8)
-    top = 0
+    top, transparent = 0, False
     for strip in _strips(image):
-        strip = _without_alpha(strip, name)
-        pixels = np.asarray(convert(strip) if convert else strip)
-        picture[top : top + strip.height] = pixels if pixels.ndim == 3 else pixels[:, :, None]
+        colours, alpha = _apart(strip)
+        pixels = np.asarray(convert(colours) if convert else colours)
+        pixels = pixels if pixels.ndim == 3 else pixels[:, :, None]
+        if alpha is not None:
+            if conversions.background is None:
+                advice = "flatten it onto a background first, or --background does"
+                raise CvqnError(f"{name}: has transparent pixels; {advice}")
+            pixels, transparent = _laid_on(pixels, alpha, conversions.background), True
+        picture[top : top + strip.height] = pixels
         top += strip.height
+    if transparent:
+        conversions.notice(f"{name}: transparent pixels laid on the background {conversions.background}")
     return picture
+
+
+def _laid_on(pixels: np.ndarray, alpha: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    weight = alpha.astype(np.uint16)[:, :, None]
+    return ((pixels * weight + np.array(background, np.uint16) * (255 - weight) + 127) // 255).astype(np.uint8)
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:
@@ -183,14 +233,14 @@ def _strips(image: Image.Image) -> Iterator[Image.Image]:
         yield image.crop((0, top, image.width, min(top + _STRIP, image.height)))
 
 
-def _without_alpha(image: Image.Image, name: str | Path) -> Image.Image:
-    """The image as L or RGB, if it is opaque."""
+def _apart(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """The image as L or RGB, and its opacity `[H, W]`, 0..255, if it is not opaque everywhere."""
+    opacity = None
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         alpha = image.convert("RGBA").getchannel("A")
-        if alpha.getextrema() != (255, 255):
-            raise CvqnError(f"{name}: has transparent pixels; flatten it onto a background first")
+        opacity = None if alpha.getextrema() == (255, 255) else np.asarray(alpha)
         image.info.pop("transparency", None)
-    return image.convert("L" if image.mode in _GREY else "RGB")
+    return image.convert("L" if image.mode in _GREY else "RGB"), opacity
 
 
 def _save(path: str | Path, picture: np.ndarray, format: str) -> None:

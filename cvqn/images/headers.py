@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from cvqn.images.jxl import examine_jxl
 from cvqn.images.parts import LARGEST_PROFILE, Essence, Part, RefusedError, few, length_of, read_between, splice
 from cvqn.images.tiff import examine_tiff, orientation_of
 
@@ -193,7 +194,7 @@ def _ppm(file: BinaryIO) -> Essence:
     return Essence("PPM", file, max(8, deepest.bit_length()), 1, (int(head[1]), int(head[2])))
 
 
-# WebP, AVIF
+# WebP, AVIF, HEIC
 
 
 def _webp(file: BinaryIO) -> Essence:
@@ -230,11 +231,13 @@ def _webp_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 def _avif(file: BinaryIO) -> Essence:
     parts: list[Part] = []
-    bits, done = 8, 0
+    bits, done, format = 8, 0, "AVIF"
     for kind, start, stop in few(_boxes(file, 0, length_of(file))):
         content = read_between(file, start, min(stop, start + 64))
         if kind == b"av1C" and len(content) > 2:
             bits = max(bits, 8 + 2 * bool(content[2] & 0x40) + 2 * bool(content[2] & 0x20))
+        elif kind == b"hvcC" and len(content) > 18:
+            bits, format = max(bits, 8 + (content[17] & 7), 8 + (content[18] & 7)), "HEIF"
         elif kind == b"colr" and content.startswith(b"nclx"):
             primaries, curve = struct.unpack_from(">HH", content, 4)
             if primaries not in (1, 2) or curve not in (1, 2, 6, 13, 14, 15):
@@ -242,7 +245,7 @@ def _avif(file: BinaryIO) -> Essence:
         elif kind == b"infe" and content[8:12] == b"Exif":
             parts += [(done, start + 8), b"skip"]
             done = start + 12
-    return Essence("AVIF", splice(file, [*parts, (done, length_of(file))]), bits)
+    return Essence(format, splice(file, [*parts, (done, length_of(file))]), bits)
 
 
 def _boxes(file: BinaryIO, place: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
@@ -280,5 +283,6 @@ _READERS: list[tuple[bytes, Callable[[BinaryIO], Essence]]] = [
     (rb"BM", _bmp),
     (rb"P[1-6fF]\s|P[1-6fF]#", _ppm),
     (rb"RIFF....WEBP", _webp),
-    (rb"....ftyp(avif|avis|mif1|msf1)", _avif),
+    (rb"....ftyp(avif|avis|mif1|msf1|hei[cxms]|hev[cxms])", _avif),
+    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", examine_jxl),
 ]

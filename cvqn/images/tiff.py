@@ -89,8 +89,10 @@ def examine_tiff(file: BinaryIO) -> Essence:
     if 50706 in entries:
         raise RefusedError("a camera's raw file (DNG); develop it first")
     bits = max(directory.values(258), default=1) if 258 in entries else 1
-    if bits <= 8 and 339 in entries and set(directory.values(339)) - {1, 4}:
-        raise RefusedError("samples that are no unsigned integers; convert it to 8-bit RGB first")
+    if 339 in entries and set(directory.values(339)) - {1, 4}:
+        if bits <= 8:
+            raise RefusedError("samples that are no unsigned integers; convert it to 8-bit RGB first")
+        bits = max(bits, 32)  # refused as such; no depth of integers that could be reduced
     orientation = 1
     if 0x0112 in entries:
         with contextlib.suppress(struct.error, ValueError, KeyError):
