@@ -1,6 +1,7 @@
 """A release is the same bytes each time; a clone takes it from a file or a web server, whole or not at all."""
 
 import json
+import re
 import socket
 import subprocess
 import tarfile
@@ -100,6 +101,11 @@ def test_restored_from_a_web_server_after_an_interruption(clone, packed, server)
     restore("tiny", f"{server.url}/r/tiny.tar")
     assert server.requests == [("/r/tiny.tar.sha256", None), ("/r/tiny.tar", f"bytes={len(data) // 2}-")]
     assert read_recorded("tiny").differing(read_recorded("tiny").files) == []
+    clone.cvqn("data", "fetch", "packaged-evaluation")
+    files, verified = read_recorded("tiny").files, clone.cvqn("verify", "tiny").splitlines()[-1]
+    assert verified.startswith("tiny: verified; of its files ")
+    by_result = map(int, re.findall(r"(\d+) (?:made again|attested|not made again)", verified))
+    assert sum(by_result) == len(files), "each once"
 
 
 def test_another_release_or_a_damaged_one_is_refused_and_nothing_added(clone, packed, tmp_path):

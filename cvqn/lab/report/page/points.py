@@ -1,6 +1,5 @@
 """The points of the page's rate-distortion figure, measured and published."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from cvqn.lab.report import published
 from cvqn.lab.report.looks import looks
 from cvqn.lab.report.sources import Sources
 
-VALUES = ("bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s")
-PUBLISHED_MARKER = "."
+VALUES = ["bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s"]
+PLOTTED = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db")
+PUBLISHED = {"colour": "", "marker": ".", "hollow": True}
 
 
 def measured(sources: Sources) -> list[dict[str, Any]]:
@@ -30,53 +30,28 @@ def measured(sources: Sources) -> list[dict[str, Any]]:
         found[str(codec)] = own
     found = {codec: own for codec, own in found.items() if len(own)}
     styles = looks(found)
-    return [
-        {
-            "id": codec,
-            "label": registry.title(codec),
-            "kind": "measured",
-            "colour": styles[codec].colour,
-            "marker": styles[codec].marker,
-            "hollow": styles[codec].hollow,
-            "shown": True,
-            "points": _points(own),
-        }
-        for codec, own in found.items()
-    ]
+    curves = []
+    for codec, own in found.items():
+        look = {key: getattr(styles[codec], key) for key in PUBLISHED}
+        points = own.groupby("setting")[VALUES].mean().sort_values("bpp").reset_index()
+        points["ms_ssim_db"] = ms_ssim_db(points["ms_ssim"].to_numpy(float))
+        curves.append(_curve(codec, registry.title(codec), "measured", True, look, points))
+    return curves
 
 
 def from_papers(shown: bool) -> list[dict[str, Any]]:
     """The published curves of Figure 3; `shown`: whether they are drawn from the start."""
-    return [
-        {
-            "id": name,
-            "label": curve.codec,
-            "kind": "published",
-            "colour": "",
-            "marker": PUBLISHED_MARKER,
-            "hollow": True,
-            "shown": shown,
-            "points": [
-                {"setting": "", "bpp": _short(bpp), "ms_ssim": _short(quality), "ms_ssim_db": _short(decibel)}
-                | ({} if math.isnan(psnr) else {"psnr_db": _short(psnr)})
-                for bpp, quality, decibel, psnr in zip(
-                    curve.bpp, curve.ms_ssim, curve.ms_ssim_db, curve.psnr_db, strict=True
-                )
-            ],
-        }
-        for name, curve in published.curves("figure-3").items()
+    curves = []
+    for name, one in published.curves("figure-3").items():
+        points = pd.DataFrame({key: getattr(one, key) for key in PLOTTED}).assign(setting="")
+        curves.append(_curve(name, one.codec, "published", shown, PUBLISHED, points))
+    return curves
+
+
+def _curve(name: str, label: str, kind: str, shown: bool, look: dict[str, Any], points: pd.DataFrame) -> dict[str, Any]:
+    points = points[np.isfinite(points["ms_ssim_db"])]  # a lossless point has no place on a scale of decibels
+    rounded = [
+        {key: value if key == "setting" else float(f"{value:.6g}") for key, value in row.items() if not pd.isna(value)}
+        for row in points.to_dict("records")
     ]
-
-
-def _points(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    means = rows.groupby("setting")[list(VALUES)].mean().sort_values("bpp").reset_index()
-    means["ms_ssim_db"] = ms_ssim_db(means["ms_ssim"].to_numpy(float))
-    means = means[np.isfinite(means["ms_ssim_db"])]  # a lossless point has no place on a scale of decibels
-    return [
-        {key: value if key == "setting" else _short(value) for key, value in row.items() if not pd.isna(value)}
-        for row in means.to_dict("records")
-    ]
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+    return {"id": name, "label": label, "kind": kind, "shown": shown, **look, "points": rounded}
