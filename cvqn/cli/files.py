@@ -190,7 +190,9 @@ def _print_model(folder: Path) -> None:
     about = description.about
     print(f"model id  {description.model_id}")
     print(f"codec     {description.codec}")
-    if "run" in about:
+    if "origin" in about:
+        print(f"origin    {about['origin']}")
+    elif "run" in about:
         print(f"run       {about['run']} of scale {about['scale']}, {about['step']} steps")
     if "training_images" in about:
         images = about["training_images"]
