@@ -25,7 +25,7 @@ def save_untrained(folder: Path, scale: str) -> Path:
     model = TrainableCVQN(settings.model, settings.training)
     model.eval().requires_grad_(False)
     model.encoder.tail.weight.mul_(SPREAD)
-    save_model(folder, settings.codec, settings.model, model.export(torch.rand(2, 3, 64, 64)), {"run": "untrained"})
+    save_model(folder, settings.codec, settings.model, model.export(torch.rand(2, 3, 64, 64)), {"origin": "untrained"})
     return folder
 
 

@@ -12,6 +12,8 @@ from cvqn.lab.settings.configuration import resolve
 from cvqn.model.settings import ModelSettings, Training
 from cvqn.model.trainable import TrainableCVQN
 
+ABOUT = {"run": "test", "scale": "tiny", "step": 1}
+
 
 @cache
 def default_training() -> Training:
@@ -34,7 +36,7 @@ def store_model(folder: Path, model: TrainableCVQN, change: Callable = lambda mo
     tensors = model.export(torch.rand(2, 3, 64, 64))
     with torch.no_grad():
         change(model)
-    save_model(folder, "cvqn", model.settings, tensors | model.state_dict(), {"run": "test", **about})
+    save_model(folder, "cvqn", model.settings, tensors | model.state_dict(), {**ABOUT, **about})
     return folder
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvqn.bitstream.integer_model import HOLLOW, SOLID, IntegerLayer, IntegerModel
-from cvqn.bitstream.order import REACH, CodingOrder
+from cvqn.bitstream.order import REACH, CodingOrder, Neighbours
 
 TILE = 512  # positions whose inputs are gathered at a time, so that they stay in the processor's cache
 
@@ -24,11 +24,11 @@ class IntegerInference:
     """
 
     def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating] = np.float32):
-        self._order, self._shift = order, -1
+        self._neighbours, self._shift = Neighbours(order), -1
         longest = order.longest(stride)
         self._history = order.longest(REACH)
         self._rows = 1 + self._history + max(self._history, longest)
-        self._layers = [_Layer(layer, dtype) for layer in model.layers]
+        self._layers = [Layer(layer, dtype) for layer in model.layers]
         self._levels = np.arange(model.levels)
         self._one_hot = np.zeros((self._rows, model.levels), dtype)
         self._x1, self._y, self._x2 = (np.zeros((self._rows, model.width), dtype) for _ in range(3))
@@ -46,7 +46,7 @@ class IntegerInference:
         evaluated.
         """
         here = self._rows_of(span)
-        seen = self._order.seen(span) - self._shift
+        seen = self._neighbours.seen(span) - self._shift
         results = self._x1[here], self._y[here], self._x2[here], self._logits[: len(seen)]
         for start in range(0, len(seen), TILE):
             tile = slice(start, start + TILE)
@@ -79,7 +79,7 @@ class IntegerInference:
         return gathered.reshape(count, taps * features)
 
 
-class _Layer:
+class Layer:
     """An integer layer in floats: weight `[taps * inputs, outputs]` and bias `[outputs]`, both times 2^-shift."""
 
     def __init__(self, layer: IntegerLayer, dtype: type[np.floating]):

@@ -1,21 +1,26 @@
 """The order in which the symbols of a group are coded: wavefronts of positions that do not depend on each other.
 
 Position (c, h, w) has the step t = 4c + 2h + w. Every tap of a hollow kernel reaches a smaller t, every other tap of a
-solid one too, but for the centre; so all positions of one step, its front, can be coded together.
+solid one too, but for the centre; so all positions of one step, its front, can be coded together. A front is found when
+it is asked for: nothing here is as large as the volume, whose size may be a damaged file's claim.
 
 A volume may have a margin: positions around it whose symbol is known beforehand. They take part in all of this, are
 evaluated where later positions see their activations, and are not coded.
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from cvqn.bitstream.errors import ImageTooLargeError
+
 # (channel, row, column) of the taps in raster order up to the centre, which is the last.
 TAPS = tuple(itertools.product((-1, 0), (-1, 0, 1), (-1, 0, 1)))[:14]
 REACH = 7  # the tap (-1, -1, -1) lies 4 + 2 + 1 steps back, no tap lies further
-PADDING = -(1 << 62)  # the number of a place outside the volume: before all others
+INDEX = np.intp  # the type that NumPy takes elements by: any other is cast to it, on a 32-bit system without a word
+PADDING = -(1 << 30)  # the number of a place outside the volume: before all others, in 32 bits less any of them too
 
 
 class Margin(NamedTuple):
@@ -42,27 +47,31 @@ class CodingOrder:
     Attributes:
         shape: as given.
         edges: the number of the first position of each step, in the end that of all positions.
+        plane: (C_g + 1, h + 2), with the margin: (channel, row) with an empty row before and after, and an empty
+            channel before the first.
+
+    Raises:
+        ImageTooLargeError: 2^30 positions or more.
     """
 
     def __init__(self, shape: tuple[int, int, int], margin: Margin = NO_MARGIN):
         self.shape, self._margin = shape, margin
         channels, height, width = shape[0] + margin.front, shape[1] + 2 * margin.side, shape[2] + 2 * margin.side
         self._whole = (channels, height, width)
-        t = 4 * np.arange(channels)[:, None, None] + 2 * np.arange(height)[:, None] + np.arange(width)
-        known = np.ones(self._whole, dtype=bool)
-        known[self._inside] = False
-        steps = t[-1, -1, -1] + 1
-        self.edges: list[int] = [0, *np.bincount(t.ravel()).cumsum().tolist()]
-        self._coded: list[int] = np.bincount(t[~known], minlength=steps).tolist()
-        self._order: np.ndarray = (2 * t + known).ravel().argsort(kind="stable")
+        if math.prod(self._whole) >= -PADDING:
+            raise ImageTooLargeError(f"a group of {channels}x{height}x{width} symbols; one has less than 2^30")
+        counts, coded = _counts(self._whole), _counts(shape)
+        self.edges: list[int] = [0, *counts.cumsum().tolist()]
+        before = 4 * margin.front + 3 * margin.side
+        self._coded: list[int] = np.pad(coded, (before, len(counts) - before - len(coded))).tolist()
 
-        # A volume with an empty place before and after each row and column, and an empty channel before the first.
-        padded = (channels + 1, height + 2, width + 2)
-        places = np.ravel_multi_index(np.ix_(*(np.arange(1, side + 1) for side in self._whole)), padded)
-        self._places: np.ndarray = places.ravel()[self._order]
-        self._numbers = np.full(np.prod(padded), PADDING, dtype=np.int64)
-        self._numbers[self._places] = np.arange(len(self._places))
-        self._offsets: np.ndarray = np.array(TAPS) @ np.array((padded[1] * padded[2], padded[2], 1))
+        self.plane = (channels + 1, height + 2)
+        rows = np.arange(channels * height, dtype=INDEX).reshape(channels, height)
+        lead = 4 * np.arange(channels, dtype=INDEX)[:, None] + 2 * np.arange(height, dtype=INDEX)
+        around = ((1, 0), (1, 1))
+        self._lead = np.pad(lead, around, constant_values=self.steps).ravel()  # the step of the first column
+        self._start = np.pad(rows * width - lead, around).ravel()
+        self._inner = np.pad(np.pad(np.ones(shape[:2], bool), ((margin.front, 0), (margin.side,) * 2)), around).ravel()
 
     @property
     def steps(self) -> int:
@@ -83,23 +92,32 @@ class CodingOrder:
             return self.span(step, step)
         return slice(self.edges[step], self.edges[step] + self._coded[step])
 
-    def seen(self, span: slice) -> np.ndarray:
-        """Numbers of the positions under the 14 taps of the span's positions, int64 `[n, 14]`; PADDING if outside."""
-        numbers: np.ndarray = self._numbers.take(self._places[span, None] + self._offsets)
-        return numbers
+    def front(self, step: int) -> np.ndarray:
+        """Where the positions of a step are in `plane`, flat, in the order of coding."""
+        column, width, side = step - self._lead, self._whole[2], self._margin.side
+        inside = (column >= 0) & (column < width)
+        if not self._margin.front and not side:
+            return np.flatnonzero(inside)
+        coded = self._inner & (column >= side) & (column < width - side)
+        return np.concatenate([np.flatnonzero(coded), np.flatnonzero(inside & ~coded)])
 
     def to_stream(self, volume: np.ndarray) -> np.ndarray:
         """Symbols `[C_g, h, w]`, and those of the margin, in the order of coding."""
         whole = np.full(self._whole, self._margin.symbol, dtype=volume.dtype)
         whole[self._inside] = volume
-        stream: np.ndarray = whole.ravel()[self._order]
-        return stream
+        return np.concatenate([whole.ravel()[self._places(step)] for step in range(self.steps)])
 
     def from_stream(self, stream: np.ndarray) -> np.ndarray:
         """The inverse of `to_stream`; what stands in the margin is left out."""
         whole = np.empty_like(stream)
-        whole[self._order] = stream
+        for step, (first, last) in enumerate(itertools.pairwise(self.edges)):
+            whole[self._places(step)] = stream[first:last]
         return np.ascontiguousarray(whole.reshape(self._whole)[self._inside])
+
+    def _places(self, step: int) -> np.ndarray:
+        """Where the positions of a step are in the volume, flat."""
+        places: np.ndarray = self._start[self.front(step)] + step
+        return places
 
     @property
     def _inside(self) -> tuple[slice, slice, slice]:
@@ -107,3 +125,39 @@ class CodingOrder:
         front, side, _ = self._margin
         rows, columns = (slice(side, side + length) for length in self.shape[1:])
         return slice(front, None), rows, columns
+
+
+class Neighbours:
+    """What the taps of positions see, one step after another: the numbers of the last few steps' positions."""
+
+    def __init__(self, order: CodingOrder):
+        self._order, self._step = order, 0
+        size, row = math.prod(order.plane), order.plane[1]
+        self._numbers = np.full((REACH + 1, size), PADDING, dtype=INDEX)  # step t in [t mod 8], as `plane`
+        taps = np.array(TAPS, dtype=INDEX)
+        steps = np.arange(REACH + 1)[:, None] + taps @ np.array((4, 2, 1), dtype=INDEX)
+        self._offsets = (steps % (REACH + 1) * size + taps[:, 0] * row + taps[:, 1]).astype(INDEX)
+
+    def seen(self, span: slice) -> np.ndarray:
+        """Numbers of the positions under the 14 taps of the span's positions, INDEX `[n, 14]`; PADDING if outside.
+
+        Spans are of whole steps, each begins where the last one ended.
+        """
+        found = [np.empty((0, len(TAPS)), INDEX)]
+        while (first := self._order.edges[self._step]) < span.stop:
+            slot, front = self._step % (REACH + 1), self._order.front(self._step)
+            self._numbers[slot] = PADDING
+            self._numbers[slot, front] = np.arange(first, first + len(front))
+            found.append(self._numbers.ravel().take(front[:, None] + self._offsets[slot]))
+            self._step += 1
+        return np.concatenate(found)
+
+
+def _counts(shape: tuple[int, int, int]) -> np.ndarray:
+    """How many positions of a volume each step has, int64 `[steps]`."""
+    counts = np.ones(1, dtype=np.int64)
+    for side, stride in zip(shape, (4, 2, 1), strict=True):
+        comb = np.zeros(stride * (side - 1) + 1, dtype=np.int64)
+        comb[::stride] = 1
+        counts = np.convolve(counts, comb)
+    return counts

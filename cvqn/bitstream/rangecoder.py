@@ -18,6 +18,7 @@ except ImportError:  # no wheel for Linux on aarch64
 
 WORD, STATE, PRECISION = 32, 64, 24
 WORD_MASK, STATE_MASK = (1 << WORD) - 1, (1 << STATE) - 1
+FLOAT32 = 24  # bits of a float32's significand
 RENORMALISE = 1 << (STATE - WORD)  # a range below this makes room for one more word
 
 
@@ -40,9 +41,6 @@ class SymbolDecoder(Protocol):
         Raises:
             CorruptError: no encoder writes these words.
         """
-
-    def maybe_exhausted(self) -> bool:
-        """False if there is certainly something left."""
 
 
 class Coder(NamedTuple):
@@ -75,9 +73,6 @@ class ConstrictionDecoder:
             return np.asarray(self._coder.decode(self._family, np.ascontiguousarray(frequencies, dtype=np.float32)))
         except Exception as error:
             raise CorruptError(f"the payload does not decode: {error}") from error
-
-    def maybe_exhausted(self) -> bool:
-        return bool(self._coder.maybe_exhausted())
 
 
 class PythonEncoder:
@@ -166,21 +161,19 @@ class PythonDecoder:
             self._point = ((self._point << WORD) & STATE_MASK) | self._read()
         return symbol
 
-    def maybe_exhausted(self) -> bool:
-        untouched = self._range == STATE_MASK
-        near = (self._point - self._low) & STATE_MASK < 2 * RENORMALISE - 1
-        return self._position >= len(self._words) and (untouched or near)
-
 
 def _lefts(frequencies: np.ndarray) -> Iterator[list[int]]:
     """For each row the left ends of the symbols' intervals in units of 2^-24, then 2^24 itself.
 
-    left_i = trunc(cumulative_i * scale) + i with scale = (2^24 - Q) / 2^16, the product rounded to float32.
+    left_i = trunc(cumulative_i * scale) + i with scale = (2^24 - Q) / 2^16, the product rounded to float32, ties to
+    even. Integers alone do that, so that no rounding mode of the processor changes it.
     """
     levels = frequencies.shape[1]
-    scale = np.float32(((1 << PRECISION) - levels) / TOTAL)
-    cumulative = np.cumsum(frequencies, axis=1) - frequencies
-    lefts = (cumulative.astype(np.float32) * scale).astype(np.int64) + np.arange(levels)
+    product = (np.cumsum(frequencies, axis=1) - frequencies) * ((1 << PRECISION) - levels)
+    spare = np.maximum(np.frexp(product)[1] - FLOAT32, 0)  # bits that float32 has no room for, here rounded in integers
+    half = (1 << spare >> 1) - (spare > 0)
+    rounded = (product + half + (product >> spare & (spare > 0))) >> spare << spare
+    lefts = (rounded // TOTAL) + np.arange(levels)
     for row in lefts.tolist():
         yield [*row, 1 << PRECISION]
 

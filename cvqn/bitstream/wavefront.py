@@ -1,5 +1,6 @@
 """Symbols to words and back, and what they cost. The stream is ordered by step, then by group, then in raster order."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -56,13 +57,20 @@ def decode_symbols(
 ) -> list[np.ndarray]:
     """The symbols in a payload: int64 `[C_g, h, w]`, one array for each of `shapes`.
 
+    They are encoded again as they come, so that of all payloads only the encoder's own is accepted. Memory is taken
+    for symbols that were decoded, and in proportion to the largest front, not for the volumes that `shapes` claim.
+
     Raises:
-        CorruptError: the payload is no or not whole words, does not decode, or ends before or after the last symbol.
+        CorruptError: the payload is no or not whole words, does not decode, ends before the last symbol, or is not the
+            one that the encoder makes of its symbols.
         ValueError: shapes and models do not fit each other.
     """
     if not payload or len(payload) % 4:
         raise CorruptError(f"a payload of {len(payload)} bytes; it must be at least one word of 4")
-    decoder = coder.decoder(np.frombuffer(payload, dtype="<u4").astype(np.uint32))
+    symbols = zip(models, shapes, strict=True)
+    if _longer_than(payload, sum(math.prod(shape) * BITS[TOTAL + 1 - model.levels] for model, shape in symbols)):
+        raise CorruptError(f"a payload of {len(payload)} bytes is too short for any picture of the size that it states")
+    decoder, encoder = coder.decoder(np.frombuffer(payload, dtype="<u4").astype(np.uint32)), coder.encoder()
     orders = [CodingOrder(shape, margin) for shape in shapes]
     groups = [_Group(model, order, 1, dtype, margin.symbol) for model, order in zip(models, orders, strict=True)]
     spent = 0.0
@@ -74,13 +82,15 @@ def decode_symbols(
                 if coded.start < coded.stop:
                     rows = frequencies(logits[: coded.stop - coded.start])
                     group.stream[coded] = decoder.decode(rows)
+                    encoder.encode(group.stream[coded], rows)
                     spent += _bits(group.stream[coded], rows).sum()
+                group.stream[coded.stop : span.stop] = margin.symbol
                 group.network.write(span, group.stream[span])
-        if 0.99 * spent > 8 * len(payload) + 64:  # a symbol's cost in the coder is this within 1 %
+        if _longer_than(payload, spent):
             raise CorruptError("the payload ends before the last symbol")
-    if not decoder.maybe_exhausted():
-        raise CorruptError("the payload goes on after the last symbol")
-    return [group.order.from_stream(group.stream.astype(np.int64)) for group in groups]
+    if encoder.words().astype("<u4").tobytes() != payload:
+        raise CorruptError("the payload is not the one of its symbols: words were added, removed or altered at its end")
+    return [group.order.from_stream(group.stream).astype(np.int64) for group in groups]
 
 
 def symbol_bits(
@@ -102,17 +112,14 @@ def code_lengths(
 
 
 class _Group:
-    """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time.
-
-    Until they are known all are `symbol`, that of the margin.
-    """
+    """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time."""
 
     def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating], symbol: int):
         if not 0 <= symbol < model.levels:
             raise ValueError(f"the margin's symbol, {symbol}, is not among the group's {model.levels} levels")
         self.order, self.stride = order, stride
         self.network = IntegerInference(model, order, stride, dtype)
-        self.stream = np.full(order.edges[-1], symbol, dtype=np.int32)
+        self.stream = np.empty(order.edges[-1], dtype=np.int32)  # memory is taken where it is written
 
 
 def _known_groups(
@@ -153,3 +160,8 @@ def _fronts(groups: Sequence[_Group]) -> Iterator[tuple[int, slice, np.ndarray]]
 def _bits(symbols: np.ndarray, rows: np.ndarray) -> np.ndarray:
     bits: np.ndarray = BITS[rows[np.arange(len(symbols)), symbols]]
     return bits
+
+
+def _longer_than(payload: bytes, bits: float) -> bool:
+    """Whether an ideal code of so many bits is clearly longer than a payload; a symbol costs that much within 1 %."""
+    return 0.99 * bits > 8 * len(payload) + 64

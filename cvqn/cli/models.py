@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cvqn.cli import options
 from cvqn.codecs import shipped
-from cvqn.errors import CvqnError
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -32,7 +31,7 @@ def facts(folder: Path) -> dict[str, object]:
     """What a model is and what it was trained on, as far as its folder says so; plain values.
 
     Raises:
-        CvqnError: not a model's folder, or what it says of its training is in no form that is known here.
+        CvqnError: not a model's folder, or what it says of its training makes no sense.
     """
     from cvqn.codecs.description import describe
 
@@ -41,19 +40,13 @@ def facts(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {"model_id": description.model_id, "codec": description.codec}
     if (quality := quality_of(folder)) is not None:
         found["quality"] = quality
-    try:
-        found |= {key: about[key] for key in ("run", "experiment", "scale", "step") if key in about}
-        if "training_images" in about:
-            images = about["training_images"]
-            sets = [{"name": one["name"], "licence": one["licence"]} for one in images["sets"]]
-            found["training_images"] = {"count": images["count"], "sets": sets}
-        if "training_seconds" in about:
-            found |= {key: about[key] for key in ("training_seconds", "training_machine", "torch")}
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise CvqnError(
-            f"{folder / 'model.json'}: what 'about' says of the training is in no form that is known here "
-            f"({type(error).__name__}: {error}); get the model again"
-        ) from error
+    found |= {key: about[key] for key in ("origin", "run", "experiment", "scale", "step") if key in about}
+    if "training_images" in about:
+        images = about["training_images"]
+        sets = [{"name": one["name"], "licence": one["licence"]} for one in images["sets"]]
+        found["training_images"] = {"count": images["count"], "sets": sets}
+    if "training_seconds" in about:
+        found |= {key: about[key] for key in ("training_seconds", "training_machine", "torch")}
     return found | {"bytes": sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())}
 
 

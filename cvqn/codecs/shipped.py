@@ -1,5 +1,6 @@
 """The built-in models, `cvqn/models/quality-1` and up by rising rate."""
 
+import re
 from pathlib import Path
 
 from cvqn.bitstream.errors import WrongModelError
@@ -10,8 +11,9 @@ DEFAULT_QUALITY = 3
 
 
 def qualities() -> list[int]:
-    """The qualities that there are, by rising rate; 1 gives the smallest files."""
-    return sorted(int(path.parent.name.rpartition("-")[2]) for path in FOLDER.glob("quality-*/model.json"))
+    """The qualities that there are, by rising rate; 1 gives the smallest files. Folders of other names do not count."""
+    names = (re.fullmatch("quality-([1-9][0-9]*)", path.parent.name) for path in FOLDER.glob("quality-*/model.json"))
+    return sorted(int(name[1]) for name in names if name)
 
 
 def folder_of_quality(quality: int) -> Path:
@@ -27,27 +29,35 @@ def folder_of_quality(quality: int) -> Path:
 
 
 def folders() -> dict[str, Path]:
-    """The folder of each shipped model by its id in hexadecimal digits.
-
-    Raises:
-        CvqnError: one is damaged.
-    """
-    from cvqn.codecs.description import describe  # brings pydantic, for which `cvqn --help` need not wait
-
-    found = [folder_of_quality(quality) for quality in qualities()]
-    return {describe(folder).model_id: folder for folder in found}
+    """The folder of each shipped model by its id in hexadecimal digits; damaged ones are left out."""
+    return _known()[0]
 
 
 def folder_of_model(model_id: bytes) -> Path:
     """The folder of the shipped model with this id, as a file's header states it.
 
     Raises:
-        WrongModelError: it is none of the shipped.
-        CvqnError: a shipped model is damaged.
+        WrongModelError: it is none of the shipped that can be read; damaged ones are named.
     """
-    known = folders()
+    known, damaged = _known()
     if model_id.hex() not in known:
+        beside = "".join(f"; {fault}" for fault in damaged)
         raise WrongModelError(
-            f"made with model {model_id.hex()}, which is no built-in one; name its folder with --model"
+            f"made with model {model_id.hex()}, which is no built-in one; name its folder with --model{beside}"
         )
     return known[model_id.hex()]
+
+
+def _known() -> tuple[dict[str, Path], list[str]]:
+    """As `folders`, and what is wrong with each of the others."""
+    from cvqn.codecs.description import describe  # brings pydantic, for which `cvqn --help` need not wait
+
+    found: dict[str, Path] = {}
+    damaged = []
+    for quality in qualities():
+        folder = folder_of_quality(quality)
+        try:
+            found[describe(folder).model_id] = folder
+        except CvqnError as error:
+            damaged.append(str(error))
+    return found, damaged

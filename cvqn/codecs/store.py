@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from cvqn.bitstream.exactness import check_exactness
+from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.codecs import registry
 from cvqn.codecs.description import FORMAT, Description, describe
 from cvqn.codecs.interface import HasChannels, TrainedModel
@@ -34,7 +37,7 @@ def save_model(
 ) -> bytes:
     """Write the two files of a model folder, what float16 holds exactly as such; returns the model id, 4 bytes."""
     compact = {name: _compact(tensor.detach().cpu().contiguous()) for name, tensor in tensors.items()}
-    model_id = _model_id(codec, settings.plain(), compact)
+    model_id = _model_id(codec, settings.plain(), _arrays(compact))
     description = Description(
         format=FORMAT, model_id=model_id.hex(), codec=codec, settings=settings.plain(), about=about
     )
@@ -49,7 +52,8 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     """Read a model folder.
 
     Raises:
-        CvqnError: the folder is not a model's, a file is damaged, or settings and tensors do not fit.
+        CvqnError: the folder is not a model's, a file is damaged, settings and tensors do not fit, or this machine does
+            not compute exactly what the model's files need.
     """
     folder = Path(folder)
     description = describe(folder)
@@ -59,7 +63,7 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     except (safetensors.SafetensorError, OSError) as error:
         raise CvqnError(f"{folder}/model.safetensors: damaged or not safetensors ({error})") from error
     try:
-        model_id = _model_id(description.codec, description.settings, tensors)
+        model_id = _model_id(description.codec, description.settings, _arrays(tensors))
     except TypeError as error:
         raise CvqnError(f"{folder}/model.safetensors: a type of number that no model has ({error})") from error
     if model_id.hex() != description.model_id:
@@ -75,11 +79,14 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     try:
         with _NoLargerThan(tensors):
             model = codec.load(settings, tensors, device)
+        integer_models: Sequence[IntegerModel] = getattr(model, "integer_models", ())
+        _check_names(integer_models, tensors)
         if isinstance(model, HasChannels):
             _check_groups(model)
     except (RuntimeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         what = " ".join(str(error).split())[:300]
         raise CvqnError(f"{folder}: settings and tensors do not fit: {what}") from error
+    check_exactness(integer_models)
     return Stored(description.codec, model, description.about, model_id)
 
 
@@ -104,6 +111,14 @@ class _NoLargerThan(TorchFunctionMode):
         return result
 
 
+def _check_names(models: Sequence[IntegerModel], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError where there are tensors of integer models, `integer.<group>...`, beyond those of the groups."""
+    expected = {f"integer.{group}.{name}" for group, model in enumerate(models) for name in model.to_arrays()}
+    superfluous = sorted(name for name in tensors if name.startswith("integer.") and name not in expected)
+    if models and superfluous:
+        raise ValueError(f"superfluous tensors {superfluous}")
+
+
 def _check_groups(model: HasChannels) -> None:
     """Raise ValueError where the order of the channels is none, or a group's entropy coder has other levels than it."""
     order, sizes, levels = model.layout
@@ -122,10 +137,15 @@ def _compact(tensor: Tensor) -> Tensor:
     return half if torch.equal(half.float(), tensor) else tensor
 
 
-def _model_id(codec: str, settings: dict[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def _model_id(codec: str, settings: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The same for arrays of either byte order: they are hashed as little-endian ones."""
     digest = hashlib.sha256(json.dumps([codec, settings], sort_keys=True).encode())
-    for name in sorted(tensors):
-        array = tensors[name].numpy()
+    for name in sorted(arrays):
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.digest()[:4]

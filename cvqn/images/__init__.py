@@ -15,11 +15,11 @@ from cvqn.images.colour import conversion
 from cvqn.images.depth import check_reducible, reduced
 from cvqn.images.foreign import FORMATS, open_foreign
 from cvqn.images.headers import examine
-from cvqn.images.parts import Essence, RefusedError
+from cvqn.images.parts import Essence, RefusedError, length_of
 from cvqn.images.tiff import orientation_of
 
 LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a bound on what a small file can unfold to
-LARGEST_COPIED = 1 << 26  # the same where decoders hold the picture several times: WebP, AVIF, HEIC, JPEG XL
+LARGEST_MEMORY = 7 << 27  # bytes that reading takes at most: RGB in Pillow's 4 bytes per pixel and in the result's 3
 LARGEST_PIPE = 1 << 29  # bytes; more than the largest picture has as it is
 READABLE = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
@@ -29,7 +29,7 @@ if features.check("avif"):
     READABLE.add(".avif")
 _WRITERS = {".png": "PNG", ".ppm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 _GREY = ("1", "L", "LA")
-_STRIP = 256  # rows converted at a time, so that a picture is never in memory more than twice
+_STRIP = 1 << 20  # pixels converted at a time, so that a picture is never in memory more than twice
 _TURNED = {  # to upright, by EXIF's number
     2: lambda picture: picture[:, ::-1],
     3: lambda picture: picture[::-1, ::-1],
@@ -64,8 +64,9 @@ def read_picture(path: str | Path, conversions: Conversions = Conversions()) -> 
 
     Raises:
         CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
-            (CMYK, several frames, more than `LARGEST_PICTURE` pixels; transparency and more than 8 bits per sample,
-            where `conversions` does not say what to do), or is of a format whose library is not installed.
+            (CMYK, several frames; transparency and more than 8 bits per sample, where `conversions` does not say what to
+            do), or is of a format whose library is not installed; or it has more than `LARGEST_PICTURE` pixels, or would
+            take more than `LARGEST_MEMORY`, which is found out before a pixel is decoded.
     """
     try:
         with open(path, "rb") as file:
@@ -169,10 +170,16 @@ def _check(
     image: Image.Image | None = None,
 ) -> None:
     """Refuse what has no defined conversion, once before a decoder is asked and once after."""
-    limit = LARGEST_COPIED if known.format in ("WEBP", "AVIF", *FORMATS) else LARGEST_PICTURE
-    limit = min(limit, conversions.max_pixels)
+    single = image is None or image.mode in ("1", "L", "P")  # the least, until the kind of pixels is known
+    memory = max(3, known.working) + (1 if single else 4)
+    read = (
+        length_of(known.file) if known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS) else 0
+    )  # whole, before
+    limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read) // memory)
     if size and size[0] * size[1] > limit:
         raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
+    if not known.whole:
+        raise CvqnError(f"{name}: damaged or truncated: too few bytes for the pixels of such a size; replace the file")
     frames = max(known.frames, getattr(image, "n_frames", 1))
     if frames > 1:
         raise CvqnError(f"{name}: has {frames} frames; extract one of them first")
@@ -229,8 +236,9 @@ def _laid_on(pixels: np.ndarray, alpha: np.ndarray, background: tuple[int, int, 
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:
-    for top in range(0, image.height, _STRIP):
-        yield image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _apart(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:

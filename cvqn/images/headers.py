@@ -15,6 +15,8 @@ from cvqn.images.jxl import examine_jxl
 from cvqn.images.parts import LARGEST_PROFILE, Essence, Part, RefusedError, few, length_of, read_between, splice
 from cvqn.images.tiff import examine_tiff, orientation_of
 
+DEFLATED = 1040  # bytes that one of deflate unfolds to at most; 1032, and some room
+
 
 def examine(file: BinaryIO) -> Essence | None:
     """What a seekable file says of itself; None where it is none of the known formats.
@@ -37,7 +39,7 @@ def examine(file: BinaryIO) -> Essence | None:
 def _png(file: BinaryIO) -> Essence:
     parts: list[Part] = [(0, 8)]
     extra: dict[bytes, bytes] = {}
-    kinds = set()
+    kinds, compressed = set(), 0
     for kind, start, stop in few(_png_chunks(file), 1_000_000):
         if kind in (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"):
             if kind == b"IHDR" and kinds:
@@ -45,6 +47,7 @@ def _png(file: BinaryIO) -> Essence:
             if not _sound(file, start, stop):
                 raise RefusedError(f"damaged (checksum of its part {kind.decode()}); replace the file")
             parts.append((start, stop))
+            compressed += (stop - start - 12) * (kind == b"IDAT")
         elif not kind[0] & 0x20:
             raise RefusedError(f"holds a part {kind!r} that pixels depend on, unknown here; save it as plain PNG")
         elif kind in (b"iCCP", b"eXIf", b"acTL", b"fcTL", b"tEXt", b"zTXt"):
@@ -54,9 +57,10 @@ def _png(file: BinaryIO) -> Essence:
     if b"IDAT" not in kinds or (colour == 3 and b"PLTE" not in kinds):
         raise RefusedError("damaged or truncated; replace the file")
     frames = struct.unpack(">I", extra[b"acTL"][:4])[0] + (b"fcTL" not in extra) if b"acTL" in extra else 1
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
     return Essence(
         "PNG", splice(file, parts), depth, frames, (width, height), orientation_of(extra.get(b"eXIf", b"")),
-        extra.get(b"iCCP"),
+        extra.get(b"iCCP"), whole=8 * DEFLATED * compressed >= width * height * samples * depth,
     )  # fmt: skip
 
 
@@ -119,6 +123,7 @@ def _inflated(data: bytes) -> bytes:
 def _jpeg(file: BinaryIO) -> Essence:
     parts: list[Part] = [(0, 2)]
     bits, size, orientation, pieces = 8, None, 1, {}
+    frame, scan, together = b"", 0, b""
     for marker, start, stop in few(_jpeg_segments(file)):
         if not marker:
             continue
@@ -130,6 +135,9 @@ def _jpeg(file: BinaryIO) -> Essence:
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             depth, height, width = struct.unpack_from(">BHH", content)
             bits, size = max(bits, depth), (width, height)
+            frame = bytes([marker]) + content
+        elif marker == 0xDA:
+            scan, together = stop - start, read_between(file, start + 4, start + 5)
         if _jpeg_decides(marker, content):
             parts.append((start, stop))
     if size is None:
@@ -137,7 +145,25 @@ def _jpeg(file: BinaryIO) -> Essence:
     numbers = range(1, len(pieces) + 1)
     whole = pieces and all(pieces.get(number, (0,))[0] == len(pieces) for number in numbers)
     profile = b"".join(pieces[number][1] for number in numbers) if whole else None
-    return Essence("JPEG", splice(file, parts), bits, 1, size, orientation, profile)
+    coefficients, least = _jpeg_blocks(frame)
+    is_progressive = frame[0] & 3 == 2
+    working = coefficients if is_progressive or together < frame[6:7] else 0  # held until the last scan has been read
+    return Essence("JPEG", splice(file, parts), bits, 1, size, orientation, profile, working, scan >= least)
+
+
+def _jpeg_blocks(frame: bytes) -> tuple[int, int]:
+    """Of the marker and content of a frame: bytes of all coefficients per pixel, and of the shortest possible scans.
+
+    A block takes at least a bit for its mean, and where a scan holds whole blocks another for their end; arithmetic
+    coding can do with any part of these.
+    """
+    height, width, count = struct.unpack_from(">HHB", frame, 2)
+    factors = [(frame[place] >> 4, frame[place] & 15) for place in range(8, 7 + 3 * count, 3)]
+    across, down = (max(sides) for sides in zip(*factors, strict=True))
+    blocks = sum(-(-width * h // (8 * across)) * -(-height * v // (8 * down)) for h, v in factors)
+    area = sum(h * v for h, v in factors)
+    bits = 0 if frame[0] >= 0xC9 else 2 if frame[0] <= 0xC1 else 1
+    return -(-2 * area // (across * down)), blocks * bits // 8
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
@@ -183,7 +209,7 @@ def _bmp(file: BinaryIO) -> Essence:
     if length >= 124 and read_between(file, 70, 74) == b"DEBM":  # "MBED" as a little-endian word
         start, size = struct.unpack("<2I", read_between(file, 126, 134))
         profile = read_between(file, 14 + start, 14 + start + min(size, LARGEST_PROFILE))
-    return Essence("BMP", file, bits, profile=profile)
+    return Essence("BMP", file, bits, profile=profile, working=2 * (compression in ([1], [2])))
 
 
 def _ppm(file: BinaryIO) -> Essence:
@@ -191,7 +217,8 @@ def _ppm(file: BinaryIO) -> Essence:
     if head[0] in (b"PF", b"Pf"):
         return Essence("PPM", file, 32)
     deepest = 1 if head[0] in (b"P1", b"P4") else int(head[3])
-    return Essence("PPM", file, max(8, deepest.bit_length()), 1, (int(head[1]), int(head[2])))
+    working = 6 * (head[0] in (b"P1", b"P2", b"P3"))  # the numbers as bytes, twice
+    return Essence("PPM", file, max(8, deepest.bit_length()), 1, (int(head[1]), int(head[2])), working=working)
 
 
 # WebP, AVIF, HEIC
@@ -216,7 +243,8 @@ def _webp(file: BinaryIO) -> Essence:
     length = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
     spliced = splice(file, [struct.pack("<4sI4s", b"RIFF", length + 4, b"WEBP"), *parts])
     orientation = orientation_of(found.get(b"EXIF", b""))
-    return Essence("WEBP", spliced, size=size, orientation=orientation, profile=found.get(b"ICCP"))
+    icc = found.get(b"ICCP")
+    return Essence("WEBP", spliced, size=size, orientation=orientation, profile=icc, working=12)
 
 
 def _webp_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -245,7 +273,7 @@ def _avif(file: BinaryIO) -> Essence:
         elif kind == b"infe" and content[8:12] == b"Exif":
             parts += [(done, start + 8), b"skip"]
             done = start + 12
-    return Essence(format, splice(file, [*parts, (done, length_of(file))]), bits)
+    return Essence(format, splice(file, [*parts, (done, length_of(file))]), bits, working=12)
 
 
 def _boxes(file: BinaryIO, place: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:

@@ -45,7 +45,7 @@ def examine_jxl(file: BinaryIO) -> Essence:
     bits = _Bits(_codestream(file))
     size = _size(bits)
     if bits.take(1):  # all of what follows has its default: 8 bits, sRGB
-        return Essence("JXL", file, 8, 1, size)
+        return Essence("JXL", file, 8, 1, size, working=12)
     frames = 1
     if bits.take(1):
         bits.take(3)  # the orientation
@@ -55,13 +55,13 @@ def examine_jxl(file: BinaryIO) -> Essence:
             raise RefusedError("holds a preview beside the picture; convert it to PNG first")
         frames += bits.take(1)
     if frames > 1:
-        return Essence("JXL", file, 8, frames, size)
+        return Essence("JXL", file, 8, frames, size, working=12)
     depth = _depth(bits)
     bits.take(1)
     _extra_channels(bits)
     bits.take(1)  # whether the pixels are coded as XYB
     _check_colours(bits)
-    return Essence("JXL", file, depth, frames, size)
+    return Essence("JXL", file, depth, frames, size, working=12)
 
 
 def _codestream(file: BinaryIO) -> bytes:

@@ -25,6 +25,8 @@ class Essence(NamedTuple):
     size: tuple[int, int] | None = None  # width and height, where a decoder would ask too late
     orientation: int = 1  # as EXIF counts
     profile: bytes | None = None  # ICC
+    working: int = 0  # bytes per pixel that the decoder holds at most beside the picture in Pillow's form
+    whole: bool = True  # False where the compressed pixels are shorter than those of any picture of this size
 
 
 class _Spliced(io.RawIOBase):

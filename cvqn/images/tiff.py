@@ -105,7 +105,10 @@ def examine_tiff(file: BinaryIO) -> Essence:
     count = struct.pack(directory.order + ("Q" if directory.big else "H"), len(kept) // (20 if directory.big else 12))
     patch = count + kept + bytes(number)  # no next directory
     parts = [(0, directory.start), patch, (directory.start + len(patch), length_of(file))]
-    return Essence("TIFF", splice(file, parts), int(bits), _pages(directory), None, orientation, profile)
+    compression = directory.values(259)[:1] if 259 in entries else [1]
+    working = 10 if compression in ([6], [7]) else 4  # a strip can be all of the picture; JPEG holds its coefficients
+    working *= compression != [1]
+    return Essence("TIFF", splice(file, parts), int(bits), _pages(directory), None, orientation, profile, working)
 
 
 def _pages(directory: _Directory) -> int:

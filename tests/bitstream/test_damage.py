@@ -2,6 +2,8 @@
 
 import random
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -12,6 +14,7 @@ from cvqn.bitstream.errors import BitstreamError
 from cvqn.bitstream.rangecoder import CODERS
 from cvqn.bitstream.wavefront import decode_symbols, encode_symbols
 from cvqn.codecs import container
+from tests import ROOT
 from tests.bitstream.models import case
 
 MODEL_ID = b"test"
@@ -102,6 +105,49 @@ def test_a_forged_size_costs_no_more_than_the_limit_allows():
     is_refused(data)
     assert tracemalloc.get_traced_memory()[1] < 1 << 22
     tracemalloc.stop()
+
+
+FORGED = """
+import resource
+import struct
+import sys
+import time
+from pathlib import Path
+import numpy as np
+from cvqn.bitstream.errors import CorruptError
+from cvqn.codecs.shipped import folder_of_quality
+from cvqn.codecs.store import load_model
+from cvqn.compression import compress, decompress
+from tests.bitstream.test_damage import with_checksum
+from tests.trained import photograph
+
+stored = load_model(folder_of_quality(int(sys.argv[1])))
+data = compress(stored, photograph(64, 64))
+decompress(stored, data)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, began = peak(), time.process_time()
+for extra in (40 - len(data) + 18, 0, 400, 4000):
+    payload = data[18:][: len(data) - 18 + extra] + np.random.default_rng(0).bytes(max(0, extra))
+    forged = data[:6] + struct.pack("<HH", 11585, 11585) + data[10:18] + payload
+    try:
+        decompress(stored, with_checksum(forged))
+        sys.exit("accepted")
+    except CorruptError:
+        pass
+print((peak() - before) / 1024, time.process_time() - began)
+"""
+
+
+@pytest.mark.parametrize("quality", [1, 4])
+def test_a_claim_of_134_megapixels_costs_what_was_decoded(quality):
+    """Of 58 to 5000 bytes, with a shipped model, in a process of its own."""
+    command = [sys.executable, "-c", FORGED, str(quality)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    megabytes, seconds = map(float, done.stdout.split())
+    assert megabytes < 50
+    assert seconds < 2
 
 
 def test_both_coders_judge_alike():

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from cvqn.bitstream.errors import CorruptError
+from cvqn.bitstream.integer_model import IntegerModel
 from cvqn.bitstream.rangecoder import CODERS, PYTHON
 from cvqn.bitstream.wavefront import code_lengths, decode_symbols, encode_symbols, symbol_bits
 from tests.bitstream import reference
@@ -18,6 +20,15 @@ from tests.bitstream.models import MEDIUM, SMALL, case, hashed_symbols, integer_
 
 LARGE = ([(4, 3), (8, 5), (4, 7)], 32, 48)  # the latent of an image of 768x512
 LARGE_SHA256 = "8abca4193eb628d457a17dd6d25a6f588ca2ccd5a846d4e8bc0f8c6c7110f3c4"
+
+
+def certain_model(levels):
+    """A model that gives symbol 0 all of the probability but what the others must have."""
+    model = integer_model(levels, 4)
+    *layers, last = model.layers
+    zeros, bias = np.zeros_like(last.weight), np.full(levels, -(1 << 20), np.int32)
+    bias[0] = 1 << 20
+    return IntegerModel((*layers, replace(last, weight=zeros, bias=bias, shift=np.zeros_like(last.shift))))
 
 
 def shapes(symbols):
@@ -109,6 +120,48 @@ def test_a_payload_too_short_or_too_long_is_corrupt():
     for wrong in (payload + b"abc", payload + payload, payload[: len(payload) // 8 * 4]):
         with pytest.raises(CorruptError):
             decode_symbols(models, shapes(symbols), wrong)
+
+
+@pytest.mark.parametrize("coder", CODERS.values(), ids=CODERS)
+def test_a_symbol_has_one_payload(coder):
+    """Of all single words, tried at random and around those that the encoder writes, only these are accepted."""
+    model, shape = integer_model(16, 4), (1, 1, 1)
+    own = {encode_symbols([model], [np.full(shape, symbol)]) for symbol in range(16)}
+    words = np.array([np.frombuffer(payload, "<u4")[0] for payload in own]).astype(np.int64)
+    around = (words[:, None] + np.arange(-3, 4)).ravel() % (1 << 32)
+    tried = np.concatenate([around, np.random.default_rng(0).integers(0, 1 << 32, 2000), [0, (1 << 32) - 1]])
+    accepted = set()
+    for payload in {word.astype("<u4").tobytes() for word in tried} | own:
+        try:
+            decode_symbols([model], [shape], payload, coder=coder)
+            accepted.add(payload)
+        except CorruptError:
+            pass
+    assert len(own) == 16
+    assert accepted == own
+
+
+@settings(max_examples=20, deadline=None)
+@given(levels=st.integers(2, 16), side=st.integers(1, 40), channels=st.integers(1, 8))
+def test_the_shortest_payload_that_there_can_be_is_accepted(levels, side, channels):
+    """Every symbol the same, with the largest frequency that the format allows."""
+    model, symbols = certain_model(levels), np.zeros((channels, side, side), np.int64)
+    payload = encode_symbols([model], [symbols])
+    least = -np.log2((65536 - levels + 1) / 65536)
+    np.testing.assert_allclose(symbol_bits([model], [symbols])[0], least)
+    assert len(payload) <= 4 * (2 + symbols.size * least * 1.01 / 32)
+    (decoded,) = decode_symbols([model], [symbols.shape], payload)
+    np.testing.assert_array_equal(decoded, symbols)
+
+
+def test_a_payload_of_the_least_rate_is_accepted_and_a_claim_of_three_times_the_symbols_is_not():
+    model, shape = certain_model(16), (8, 200, 200)
+    payload = encode_symbols([model], [np.zeros(shape, np.int64)])
+    assert len(payload) == 16
+    (decoded,) = decode_symbols([model], [shape], payload)
+    assert not decoded.any()
+    with pytest.raises(CorruptError, match="too short for any picture"):
+        decode_symbols([model], [(24, 200, 200)], payload)
 
 
 def test_a_short_payload_of_a_large_image_ends_early():

@@ -26,7 +26,7 @@ from tests import ROOT
 from tests.trained import photograph, textures
 
 LEARNED = [name for name in registry.names() if registry.is_learned(name)]
-ABOUT = {"run": "contract-seed1", "experiment": "contract", "seed": 1}
+ABOUT = {"run": "contract-seed1", "experiment": "contract", "seed": 1, "scale": "tiny"}
 
 
 @pytest.fixture(scope="module", params=LEARNED)

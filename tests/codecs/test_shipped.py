@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -176,6 +177,27 @@ def test_the_commands_work_without_any_shipped_model(tmp_path, monkeypatch, caps
     with pytest.raises(SystemExit) as ended:
         main(["compress", "--help"])
     assert ended.value.code == 0
+
+
+def test_odd_folders_beside_the_shipped_models_are_in_nobodys_way(tmp_path, monkeypatch, capsys):
+    models = tmp_path / "models"
+    shutil.copytree(shipped.FOLDER, models)
+    for name in ("quality-old", "quality-", "quality-01", "quality-1.bak", "quality-²", "quality--1", "quality-0"):
+        shutil.copytree(models / "quality-2", models / name)
+    (models / "quality-7").mkdir()  # without model.json
+    (models / "quality-3" / "model.json").write_text('{"about": 1}')
+    monkeypatch.setattr(shipped, "FOLDER", models)
+    assert shipped.qualities() == [1, 2, 3, 4]
+    write_png(tmp_path / "photo.png", photograph(40, 50))
+    names = [str(tmp_path / name) for name in ("photo.png", "photo.cvqn", "back.png")]
+    assert main(["compress", *names[:2], "--quality", "2"]) == 0
+    assert main(["decompress", *names[1:]]) == 0
+    assert main(["info", names[1]]) == 0
+    assert "(quality-2 of this program)" in capsys.readouterr().out
+    assert main(["compress", *names[:2], "--quality", "3", "--force"]) == 2
+    assert "quality-3" in capsys.readouterr().err
+    with pytest.raises(CvqnError, match=r"no built-in one.*quality-3.model.json.*not the description"):
+        shipped.folder_of_model(b"none")
 
 
 def test_a_damaged_shipped_model_is_named(tmp_path, monkeypatch, capsys):

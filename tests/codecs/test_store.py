@@ -4,11 +4,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cvqn.codecs.description import FILES, describe
+from cvqn.codecs import store
+from cvqn.codecs.description import FILES, About, describe
+from cvqn.codecs.shipped import folder_of_quality
 from cvqn.codecs.store import load_model, save_model
 from cvqn.errors import CvqnError
 from tests.fuzz.targets import with_id
-from tests.trained import made_model, make_model, store_model
+from tests.trained import ABOUT, made_model, make_model, store_model
 
 
 def test_rounded_weights_take_half_the_bytes_and_come_back_as_they_were(tmp_path, model_settings):
@@ -28,7 +30,7 @@ def test_rounded_weights_take_half_the_bytes_and_come_back_as_they_were(tmp_path
 def test_a_model_comes_back_with_all_that_was_said_of_it(tmp_path, model_settings):
     folder = store_model(tmp_path / "model", made_model(model_settings()), experiment="c16", seed=3)
     stored, description = load_model(folder), describe(folder)
-    assert stored.about == description.about == {"run": "test", "experiment": "c16", "seed": 3}
+    assert stored.about == description.about == ABOUT | {"experiment": "c16", "seed": 3}
     assert stored.codec == description.codec == "cvqn"
     assert description.settings == model_settings().plain()
     assert stored.model.network.settings == model_settings()
@@ -49,6 +51,34 @@ def test_the_id_hangs_on_codec_settings_and_every_tensor(tmp_path, model_setting
     ]
     ids += [save_model(tmp_path, *other, {}) for other in others]
     assert len(set(ids[1:])) == len(ids) - 1
+
+
+def test_the_id_is_the_same_on_machines_of_the_other_byte_order():
+    """NumPy's arrays of the other order are what such a machine has in its memory."""
+    tensors = load_file(folder_of_quality(1) / "model.safetensors")
+    tensors |= {"bytes": torch.arange(5, dtype=torch.uint8), "doubles": torch.rand(3, 2, dtype=torch.float64)}
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    other = {name: array.astype(array.dtype.newbyteorder("S")) for name, array in arrays.items()}
+    assert len({array.dtype.str for array in other.values()} - {array.dtype.str for array in arrays.values()}) >= 3
+    assert store._model_id("cvqn", {}, other) == store._model_id("cvqn", {}, arrays)
+    other["doubles"][1, 1] += 1
+    assert store._model_id("cvqn", {}, other) != store._model_id("cvqn", {}, arrays)
+
+
+def test_what_a_model_says_of_itself_has_types():
+    images = {"count": 3, "pack": "a pack", "sets": [{"name": "photos", "licence": "CC0", "index_sha256": "1"}]}
+    trained = {"run": "c16-seed1", "experiment": "c16", "seed": 1, "scale": "small", "checkpoint": "last", "step": 9}
+    zoo = {"run": "bmshj2018_factorized-3", "origin": "CompressAI's zoo"}
+    for right in ({}, trained, zoo, trained | {"training_images": images}):
+        About.parse(right)
+    for wrong in (
+        {"run": "x"}, {"run": "x", "scale": "tiny"}, {"run": 3}, trained | {"step": "9"}, trained | {"step": -1},
+        {"training_images": []}, {"training_images": images | {"sets": [{"name": "photos"}]}},
+        {"training_images": {"count": 3}}, {"training_seconds": 3}, {"torch": None, "training_seconds": 3},
+    ):  # fmt: skip
+        with pytest.raises(CvqnError) as caught:
+            About.parse(wrong)
+        assert "\n" not in str(caught.value)
 
 
 def edited(change):
@@ -86,6 +116,8 @@ def other_tensor(folder):
         (lambda folder: (folder / "model.json").write_text('{"about":' * 100_000), "not valid JSON"),
         (edited(lambda content: content.update(format=1)), "model format 1, this version reads 2"),
         (edited(lambda content: content.pop("about")), "about: missing"),
+        (edited(lambda content: content.update(about={"run": "x"})), "about: run 'x' without the scale and step"),
+        (edited(lambda content: content["about"].update(step="many")), 'about: step: "many" is not allowed'),
         (edited(lambda content: content.update(model_id="12")), "model_id"),
         (edited(lambda content: content.update(codec="nothing")), "nothing: no such codec; installed:.*cvqn"),
         (edited(lambda content: content.update(codec="webp")), "webp: a conventional codec"),
@@ -114,6 +146,13 @@ def with_tensor(part, change):
     return lambda tensors: tensors.update({name: change(one) for name, one in tensors.items() if part in name})
 
 
+def copied(part, new):
+    """Tensors once more, under other names."""
+    return lambda tensors: tensors.update(
+        {name.replace(part, new): one.clone() for name, one in tensors.items() if part in name}
+    )
+
+
 def exchanged(tensors):
     """The integer models of the first and the last group, which have other levels, in each other's place."""
     first, last = ({name: one for name, one in tensors.items() if name.startswith(f"integer.{g}.")} for g in (0, 2))
@@ -137,6 +176,10 @@ def unchanged(_):
         (lambda settings: settings["context"].update(width=32), unchanged, "do not fit"),
         (unchanged, lambda tensors: tensors.pop("decoder.tail.bias"), "decoder.tail.bias"),
         (unchanged, lambda tensors: tensors.update(another=torch.zeros(3)), "another"),
+        (unchanged, copied("integer.2.", "integer.3."), r"superfluous tensors \['integer.3.0.bias'"),
+        (unchanged, copied("integer.0.0.bias", "integer.00.0.bias"), r"superfluous tensors \['integer.00.0.bias'\]"),
+        (unchanged, copied("integer.0.0.bias", "integer.notes"), r"superfluous tensors \['integer.notes'\]"),
+        (unchanged, copied("integer.0.0.bias", "integer.0.4.bias"), "missing or superfluous"),
         (unchanged, with_tensor("integer.2.0.bias", lambda one: one.long()), "integer context model"),
         (unchanged, with_tensor("controller.order", torch.zeros_like), "order of the channels"),
         (unchanged, with_tensor("controller.order", lambda one: one + 1), "order of the channels"),

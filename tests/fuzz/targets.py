@@ -198,7 +198,7 @@ def damaged_tensors(random: Random, tensors: dict[str, torch.Tensor]) -> dict[st
 def with_id(content: Any, tensors: dict[str, torch.Tensor]) -> tuple[bytes, bytes]:
     """The files of a model whose id fits, where it can have one."""
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-        content["model_id"] = store._model_id(content["codec"], content["settings"], tensors).hex()
+        content["model_id"] = store._model_id(content["codec"], content["settings"], store._arrays(tensors)).hex()
     return json.dumps(content).encode(errors="replace"), save(tensors)
 
 

@@ -10,7 +10,7 @@ from cvqn.codecs.store import save_model
 from cvqn.codecs.trainable import Trainable
 from cvqn.lab.settings.configuration import Experiment, merge, resolve
 from cvqn.lab.training.optimizer import make_optimizer
-from tests.trained import photograph
+from tests.trained import ABOUT, photograph
 
 SMALL = {
     "mentzer-low": {"channels": 6, "features": 16, "groups": 1, "context": {"width": 8}},
@@ -68,7 +68,7 @@ def folder_of(tmp_path_factory) -> Callable[[str], Path]:
                     network.network.g_a[-1].weight *= 30  # or nearly every symbol is 0
             made[name] = tmp_path_factory.mktemp(name)
             tensors = network.eval().export(crops())
-            save_model(made[name], experiment.codec, experiment.model, tensors, {"run": name})
+            save_model(made[name], experiment.codec, experiment.model, tensors, ABOUT | {"run": name})
         return made[name]
 
     return make

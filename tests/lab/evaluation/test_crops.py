@@ -22,7 +22,7 @@ from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.configuration import resolve
 from tests import ROOT
 from tests.baselines.learned.conftest import built, crops, small_experiment
-from tests.trained import make_model
+from tests.trained import ABOUT, make_model
 
 BOX = [30, 20, 64, 48]
 
@@ -89,7 +89,8 @@ def test_another_learned_codec_is_shown_by_its_file_nearest_in_rate(results, tmp
     for run, channels in (("mentzer-low-seed1", 4), ("mentzer-hi-seed1", 40)):
         network = built(small_experiment("mentzer-low", {"channels": channels}))
         folder, archive = results.model(run, "last"), results.archive("mentzer-2018", run)
-        save_model(Path(folder), "mentzer-2018", network.settings, network.eval().export(crops()), {"run": run})
+        tensors = network.eval().export(crops())
+        save_model(Path(folder), "mentzer-2018", network.settings, tensors, ABOUT | {"run": run})
         encode_set(StoredCodec(folder), None, "index.json", archive)
         measure(StoredCodec(folder), "index.json", [archive], results.measurements("mentzer-2018", run))
         [measured[run]] = rows(results.measurements("mentzer-2018", run))

@@ -1,0 +1,63 @@
+"""A file has one form: whatever is added to, removed from or changed in a payload, the decoder refuses it."""
+
+import numpy as np
+import pytest
+
+from cvqn.bitstream.errors import CorruptError
+from cvqn.bitstream.rangecoder import CODERS
+from cvqn.bitstream.wavefront import decode_symbols
+from cvqn.codecs import container, shipped
+from cvqn.codecs.store import load_model
+from cvqn.compression import compress, decompress
+from tests.baselines.learned.conftest import folder_of  # noqa: F401
+from tests.trained import photograph
+
+MODELS = [f"quality-{quality}" for quality in shipped.qualities()] + ["mentzer-low"]
+EXTRA = (0, 1, 0xFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+SIZES = ((1, 1), (40, 130))
+
+
+@pytest.fixture(params=CODERS)
+def coder(request, monkeypatch):
+    """The range coder that every decoding uses."""
+    monkeypatch.setitem(decode_symbols.__kwdefaults__, "coder", CODERS[request.param])
+
+
+@pytest.fixture(params=MODELS)
+def stored(request):
+    """CVQN's shipped models, and a small one of Mentzer et al., whose volumes have margins."""
+    if request.param in MODELS[:-1]:
+        return load_model(shipped.FOLDER / request.param)
+    return load_model(request.getfixturevalue("folder_of")(request.param))
+
+
+def words_of(data):
+    return np.frombuffer(data[container.HEADER_SIZE :], "<u4")
+
+
+def is_refused(stored, data, words):
+    """Whether the file with other words, and a checksum that fits, is corrupt."""
+    header = container.inspect(data)
+    payload = np.array(words, np.uint64).astype("<u4").tobytes()
+    try:
+        decompress(stored, container.pack(header.height, header.width, stored.model_id, payload))
+    except CorruptError:
+        return True
+    return False
+
+
+def test_of_all_words_only_the_encoders_are_accepted(stored, coder):
+    for size in SIZES:
+        data = compress(stored, photograph(*size))
+        assert decompress(stored, data).shape == (*size, 3)
+        words = words_of(data).tolist()
+        assert not is_refused(stored, data, words)
+        for extra in EXTRA:
+            assert is_refused(stored, data, [*words, extra]), extra
+        for count in range(1, min(4, len(words)) + 1):
+            assert is_refused(stored, data, words[:-count])
+        for place in range(1, min(4, len(words)) + 1):
+            for step in (-1, 1, 1 << 31):
+                changed = [*words]
+                changed[-place] = (changed[-place] + step) % (1 << 32)
+                assert is_refused(stored, data, changed), (place, step)
