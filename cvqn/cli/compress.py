@@ -27,7 +27,10 @@ def register(commands: argparse._SubParsersAction) -> None:
         "end. Pictures that are transparent or have more than 8 bits per sample are refused unless an option "
         "says how to convert them.",
         parents=[
-            options.batch("pictures, folders of pictures, or - for standard input", "the file to write (.cvqn), or -"),
+            options.batch(
+                "pictures, folders of pictures, or - for standard input",
+                "the file to write (.cvqn), a folder for a folder, or -",
+            ),
             options.as_json(),
             options.transforms(),
         ],

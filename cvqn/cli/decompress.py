@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         parents=[
             options.batch(
                 ".cvqn files, folders of them, or - for standard input",
-                "the picture to write (.png, .ppm, .bmp, .tif), or - for standard output (PNG)",
+                "the picture to write (.png, .ppm, .bmp, .tif), a folder for a folder, or - for standard output (PNG)",
             ),
             options.as_json(),
             options.transforms(),
