@@ -239,6 +239,15 @@ def test_json_is_one_document(call, given, model, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("option", [["--bpp", "1"], ["--size", "900"], ["--quality", "1"], ["--model", ""]])
+def test_without_a_model_there_is_one_line(call, given, monkeypatch, tmp_path, option):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    code, output, errors = call("compress", "in/a.png", "a.cvqn", *option)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "model" in errors
+    assert json.loads(call("models", "--json")[1]) == []
+
+
 def test_metrics_are_of_the_file_that_was_written(call, given, tmp_path):
     code, output, _ = call("compress", "in/a.png", "a.cvqn", "--metrics")
     assert code == 0
