@@ -1,5 +1,6 @@
 """What `cvqn compress`, `decompress`, `info` and `models` do with many inputs, and their options."""
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
+from tqdm import tqdm
 
 from cvqn.cli import main
 from cvqn.cli.record import NAME as RECORD
@@ -184,6 +186,35 @@ def test_quiet_prints_errors_only(call, given, model):
     assert call("compress", "in/a.png", "a.cvqn", "-q", "--model", model) == (0, "", "")
 
 
+def test_a_batch_shows_one_bar_and_none_within_files(call, given, model, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def with_a_bar(stored, picture):
+        for _ in tqdm([1], desc="within", disable=None):
+            return compress(stored, picture)
+
+    monkeypatch.setattr("cvqn.compression.compress", with_a_bar)
+    for options, shown in (([], True), (["--quiet"], False)):
+        monkeypatch.setattr("sys.stderr", Terminal())
+        assert call("compress", "in", "-o", "out", "--model", model, "--force", *options)[0] == 0
+        assert ("compress: 100%" in sys.stderr.getvalue()) == shown
+        assert "within" not in sys.stderr.getvalue()
+        assert sys.stderr.isatty()
+    assert call("compress", "in/a.png", "a.cvqn", "--model", model)[0] == 0
+    assert "within: " in sys.stderr.getvalue()
+
+
+def test_a_pipe_among_the_outputs_of_a_batch_is_not_written_to(call, given, model, tmp_path):
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "a.cvqn")
+    code, _, errors = call("compress", "in", "-o", "out", "--force", "--model", model)
+    assert code == 2
+    assert "out/a.cvqn: a pipe or device" in errors
+    assert (tmp_path / "out" / "b.cvqn").exists()
+
+
 def test_json_is_one_document(call, given, model, tmp_path):
     (given / "bad.png").write_bytes(b"no picture")
     call("compress", "in/a.png", "-o", "out", "--model", model)
@@ -206,6 +237,15 @@ def test_json_is_one_document(call, given, model, tmp_path):
     assert json.loads(output)["files"] == [
         {"input": "out/b.cvqn", "output": "b.ppm", "width": 30, "height": 20, "bytes": len(data)}
     ]
+
+
+@pytest.mark.parametrize("option", [["--bpp", "1"], ["--size", "900"], ["--quality", "1"], ["--model", ""]])
+def test_without_a_model_there_is_one_line(call, given, monkeypatch, tmp_path, option):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    code, output, errors = call("compress", "in/a.png", "a.cvqn", *option)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "model" in errors
+    assert json.loads(call("models", "--json")[1]) == []
 
 
 def test_metrics_are_of_the_file_that_was_written(call, given, tmp_path):

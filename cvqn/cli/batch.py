@@ -66,25 +66,25 @@ class Batch:
 
     def run(self, work: Work) -> int:
         """Make every target and print what was made; the exit code, 2 where any failed."""
+        shown = bool(sys.stderr) and sys.stderr.isatty() and not self.arguments.quiet
         with _no_bars_within_files() if self.folder or self.arguments.quiet else contextlib.nullcontext():
             if self.folder is None:
                 work.prepare()
                 source, target = self.pairs[0]
                 self._add(target, work(source, target))
             else:
-                self._run_many(work, self.folder)
+                self._run_many(work, self.folder, shown)
         if self.arguments.json:
             left_out = [{"name": name, "reason": reason} for name, reason in self.left_out.items()]
             document = {"files": self.made, "skipped": self.skipped, "left_out": left_out, "failed": self.failed}
             print(json.dumps(document, indent=1, allow_nan=False))
         return self._report()
 
-    def _run_many(self, work: Work, folder: Path) -> None:
+    def _run_many(self, work: Work, folder: Path, shown: bool) -> None:
         from tqdm import tqdm
 
         record, jobs = Record(folder, work.options()), min(self.arguments.jobs, len(self.pairs))
-        quiet = self.arguments.quiet or not sys.stderr
-        with tqdm(total=len(self.pairs), desc=self.verb, unit="file", disable=True if quiet else None) as bar:
+        with tqdm(total=len(self.pairs), desc=self.verb, unit="file", disable=not shown) as bar:
             todo = self._still_to_make(record, bar)
             results = in_processes(jobs, work, record, todo) if jobs > 1 else one_by_one(work, record, todo)
             with contextlib.closing(results):
@@ -171,6 +171,8 @@ class Batch:
         if target.is_dir():
             raise CvqnError(f"{target}: a folder; name a file, or give it by --output")
         if is_stream(target):
+            if self.folder:
+                raise CvqnError(f"{target}: a pipe or device, which is written to only by name; remove it")
             if self.arguments.json:
                 raise CvqnError(f"{target}: the file and the document of --json would be mixed; name a file")
             return

@@ -27,7 +27,10 @@ def register(commands: argparse._SubParsersAction) -> None:
         "end. Pictures that are transparent or have more than 8 bits per sample are refused unless an option "
         "says how to convert them.",
         parents=[
-            options.batch("pictures, folders of pictures, or - for standard input", "the file to write (.cvqn), or -"),
+            options.batch(
+                "pictures, folders of pictures, or - for standard input",
+                "the file to write (.cvqn), a folder for a folder, or -",
+            ),
             options.as_json(),
             options.transforms(),
         ],
@@ -176,8 +179,12 @@ def _compress(arguments: argparse.Namespace) -> int:
     if arguments.bpp is not None or arguments.size is not None:
         target = Target(arguments.size, arguments.bpp)
         folders = tuple(shipped.folder_of_quality(quality) for quality in shipped.qualities())
+        if not folders:
+            raise CvqnError("--bpp, --size: there are no built-in models to choose from; use --model")
+    elif arguments.model is not None:
+        folders = (Path(arguments.model),)
     else:
-        folders = (Path(arguments.model) if arguments.model else shipped.folder_of_quality(arguments.quality),)
+        folders = (shipped.folder_of_quality(arguments.quality),)
     return batch.run(
         Compress(
             folders,

@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         parents=[
             options.batch(
                 ".cvqn files, folders of them, or - for standard input",
-                "the picture to write (.png, .ppm, .bmp, .tif), or - for standard output (PNG)",
+                "the picture to write (.png, .ppm, .bmp, .tif), a folder for a folder, or - for standard output (PNG)",
             ),
             options.as_json(),
             options.transforms(),
@@ -44,13 +44,13 @@ class Decompress:
 
     def prepare(self) -> None:
         """Load all that takes long."""
-        loading.prepare([self.folder] if self.folder else [], self.device, self.threads)
+        loading.prepare([self.folder] if self.folder is not None else [], self.device, self.threads)
 
     def options(self) -> dict[str, object]:
         """What decides a picture beside the file."""
         from cvqn.codecs.description import describe
 
-        return {"model": describe(self.folder).model_id if self.folder else None}
+        return {"model": None if self.folder is None else describe(self.folder).model_id}
 
     def __call__(self, source: Path, target: Path) -> Outcome:
         from cvqn.codecs import container
@@ -61,7 +61,9 @@ class Decompress:
         data = loading.read_file(source)
         limits = {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
         with loading.naming(source):
-            folder = self.folder or folder_of_model(container.inspect(data).model_id)
+            folder = self.folder
+            if folder is None:
+                folder = folder_of_model(container.inspect(data).model_id)
             picture = decompress(loading.load(folder, self.device), data, **limits)
         (write_png if _is_bare(target) else write_picture)(target, picture)
         height, width, _ = picture.shape
@@ -79,7 +81,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
             check_suffix(target)
 
     batch = Batch(arguments, "decompress", {".cvqn"}, ".png", fits)
-    folder = Path(arguments.model) if arguments.model else None
+    folder = None if arguments.model is None else Path(arguments.model)
     return batch.run(Decompress(folder, arguments.max_pixels, arguments.device, threads))
 
 

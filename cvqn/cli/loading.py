@@ -24,7 +24,8 @@ def set_threads(threads: int | None, jobs: int) -> int | None:
     None leaves both as they are.
     """
     if threads is None and jobs > 1:
-        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = max(1, cores // jobs)
     if threads is not None:
         os.environ |= dict.fromkeys(_THREADS, str(threads))
     return threads

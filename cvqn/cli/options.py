@@ -27,7 +27,7 @@ def positive_rate(text: str) -> float:
 def batch(given: str, made: str) -> argparse.ArgumentParser:
     """Inputs, outputs, and how a command goes through them; what is given and made, for the help."""
     parser = _Parent()
-    parser.add_argument("names", nargs="+", metavar="NAME", help=f"{given}, and last, without --output, {made}")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"{given}; last, without --output, {made}")
     parser.add_argument(
         "-o",
         "--output",

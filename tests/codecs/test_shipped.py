@@ -167,7 +167,7 @@ def test_info_says_what_a_shipped_model_is_and_which_made_a_file(tmp_path, capsy
     main(["compress", str(tmp_path / "photo.png"), str(tmp_path / "photo.cvqn"), "--quality", "2"])
     capsys.readouterr()
     main(["info", str(tmp_path / "photo.cvqn")])
-    assert "(quality-2 of this program)" in capsys.readouterr().out
+    assert "(quality 2 of this program, experiment c16)" in capsys.readouterr().out
 
 
 def test_the_commands_work_without_any_shipped_model(tmp_path, monkeypatch, capsys):
