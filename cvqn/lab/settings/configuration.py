@@ -276,7 +276,7 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
             learned = ", ".join(one for one in registry.names() if registry.is_learned(one))
             yield f"experiments.{name}.codec", f"{own.get('codec')!r} is not a learned codec; installed: {learned}"
     named = {
-        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned")},
+        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned", "starts")},
         "report.toy": (report.toy,),
         "report.figure4.experiment": (report.figure4.experiment,),
         "extras": configuration.extras,
