@@ -72,7 +72,7 @@ class StoredCodec:
     suffix = SUFFIX
 
     def __init__(self, folder: str | Path, device: str = "cpu"):
-        self.stored = load_model(folder, device)
+        self.stored, self.device = load_model(folder, device), device
         self.model_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
         self.name, self.title = self.stored.codec, registry.title(self.stored.codec)
 
@@ -87,6 +87,13 @@ class StoredCodec:
 
     def settings(self) -> dict[str, object]:
         return {"model_id": self.stored.model_id.hex(), **self.stored.about}
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of the transforms."""
+        import torch
+
+        return torch.get_num_threads()
 
     def rates(self, picture: Picture, data: bytes) -> dict[str, float]:
         return self.stored.model.rates(picture)

@@ -1,10 +1,22 @@
-"""Time that a codec takes, by a measure that other jobs on the machine do not lengthen."""
+"""Time that a codec takes, by a measure that other jobs on the machine do not lengthen, and where it ran."""
 
 import resource
 import time
+
+from cvqn.codecs.interface import Codec
 
 
 def cpu_seconds() -> float:
     """CPU seconds that this process and the programs that it ran have used so far; work on a GPU is not in it."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def place(codec: Codec) -> dict[str, object]:
+    """Where a codec computes: `device` and CPU `threads`. A conventional codec has one thread."""
+    return {"device": getattr(codec, "device", "cpu"), "threads": getattr(codec, "threads", 1)}
+
+
+def written(seconds: float, codec: Codec) -> str:
+    """CPU seconds of a codec as a table has them: nothing where another device took a part that they lack."""
+    return f"{seconds:.6f}" if place(codec)["device"] == "cpu" else ""

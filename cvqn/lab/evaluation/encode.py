@@ -11,7 +11,7 @@ from tqdm import tqdm
 from cvqn.codecs.interface import Codec
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
-from cvqn.lab.evaluation.clock import cpu_seconds
+from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 
 
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
@@ -19,7 +19,8 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
 
     The tar holds one member per image, `<image name>.<suffix>`, in the order of the names, with no times and no
     owners, so equal bitstreams make equal archives; its global comment (JSON) says what wrote them: codec, quality,
-    versions, settings. The table's columns are image, bytes and encode_s, the CPU seconds that `codec.encode` took.
+    versions, settings. The table's columns are image, bytes, encode_s, the CPU seconds that `codec.encode` took on a
+    CPU (empty on another device), and device and threads.
 
     Raises:
         CvqnError: the set or an image is damaged, or the codec refuses the quality.
@@ -30,7 +31,8 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
     codec.encode(images[0].read()[:64, :64], quality)  # loads what is loaded once, outside the timing
     with atomic_write(output.with_suffix(".csv"), "w") as table, atomic_write(output) as file:
         rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(["image", "bytes", "encode_s"])
+        where = place(codec)
+        rows.writerow(["image", "bytes", "encode_s", *where])
         comment = {"comment": json.dumps(record, sort_keys=True)}
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=comment) as archive:
             for image in tqdm(images, desc=f"encode {codec.name} {output.stem}", unit="image", disable=None):
@@ -41,4 +43,4 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
                 member = tarfile.TarInfo(f"{image.name}.{codec.suffix}")
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
-                rows.writerow([image.name, len(data), f"{seconds:.6f}"])
+                rows.writerow([image.name, len(data), written(seconds, codec), *where.values()])

@@ -15,7 +15,7 @@ from cvqn.codecs.interface import Codec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
-from cvqn.lab.evaluation.clock import cpu_seconds
+from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.provenance.machine import processor
 
@@ -31,10 +31,11 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
 
     One row per setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them
     per pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are CPU time in
-    `codec.encode` and `codec.decode`, which other jobs do not lengthen. A codec with a method `rates(picture, data)`
+    `codec.encode` and `codec.decode`, which other jobs do not lengthen, and are empty where these ran on another device
+    than the CPU. A codec with a method `rates(picture, data)`
     adds its estimates of the rate, one with `model_bytes` the size of its trained model. Rows of a trained model say
     which experiment, seed and checkpoint it is of.
-    The sidecar says what encoded, what decoded, with which settings, on which machine.
+    The sidecar says what encoded, what decoded, with which settings, on which machine, device and CPU threads.
 
     Raises:
         CvqnError: an archive is damaged, of another codec or another set, or the archives disagree in what made them.
@@ -45,6 +46,7 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     if len(bitstreams) < len(archives):
         raise CvqnError(f"{codec.name}: two of the archives have one name, so their settings could not be told apart")
     record = _common_record(codec, [made for made, _ in bitstreams.values()])
+    record["machine"] |= {"encoding": bitstreams[Path(archives[0]).stem][0]["place"], "decoding": place(codec)}
     about = {
         setting: {column: made["settings"].get(column, "") for column in RUN_COLUMNS}
         for setting, (made, _) in bitstreams.items()
@@ -80,7 +82,7 @@ def _naming(setting: str, image: str) -> Iterator[None]:
         raise CvqnError(f"{setting}.tar, {image}: {error}") from error
 
 
-def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: float) -> dict[str, object]:
+def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: str) -> dict[str, object]:
     start = cpu_seconds()
     decoded = codec.decode(data)
     seconds = cpu_seconds() - start
@@ -96,8 +98,8 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: floa
         "bpp": f"{8 * len(data) / (width * height):.8g}",
         "ms_ssim": f"{ms_ssim(picture, decoded):.8g}",
         "psnr_db": f"{psnr_db(picture, decoded):.8g}",
-        "encode_s": f"{encode_s:.6f}",
-        "decode_s": f"{seconds:.6f}",
+        "encode_s": encode_s,
+        "decode_s": written(seconds, codec),
     }
     if hasattr(codec, "model_bytes"):
         row["model_bytes"] = codec.model_bytes
@@ -106,14 +108,17 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: floa
     return row
 
 
-def _read_archive(path: Path, codec: Codec, names: set[str]) -> tuple[dict, dict[str, tuple[bytes, float]]]:
-    """What made the archive, and bytes and encoding seconds by image name."""
+def _read_archive(path: Path, codec: Codec, names: set[str]) -> tuple[dict, dict[str, tuple[bytes, str]]]:
+    """What made the archive and at what `place`; bytes and encoding seconds, as they are written, by image name."""
     try:
         with tarfile.open(path, mode="r:") as archive:
             made = json.loads(archive.pax_headers["comment"])
             files = {Path(member.name).stem: archive.extractfile(member).read() for member in archive}
         with open(path.with_suffix(".csv"), newline="", encoding="utf-8") as table:
-            timings = {row["image"]: (int(row["bytes"]), float(row["encode_s"])) for row in csv.DictReader(table)}
+            rows = {row["image"]: row for row in csv.DictReader(table)}
+        timings = {name: (int(row["bytes"]), f"{float(row['encode_s']):.6f}" if row["encode_s"] else "")
+                   for name, row in rows.items()}  # fmt: skip
+        place_of = [{"device": row["device"], "threads": int(row["threads"])} for row in rows.values()]
     except (OSError, tarfile.TarError, KeyError, ValueError, AttributeError) as error:
         raise CvqnError(f"{path}: not an archive of `cvqn encode` with its .csv ({error}); encode again") from error
     if made["codec"] != codec.name:
@@ -123,7 +128,7 @@ def _read_archive(path: Path, codec: Codec, names: set[str]) -> tuple[dict, dict
         raise CvqnError(f"{path}: does not hold the images of this set (they differ in {differing}); encode again")
     if {name: len(data) for name, data in files.items()} != {name: size for name, (size, _) in timings.items()}:
         raise CvqnError(f"{path}: its .csv belongs to another archive; encode again")
-    return made, {name: (data, timings[name][1]) for name, data in files.items()}
+    return made | {"place": place_of[0]}, {name: (data, timings[name][1]) for name, data in files.items()}
 
 
 def _common_record(codec: Codec, records: list[dict]) -> dict[str, object]:

@@ -1,11 +1,13 @@
 """What the results of a scale cost, rule by rule, from what Snakemake and the trainings recorded of themselves."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 from tabulate import tabulate
 
 from cvqn.errors import CvqnError
+from cvqn.files import read_json
 from cvqn.lab.provenance.training import FILE, read_provenance
 
 COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", "most memory, MB": ".0f"}
@@ -14,8 +16,9 @@ COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", 
 def table(root: Path) -> pd.DataFrame:
     """A row per rule of the results in `root`, its columns `COLUMNS`.
 
-    Hours, CPU hours and the memory of the largest job are those of each job's newest run; GPU hours are those of all
-    pieces of the trainings on a GPU.
+    Hours, CPU hours and the memory of the largest job are those of each job's newest run. Of trainings, CPU and GPU
+    hours are those of all pieces by their own records: on a cluster Snakemake sees `srun` in their place. GPU hours
+    include evaluations on a GPU.
 
     Raises:
         CvqnError: no job recorded anything.
@@ -34,8 +37,20 @@ def table(root: Path) -> pd.DataFrame:
     })  # fmt: skip
     if "train" in found.index:
         records = [read_provenance(path.parent) for path in sorted((root / "runs").glob(f"*/{FILE}"))]
+        found.loc["train", "CPU hours"] = sum(record.cpu_seconds for record in records) / 3600
         found.loc["train", "GPU hours"] = sum(record.seconds for record in records if record.gpu) / 3600
+    if "evaluate" in found.index:
+        found.loc["evaluate", "GPU hours"] = sum(_on_gpu(root)) / 3600
     return found
+
+
+def _on_gpu(root: Path) -> Iterator[float]:
+    """Seconds of each evaluation that ran on a GPU, by the record beside its measurements."""
+    for path in sorted((root / "measurements").glob("*/*.json")):
+        benchmark = root / "benchmarks" / "evaluate" / f"{path.parent.name}-{path.stem}.tsv"
+        device = read_json(path).get("machine", {}).get("encoding", {}).get("device", "cpu")
+        if device != "cpu" and benchmark.exists():
+            yield float(pd.read_csv(benchmark, sep="\t", na_values="-")["s"].sum())
 
 
 def text(root: Path) -> str:

@@ -11,7 +11,7 @@ from cvqn.lab.report import published
 from cvqn.lab.report.output import write_table
 from cvqn.lab.report.sources import Sources
 
-VALUES = ("bpp", "ms_ssim", "ms_ssim_db")
+VALUES = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db")
 
 
 class MeasuredCurve(NamedTuple):
@@ -28,21 +28,41 @@ def measured_curves(sources: Sources) -> dict[str, MeasuredCurve]:
     Raises:
         CvqnError: no run of the rate curve was measured, or a setting was not measured on every image.
     """
-    rows = sources.measurements
-    found = {}
-    for codec, experiments in sources.learned_curves.items():
-        own = rows[rows["experiment"].isin(experiments) & (rows["checkpoint"] == "last")]
-        if len(own):
-            found[codec] = MeasuredCurve(points(own, by="experiment"), tuple(own["file"].unique()))
+    codecs = [*sources.learned_curves, *sources.measurements["codec"].unique()]
+    found = {codec: one for codec in dict.fromkeys(codecs) if (one := measured_curve(sources, codec))}
     if sources.method not in found:
         raise CvqnError("no run of report.rate_curve was measured; there is no curve to draw")
-    for codec, own in rows[rows["experiment"] == ""].groupby("codec", sort=False):
-        found[codec] = MeasuredCurve(points(own), tuple(own["file"].unique()))
     return found
 
 
+def measured_curve(sources: Sources, codec: str) -> MeasuredCurve | None:
+    """The curve of one codec, None where nothing of it was measured.
+
+    Raises:
+        CvqnError: a setting was not measured on every image.
+    """
+    rows = measured_rows(sources, codec)
+    if rows.empty:
+        return None
+    by = "experiment" if codec in sources.learned_curves else "setting"
+    return MeasuredCurve(points(rows, by), tuple(rows["file"].unique()))
+
+
+def measured_rows(sources: Sources, codec: str) -> pd.DataFrame:
+    """The measurements behind the curve of one codec.
+
+    Of a learned one its experiments in `learned_curves` at the last checkpoint, and no others.
+    """
+    rows = sources.measurements
+    if codec in sources.learned_curves:
+        return rows[rows["experiment"].isin(sources.learned_curves[codec]) & (rows["checkpoint"] == "last")]
+    return rows[(rows["experiment"] == "") & (rows["codec"] == codec)]
+
+
 def curves_table(sources: Sources, group: str | None = None) -> pd.DataFrame:
-    """Every point: curve, kind (measured or published), bpp, ms_ssim, ms_ssim_db, setting.
+    """Every point: curve, kind (measured or published), bpp, ms_ssim, ms_ssim_db, psnr_db, setting.
+
+    PSNR is nan where a published curve has none.
 
     Args:
         group: the published curves to add; none if None.

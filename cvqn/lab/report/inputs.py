@@ -19,7 +19,17 @@ PAGE_PARTS = tuple(
 )
 """The report page's template, then what it holds inline."""
 Kind = Literal[
-    "measurements", "analyses", "trainings", "complexity", "toy", "shown", "crops", "images", "published", "claims"
+    "measurements",
+    "analyses",
+    "trainings",
+    "complexity",
+    "toy",
+    "shown",
+    "crops",
+    "images",
+    "published",
+    "claims",
+    "starts",
 ]
 
 
@@ -95,6 +105,9 @@ class Inputs:
                 return [f"data/sets/{self.configuration.data.evaluation}/index.json"]
             case "published":
                 return published.files()
+            case "starts":  # none in most scales, which then have no table of them
+                runs = self.configuration.runs(self.configuration.report.starts)
+                return [self.results.measurements(self.codec(run.experiment), run.name) for run in runs]
             case "claims":
                 return [os.path.relpath(CLAIMS)]
 

@@ -43,6 +43,7 @@ class Entry:
 _SHOWN = ("scale", "seeds", "report")
 _COMPARED = ("scale", "report", "data")
 _TRAINED: tuple[Kind, ...] = ("measurements", "trainings", "complexity")
+_STARTED = ("scale", "report", "experiments")
 _EXTRAS = (*_SHOWN, "extras")
 TABLES = (
     Entry("table1", "tables.variants", "1", ("measurements", "claims"), _SHOWN, options={"name": "table1"}),
@@ -54,6 +55,7 @@ TABLES = (
     Entry(
         "learned-every", "tables.learned", "learned codecs", _TRAINED, (*_COMPARED, "learned_curves"), target="learned"
     ),
+    Entry("starts", "tables.starts", "initializations", ("starts", "measurements", "trainings"), _STARTED),
     Entry("equation7", "tables.equation7", "equation (7)", ("analyses",), _SHOWN),
     Entry("importance", "tables.importance", "order of channels", ("analyses",), _SHOWN),
     Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, target="extras"),
@@ -80,6 +82,15 @@ FIGURES = (
         ("measurements", "published"),
         _COMPARED,
         caption="Figure 3, right. Rate-distortion curves: solid lines were measured here, dashed lines are published.",
+    ),
+    Entry(
+        "psnr-curves",
+        "figures.curves",
+        "3, right, in PSNR",
+        ("measurements", "published"),
+        _COMPARED,
+        options={"quantity": "psnr_db"},
+        caption="Beyond the paper. The curves measured here in PSNR, for which the paper's method is not trained.",
     ),
     Entry(
         "figure4",

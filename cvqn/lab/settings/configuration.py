@@ -252,7 +252,7 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
     """Key and message of what single values do not show."""
     report, experiments = configuration.report, configuration.experiments
     named = {
-        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned")},
+        **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned", "starts")},
         "report.toy": (report.toy,),
         "report.figure4.experiment": (report.figure4.experiment,),
         "extras": configuration.extras,

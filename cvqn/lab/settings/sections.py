@@ -59,6 +59,8 @@ class ReportSettings(Settings):
     """Experiments of Table 2, the baseline first."""
     learned: tuple[str, ...]
     """Experiments of other learned codecs, one curve per codec."""
+    starts: tuple[str, ...]
+    """Experiments of equal numbers of steps that start in different ways, for the table `starts`."""
     toy: str
     """The experiment of Figure 1."""
     every_seed: tuple[Literal["rate_curve", "table1", "table2"], ...]
@@ -74,7 +76,8 @@ class ReportSettings(Settings):
     @property
     def experiments(self) -> tuple[str, ...]:
         """Every experiment that the report needs."""
-        return tuple(dict.fromkeys([*self.rate_curve, *self.table1, *self.table2, self.toy, *self.learned]))
+        tables = (*self.table1, *self.table2, *self.starts)
+        return tuple(dict.fromkeys([*self.rate_curve, *tables, self.toy, *self.learned]))
 
     def shown_image(self, experiment: str) -> str:
         """The image whose quantized maps of an experiment are kept for a figure."""

@@ -103,6 +103,7 @@ def test_the_commands(index, tmp_path):
     assert record["versions"] == Jpeg420().versions()
     assert record["settings"] == Jpeg420().settings()
     assert record["machine"]["processor"]
+    assert record["machine"]["encoding"] == record["machine"]["decoding"] == {"device": "cpu", "threads": 1}
 
 
 def test_equal_bitstreams_make_equal_archives(index, tmp_path, archive):
@@ -285,6 +286,26 @@ def test_encoding_imports_no_torch(index, tmp_path):
     program = "import sys; from cvqn.cli import main\nassert main(sys.argv[1:]) == 0\nassert 'torch' not in sys.modules"
     arguments = ["--codec", "bpg-444", "--quality", "45", "--images", str(index), "--output", str(tmp_path / "45.tar")]
     subprocess.run([sys.executable, "-c", program, "encode", *arguments], check=True)
+
+
+class OnAnotherDevice(Jpeg420):
+    device, threads = "cuda", 4
+
+
+def test_no_time_is_written_where_another_device_took_part(index, tmp_path):
+    codec = OnAnotherDevice()
+    encode_set(codec, 20, index, tmp_path / "20.tar")
+    for row in rows_of(tmp_path / "20.csv"):
+        assert (row["encode_s"], row["device"], row["threads"]) == ("", "cuda", "4")
+    measure(codec, index, [tmp_path / "20.tar"], tmp_path / "both.csv")
+    assert {(row["encode_s"], row["decode_s"]) for row in rows_of(tmp_path / "both.csv")} == {("", "")}
+    measure(Jpeg420(), index, [tmp_path / "20.tar"], tmp_path / "decoded.csv")
+    for row in rows_of(tmp_path / "decoded.csv"):
+        assert row["encode_s"] == ""
+        assert float(row["decode_s"]) > 0
+    machine = json.loads((tmp_path / "decoded.json").read_text())["machine"]
+    assert machine["encoding"] == {"device": "cuda", "threads": 4}
+    assert machine["decoding"] == {"device": "cpu", "threads": 1}
 
 
 class Slow(Jpeg420):

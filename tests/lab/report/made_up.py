@@ -240,6 +240,10 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
     made.experiment("soft-quantizer", (0.9640, 0.2580, 27.9))
     made.experiment("beta-0", (0.9645, 0.2578, 27.9))
     made.experiment("authors", (0.9652, 0.2570, 28.0))
+    if scale == "paper":
+        made.config["report"]["learned"] = ["mentzer-low", "factorized-low"]
+        for name in made.config["report"]["learned"]:
+            made.experiment(name, (0.9550, 0.30, 27.0))
     for number, codec in enumerate(("jpeg2000", "jpeg2000-5-3", "webp", "bpg-444", "jpeg-420")):
         drop = 0.006 + (5 - number) * 0.002 if codec != "jpeg-420" else 0.02
         made.codec(

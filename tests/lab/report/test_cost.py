@@ -11,10 +11,12 @@ from tests.provenance import made_up_provenance
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
 
 
-def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_trainings_on_one(tmp_path, capsys):
+def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_jobs_on_one(tmp_path, capsys):
     for name, line in {
-        "train/c16-seed1": "7200\t2:00:00\t900\t3600",
-        "train/c32-seed1": "3600\t1:00:00\t1200\t1800",
+        "train/c16-seed1": "7200\t2:00:00\t900\t3",  # of srun
+        "train/c32-seed1": "3600\t1:00:00\t1200\t2",
+        "evaluate/cvqn-c16-seed1": "720\t0:12:00\t300\t360",
+        "evaluate/cvqn-c32-seed1": "1440\t0:24:00\t300\t720",
         "encode/webp-10": "36\t0:00:36\t-\t18",  # too short for Snakemake to see its memory
         "audit": "72\t0:01:12\t150\t36",
     }.items():
@@ -24,15 +26,21 @@ def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_trainings_on_one(tmp
     for run, gpu, seconds in (("c16-seed1", {"name": "a GPU"}, 5400), ("c32-seed1", None, 3000)):
         (tmp_path / "runs" / run).mkdir(parents=True)
         (tmp_path / "runs" / run / "provenance.json").write_text(
-            json.dumps(made_up_provenance(gpu=gpu, seconds=seconds))
+            json.dumps(made_up_provenance(gpu=gpu, seconds=seconds, cpu_seconds=1800.0))
         )
+    for run, device in (("c16-seed1", "cuda"), ("c32-seed1", "cpu")):
+        path = tmp_path / "measurements" / "cvqn" / f"{run}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"machine": {"encoding": {"device": device, "threads": 4}}}))
     found = table(tmp_path).to_dict("index")
-    assert found["train"] == {"jobs": 2, "hours": 3, "CPU hours": 1.5, "GPU hours": 1.5, "most memory, MB": 1200}
+    assert found["train"] == {"jobs": 2, "hours": 3, "CPU hours": 1.0, "GPU hours": 1.5, "most memory, MB": 1200}
+    assert found["evaluate"]["GPU hours"] == pytest.approx(0.2)
+    assert found["evaluate"]["CPU hours"] == pytest.approx(0.3)
     assert found["encode"]["CPU hours"] == pytest.approx(0.005)
     assert found["audit"]["hours"] == pytest.approx(0.02)
     assert main(["cost", str(tmp_path)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[-1].split() == ["all", "4", "3.030", "1.515", "1.500", "1200"]
+    assert printed[-1].split() == ["all", "6", "3.630", "1.315", "1.700", "1200"]
 
 
 def test_without_records_it_says_what_to_do(tmp_path, capsys):

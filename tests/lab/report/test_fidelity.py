@@ -74,6 +74,7 @@ def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
     assert authors["training"]["mixture_rate"] == 0.2
     assert authors["training"]["drop_epochs"] == [200, 300, 350]
     assert authors["training"]["clip_value"] == 5
+    assert (authors["training"]["monitor_every"], paper["training"]["monitor_every"]) == (1, 10)
     assert authors["training"]["clamp"]
     assert authors["training"]["precision"] == "float32"
     assert authors["model"]["gdn"]
@@ -84,4 +85,5 @@ def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
         "weight of the distortion, alpha", "weight of the mixture's likelihood, beta", "learning rates",
         "drops of the learning rate", "gradient clipping", "what the distortion sees", "arithmetic of training", "GDN",
         "which mean a latent takes, equation (3)", "hidden width of SE's two layers", "logits",
+        "which checkpoint is reported",
     }  # fmt: skip

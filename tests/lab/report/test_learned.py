@@ -1,13 +1,17 @@
 """A learned codec from elsewhere: its runs stand in every table and figure, and nothing asks it for channels."""
 
 import contextlib
+import json
 from types import SimpleNamespace
 
 import pytest
 from made_up import MadeUp
 
+from cvqn.cli import main
 from cvqn.codecs import registry as codecs
 from cvqn.lab.report import registry
+from cvqn.lab.report.page.claims import experiments
+from cvqn.lab.settings import configuration
 from cvqn.settings import Settings, TrainingSettings
 
 
@@ -89,6 +93,27 @@ def test_it_has_a_curve_and_may_be_the_one_that_others_are_compared_to(made):
     assert "Dummy against" in made.page("bd-rate")
 
 
+@pytest.mark.parametrize("channels", [False, True])
+def test_audit_and_page_take_it_for_the_method_with_channels_or_without(made, channels):
+    codecs.learned("dummy").has_channels = channels
+    made.config["experiments"]["c32"] = made.config["experiments"]["low"]
+    made.config["report"] |= {"rate_curve": ["low", "high"], "learned": ["c16"]}
+    made.config["report"]["figure4"]["codecs"] = ["webp"]
+    configuration.write(made.configuration, made.path(made.results.config))
+    assert made.cvqn("audit", "--output", f"{made.results.root}/audit.json") == 0
+    claims = {one["id"]: one for one in json.loads(made.path(f"{made.results.root}/audit.json").read_text())["claims"]}
+    for claim, lacking in {
+        "table2.bound-order": "levels", "eq7.bound": "levels", "training.groups": "levels",
+        "training.encoder-channels": "width", "training.rate-points.from": "channels",
+    }.items():  # fmt: skip
+        assert claims[claim]["verdict"] == "not measured"
+        assert f"trained with dummy, whose model has no {lacking}" in claims[claim]["reason"]
+    with contextlib.chdir(made.folder):
+        assert main(["page", made.results.root]) == 0
+        assert experiments(made.evidence())["low"] == "dummy"
+    assert "dummy" in made.path(made.results.page).read_text()
+
+
 def test_a_table_of_levels_takes_a_model_without_any(made):
     made.config["report"]["table2"] = ["c32", "low"]
     assert made.table("table2") == 0
@@ -103,7 +128,7 @@ def test_nothing_is_made_of_channels_that_it_does_not_have(made):
     made.config["report"]["toy"] = "low"
     made.config["report"]["figure4"]["experiment"] = "low"
     possible = registry.possible(registry.FIGURES, made.configuration, made.results)
-    assert [entry.name for entry in possible] == ["figure3-curves", "figure4", "learned-curves"]
+    assert [entry.name for entry in possible] == ["figure3-curves", "psnr-curves", "figure4", "learned-curves"]
     with contextlib.chdir(made.folder):
         files = made.evidence()
         assert not files.files("toy")

@@ -170,6 +170,19 @@ def test_partial_results_say_what_is_missing(tmp_path, capsys):
     assert "<td>40 of 700</td><td>not finished</td>" in text
 
 
+def test_a_claim_has_its_power_and_its_verdict_at_the_last_checkpoint(tmp_path):
+    made = MadeUp(tmp_path)
+    made.experiment("c32", (0.9500, 0.30, 27), (1e-5, 1e-5, 1e-3))
+    made.experiment("c32", (0.9653, 0.2576, 28.024), (1e-5, 1e-5, 1e-3), checkpoints=("best",))
+    configuration.write(made.configuration, made.path(made.results.config))
+    assert made.cvqn("audit", "--output", f"{made.results.root}/audit.json") == 0
+    assert write(made) == 0
+    _, _, card = text_of(made).partition('id="claim-table1.c32.bpp"')
+    card = card[: card.index("</details>")]
+    assert "<small>differs at the last checkpoint: not reproduced</small> <small>could hold, could fail</small>" in card
+    assert "<p>At the last checkpoint: BPP of c32 0.3 bpp [0.29999, 0.30001] bpp" in card.replace("0.3 [", "0.3 bpp [")
+
+
 @pytest.fixture(scope="module")
 def chromium():
     path = shutil.which("chromium")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cvqn.lab.data.pack import Pack
+from cvqn.lab.settings.configuration import resolve
 from cvqn.lab.training.batches import FixedCrops, Source
 from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.optimizer import make_optimizer
@@ -73,6 +74,15 @@ def test_a_short_training_moves_every_part(tmp_path, pack, model_settings, train
     assert {part_of(name) for name in after} == {*PARTS} - ({"importance"} if kind != "se" else set())
 
 
+def changed(own: dict, other: dict) -> dict:
+    """The settings in which `own` differs from `other`, section by section."""
+    both = {key: (value, other[key]) for key, value in own.items() if value != other[key]}
+    return {key: changed(*pair) if isinstance(pair[0], dict) else pair[0] for key, pair in both.items()}
+
+
+EXPERIMENTS = resolve([]).plain()["experiments"]
+AUTHORS = changed(EXPERIMENTS["authors"], EXPERIMENTS["c32"])
+
 # What each switch is set to, and the parameters that it leaves without a gradient on purpose.
 SWITCHES = {
     "nothing": ({}, {}, ()),
@@ -98,12 +108,15 @@ SWITCHES = {
     "one group": ({"levels": [5], "ratios": [1.0], "importance": {"kind": "none"}}, {}, ()),
     "relu": ({"context": {"relu_logits": True}}, {}, ()),
     "wide context": ({"context": {"width": 48}}, {}, ()),
-    "authors": (
-        {"gdn": True, "quantizer": {"rule": "nearest"}, "context": {"relu_logits": True}},
-        {"alpha": 256, "beta": 0.0, "mixture_rate": 0.2},
-        (),
-    ),
+    "authors": (AUTHORS["model"], AUTHORS["training"] | {"schedule": "drops", "epochs": 400}, ()),
 }
+
+
+def test_the_switch_authors_is_the_experiment():
+    assert AUTHORS["model"] == {
+        "gdn": True, "importance": {"reduction": 1}, "quantizer": {"rule": "nearest"}, "context": {"relu_logits": True}
+    }  # fmt: skip
+    assert {"alpha", "beta", "clamp", "precision", "learning_rates", "mixture_rate"} < AUTHORS["training"].keys()
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from cvqn.files import atomic_write
-from cvqn.lab.report.audit.claims import Claim, paper
+from cvqn.lab.report.audit.claims import Claim, neighbours, paper
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.itself import as_json, paper_against_itself
 from cvqn.lab.report.audit.measures import BY_CHECKPOINT, WHERE_IT_HOLDS, measure
@@ -105,9 +105,8 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         return entry | {"verdict": NOT_MEASURED, "reason": str(missing)}
     kind = WHERE_IT_HOLDS.get(claim.measure)
     differing = [] if kind else differences(evidence, found.experiments)
-    accepted = [tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
-    verdicts = [None if differing else judge(one.interval, ends)
-                for one, ends in zip(found.values, accepted, strict=True)]  # fmt: skip
+    accepted, alike, verdicts = _judged(claim, found)
+    verdicts = [None if differing else verdict for verdict in verdicts]
     entry |= {
         "measured": [_measured(*three) for three in zip(found.values, accepted, verdicts, strict=True)],
         "note": found.note,
@@ -116,13 +115,26 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
     if differing:
         return entry | {"reason": "; ".join(differing)}
     verdict, reason = _verdict(found, verdicts, kind, evidence)
-    able = None if kind else power(found.values, accepted)
+    if alike and verdict == INCONCLUSIVE:
+        reason = f"the accepted range also holds {alike}, so that no value in it reproduces this one"
+    able = None if kind else power(found.values, accepted, alike=bool(alike))
     return entry | {
         "verdict": verdict,
         "at_last": _at_last(claim, found, evidence),
         "power": None if able is None else {"could_hold": able.holds, "could_fail": able.fails, "words": str(able)},
         "reason": reason,
     }
+
+
+def _judged(claim: Claim, found: Finding) -> tuple[list[tuple[float, float]], str, list[str]]:
+    """The accepted range of each value, what else of the paper is in it, in words, and the verdict of each value."""
+    accepted = [claim.tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
+    others = neighbours(claim).items()
+    alike = ", ".join(
+        f"{value:g} ({name})" for name, value in others if any(low <= value <= high for low, high in accepted)
+    )
+    verdicts = [judge(one.interval, ends) for one, ends in zip(found.values, accepted, strict=True)]
+    return accepted, alike, [INCONCLUSIVE if alike and one == REPRODUCED else one for one in verdicts]
 
 
 def _verdict(found: Finding, verdicts: list[str], kind: str | None, evidence: Evidence) -> tuple[str, str]:
@@ -145,8 +157,7 @@ def _at_last(claim: Claim, found: Finding, evidence: Evidence) -> dict | None:
         last = measure(claim, evidence.at_last)
     except NotMeasured as missing:
         return {"verdict": NOT_MEASURED, "measured": [], "reason": str(missing)}
-    accepted = [claim.tolerance.ends(_number(one.expected, claim.expected)) for one in last.values]
-    verdicts = [judge(one.interval, ends) for one, ends in zip(last.values, accepted, strict=True)]
+    accepted, _, verdicts = _judged(claim, last)
     verdict, reason = _verdict(last, verdicts, None, evidence.at_last)
     measured = [_measured(*three) for three in zip(last.values, accepted, verdicts, strict=True)]
     return {"verdict": verdict, "measured": measured, "reason": reason}

@@ -8,6 +8,9 @@ import yaml
 
 from cvqn.lab.report.inputs import CLAIMS
 
+NUMBERS = ("mean", "bpp_change")
+"""Measures of a number that the paper prints."""
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -70,6 +73,24 @@ def paper() -> tuple[Claim, ...]:
         for name, values in content["tolerances"].items()
     }
     return tuple(_claim(entry, tolerances) for entry in content["claims"])
+
+
+def neighbours(claim: Claim) -> dict[str, float]:
+    """What the claim has to be told from, by name: the paper's other values of the same quantity at the same place.
+
+    A change against a baseline has to be told from none, too.
+    """
+    if claim.measure not in NUMBERS:
+        return {}
+    others = [
+        one
+        for one in paper()
+        if one.place == claim.place and one.arguments.get("metric") == claim.arguments.get("metric")
+    ]
+    found = {one.id: float(one.expected) for one in others if one.measure == claim.measure}
+    if claim.measure == "bpp_change":
+        found["no change"] = 0.0
+    return {name: value for name, value in found.items() if value != claim.expected}
 
 
 def expected_number(claim_id: str) -> float | None:

@@ -8,9 +8,11 @@ from scipy.stats import spearmanr
 
 from cvqn.lab.evaluation.statistics import SeedSpread, bootstrap_interval, image_weights, pooled_spread, widen
 from cvqn.lab.report.audit.evidence import Evidence
-from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
+from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exact, exactly
 from cvqn.lab.report.channels import by_image, distinct_values, symbol_shares
+from cvqn.lab.settings.runs import Run
 
+AT_LAST = "at the last checkpoint, the only one whose channels are analysed"
 EXTREMES = 3  # channels that the paper calls significant, and as many negligible
 LOWER_SHARE = 0.1  # of the images may agree less with the others
 FLOOR_DB = 1e-3  # a smaller loss counts as this much
@@ -31,7 +33,7 @@ def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Fi
                 f"{name} loss of the three most over the three least influential", bootstrap_interval(most / least)
             )
         )
-    note = f"one trained model, averaged over {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
+    note = f"one trained model, {AT_LAST}; {losses.shape[1]} images; losses below {FLOOR_DB} dB count as that"
     return Finding(tuple(values), _files(evidence, run), note, (experiment,))
 
 
@@ -49,7 +51,7 @@ def influence_agreement(evidence: Evidence, expected: object, experiment: str) -
         values.append(Measured(what, bootstrap_interval(tenth)))
         image = by_image(evidence.channels, run, column).columns[int(correlations.argmin())]
         lowest.append(f"{correlations.min():.2f} on {image} by {name}")
-    note = f"one trained model; {losses.shape[1]} images; the lowest is {', '.join(lowest)}"
+    note = f"one trained model, {AT_LAST}; {losses.shape[1]} images; the lowest is {', '.join(lowest)}"
     return Finding(tuple(values), _files(evidence, run), note, (experiment,))
 
 
@@ -79,7 +81,7 @@ def group_content(evidence: Evidence, expected: object, experiment: str) -> Find
         for step in range(own.shape[1]):
             interval = widen(bootstrap_interval(resampled[:, step]), spreads.margin(len(runs)))
             values.append(Measured(f"{what} of group {step + 2} above group {step + 1}", interval, unit))
-    note = f"{len(runs)} run{'s' * (len(runs) > 1)}"
+    note = f"{len(runs)} run{'s' * (len(runs) > 1)}, {AT_LAST}"
     return Finding(tuple(values), _files(evidence, *runs), note, (experiment,))
 
 
@@ -94,14 +96,15 @@ def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
             slack[run, group] = math.log2(len(shares)) + float(np.sum(used * np.log2(used)))
     (run, group), smallest = min(slack.items(), key=lambda item: item[1])
     what = f"smallest bound minus entropy, over {len(slack)} groups of {len(runs)} runs"
-    note = f"reached by group {group} of {run}; entropy of single symbols; coded bits: table of equation (7)"
+    note = f"reached by group {group} of {run}, {AT_LAST}; entropy of single symbols; coded bits: table of equation (7)"
     return Finding((exactly(what, smallest, "bit/symbol"),), _files(evidence, *runs), note)
 
 
 def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Finding:
     """How many more distinct values the groups of each experiment use together than the baseline's one group.
 
-    Values that groups share count once.
+    Values that groups share count once. A group whose levels are all in use has that many, so the claim cannot fail
+    where one group alone has more levels than the baseline.
     """
     analysed = {run.experiment for run in evidence.analysed}
     measured = [name for name in experiments if name in analysed]
@@ -110,10 +113,13 @@ def diversity(evidence: Evidence, expected: object, baseline: str, experiments: 
     used = {
         name: [_values_used(evidence, run) for run in evidence.analysed_runs(name)] for name in [baseline, *measured]
     }
+    rows = evidence.groups.assign(experiment=evidence.groups["run"].map(lambda run: Run.parse(run).experiment))
+    most = rows.groupby("experiment")["levels"].max()
     values = tuple(
-        exactly(
+        Measured(
             f"values used by {name} above those of {baseline} (fewest against most)",
-            min(used[name]) - max(used[baseline]),
+            exact(min(used[name]) - max(used[baseline])),
+            if_wrong=exact(most[name] - most[baseline]),
         )
         for name in measured
     )
@@ -121,7 +127,7 @@ def diversity(evidence: Evidence, expected: object, baseline: str, experiments: 
     return Finding(
         values,
         _files(evidence, *(run for name in used for run in evidence.analysed_runs(name))),
-        f"values used: {note}",
+        f"values used: {note}; {AT_LAST}",
         tuple(used),
     )
 

@@ -14,6 +14,7 @@ from cvqn.lab.report import published
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.measure_runs import matched_rate_margin
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
+from cvqn.lab.report.curves import MeasuredCurve, measured_curve
 
 RATES = np.arange(10, 61) / 100
 FIGURE4_IMAGES = ("kodim01", "kodim21")
@@ -22,13 +23,10 @@ PAPERS_CURVE = "figure3-cvqn"
 
 def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
     """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec."""
-    rows = evidence.measurements[evidence.measurements.codec == codec]
-    if rows.empty:
-        raise NotMeasured(f"{codec} was not measured")
-    other = points(rows)
-    if other.images != _own_points(evidence).images:
+    other = _measured(evidence, codec)
+    if other.points.images != _own_points(evidence).images:
         raise NotMeasured(f"{codec} was measured on other images than CVQN")
-    return _share_above(evidence, other, codec, tuple(rows["file"].unique()))
+    return _share_above(evidence, other.points, codec, other.files)
 
 
 def above_published(evidence: Evidence, expected: object, curve: str) -> Finding:
@@ -37,6 +35,13 @@ def above_published(evidence: Evidence, expected: object, curve: str) -> Finding
         raise NotMeasured("the published curve is on Kodak, our measurements are on other images")
     theirs = published.curves()[curve]
     return _share_above(evidence, (theirs.bpp, theirs.ms_ssim_db), theirs.codec, (published.path(theirs),))
+
+
+def _measured(evidence: Evidence, codec: str) -> MeasuredCurve:
+    found = measured_curve(evidence, codec)
+    if found is None:
+        raise NotMeasured(f"{codec} was not measured")
+    return found
 
 
 def crops_order(evidence: Evidence, expected: object) -> Finding:
@@ -63,9 +68,8 @@ def crops_order(evidence: Evidence, expected: object) -> Finding:
                 raise NotMeasured(f"{codec} on {image}: {wrong}")
             if not bpp.min() <= rate <= bpp.max():
                 raise NotMeasured(f"{codec} has no file of {image} on both sides of {rate:.3f} bpp")
-            slope = _slope(bpp, decibel, rate)
-            margin = matched_rate_margin(evidence, slope, runs.checkpoint, len(runs.seeds))
-            gain = quality - float(_at(bpp, decibel, np.array([rate]))[0])
+            margin = matched_rate_margin(evidence, slope(bpp, decibel, rate), runs.checkpoint, len(runs.seeds))
+            gain = quality - float(at_rates(bpp, decibel, np.array([rate]))[0])
             values.append(
                 Measured(
                     f"{image}: CVQN above {codec} at {rate:.3f} bpp", Interval(gain, gain - margin, gain + margin), "dB"
@@ -84,12 +88,12 @@ def _own_points(evidence: Evidence) -> Points:
     return points(rows, by="experiment")
 
 
-def _at(bpp: np.ndarray, decibel: np.ndarray, rates: np.ndarray) -> np.ndarray:
+def at_rates(bpp: np.ndarray, decibel: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """MS-SSIM dB at `rates`: monotone cubic interpolation over log bpp; nan beyond the points."""
     return _interpolator(bpp, decibel)(np.log(rates))
 
 
-def _slope(bpp: np.ndarray, decibel: np.ndarray, rate: float) -> float:
+def slope(bpp: np.ndarray, decibel: np.ndarray, rate: float) -> float:
     """dB per log bpp at a rate."""
     return float(_interpolator(bpp, decibel).derivative()(math.log(rate)))
 
@@ -134,7 +138,7 @@ def _share_above(evidence: Evidence, other: Points | RateAndQuality, name: str, 
 def _if_right(other: RateAndQuality, rates: np.ndarray, intervals: list[Interval]) -> Interval:
     """The share with the paper's plotted points in place of ours, at our spread."""
     papers = published.curves()[PAPERS_CURVE]
-    gains = _at(papers.bpp, papers.ms_ssim_db, rates) - _at(*other, rates)
+    gains = at_rates(papers.bpp, papers.ms_ssim_db, rates) - at_rates(*other, rates)
     known = [(gain, one) for gain, one in zip(gains, intervals, strict=True) if np.isfinite(gain)]
     won = sum(gain > 0 for gain, _ in known)
     surely = sum(gain > one.estimate - one.low for gain, one in known)
@@ -167,15 +171,20 @@ def _own_curves(evidence: Evidence) -> tuple[RateAndQuality, np.ndarray]:
 
 def _at_all(bpp: np.ndarray, decibel: np.ndarray) -> np.ndarray:
     """A curve at `RATES`, dB; nan where it does not reach, and everywhere if one of its points is lossless."""
-    return np.full(len(RATES), np.nan) if not_finite(bpp, decibel) else _at(bpp, decibel, RATES)
+    return np.full(len(RATES), np.nan) if not_finite(bpp, decibel) else at_rates(bpp, decibel, RATES)
 
 
 def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQuality) -> Interval:
-    """The gain at one rate from its resamplings `[1 + resamplings]`, over images and seeds; open if many lack it."""
+    """The gain at one rate from its resamplings `[1 + resamplings]`, over images and seeds."""
+    runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
+    seeds = min(len(one.seeds) for one in runs)
+    margin = matched_rate_margin(evidence, slope(*own, float(rate)), runs[0].checkpoint, seeds)
+    return over_images(gains, margin)
+
+
+def over_images(gains: np.ndarray, margin: float) -> Interval:
+    """A gain from its resamplings `[1 + resamplings]`, with half-width `margin` from seeds; open if many are nan."""
     known = gains[np.isfinite(gains)]
     if len(gains) - len(known) > MAX_FAILED * (len(gains) - 1):
         return Interval(float(gains[0]), -math.inf, math.inf)
-    runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
-    seeds = min(len(one.seeds) for one in runs)
-    margin = matched_rate_margin(evidence, _slope(*own, float(rate)), runs[0].checkpoint, seeds)
     return widen(bootstrap_interval(known), margin)

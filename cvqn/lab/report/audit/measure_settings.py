@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exactly
-from cvqn.settings import Settings
 
 
 def setting(evidence: Evidence, expected: object, key: str) -> Finding:
@@ -20,21 +20,20 @@ def setting(evidence: Evidence, expected: object, key: str) -> Finding:
 
 def widths(evidence: Evidence, expected: Sequence[int], experiment: str, part: str) -> Finding:
     """Channels of the stages of `part`, encoder or decoder, with the scale's factor."""
-    model = evidence.configuration.experiments[experiment].model
-    values = [round(width * model.width) for width in getattr(model, f"{part}_widths")]
+    factor, base = _model_settings(evidence, experiment, "width", f"{part}_widths")
+    values = [round(width * factor) for width in base]
     return Finding(_compare(f"{part} widths of {experiment}", values, expected), (evidence.results.config,))
 
 
 def groups(evidence: Evidence, expected: int, experiment: str) -> Finding:
     """The number of groups, G."""
-    levels = evidence.configuration.experiments[experiment].model.levels
+    [levels] = _model_settings(evidence, experiment, "levels")
     return Finding((exactly(f"groups of {experiment}", len(levels)),), (evidence.results.config,))
 
 
 def rate_points(evidence: Evidence, expected: int, what: str) -> Finding:
     """Of the rate-distortion curve: the `count` of points, or C of the `first` or the `last`."""
-    experiments = evidence.configuration.experiments
-    channels = [experiments[name].model.channels for name in evidence.configuration.report.rate_curve]
+    channels = [_model_settings(evidence, name, "channels")[0] for name in evidence.configuration.report.rate_curve]
     value = {"count": len(channels), "first": min(channels), "last": max(channels)}[what]
     name = "rate points" if what == "count" else f"C of the {what} rate point"
     return Finding((exactly(name, value),), (evidence.results.config,))
@@ -62,7 +61,7 @@ def optimizer(evidence: Evidence, expected: str, experiment: str) -> Finding:
 
 def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[str]]) -> Finding:
     """For each pair by how much the first's bound r^T log2 q, equation (7), lies below the second's, bit/symbol."""
-    bounds = {name: bound(evidence.configuration.experiments[name].model) for pair in pairs for name in pair}
+    bounds = {name: bound(*_model_settings(evidence, name, "levels", "ratios")) for pair in pairs for name in pair}
     values = tuple(
         exactly(f"bound of {first} below that of {second}", bounds[second] - bounds[first], "bit/symbol")
         for first, second in pairs
@@ -83,9 +82,22 @@ def soft_quantizer(evidence: Evidence, expected: object) -> Finding:
     return Finding(values, (path,), "the difference is a share of the range of the means")
 
 
-def bound(model: Settings) -> float:
-    """r^T log2 q of equation (7), bits per symbol, of a model with levels and ratios."""
-    return sum(ratio * math.log2(levels) for ratio, levels in zip(model.ratios, model.levels, strict=True))
+def bound(levels: Sequence[int], ratios: Sequence[float]) -> float:
+    """r^T log2 q of equation (7), bits per symbol."""
+    return sum(ratio * math.log2(count) for ratio, count in zip(ratios, levels, strict=True))
+
+
+def _model_settings(evidence: Evidence, experiment: str, *names: str) -> list[Any]:
+    """Settings of an experiment's network, of whatever codec it is.
+
+    Raises:
+        NotMeasured: its codec has no such setting.
+    """
+    own = evidence.configuration.experiments[experiment]
+    model = own.model.plain()
+    if missing := [name for name in names if name not in model]:
+        raise NotMeasured(f"{experiment} is trained with {own.codec}, whose model has no {missing[0]}")
+    return [model[name] for name in names]
 
 
 def _compare(name: str, value: object, expected: object) -> tuple[Measured, ...]:

@@ -1,11 +1,18 @@
 """The measures by name, as the paper's data file calls them: from evidence and expectation to what was measured."""
 
-from cvqn.lab.report.audit import measure_channels, measure_curves, measure_runs, measure_settings, measure_training
+from cvqn.lab.report.audit import (
+    measure_budget,
+    measure_channels,
+    measure_curves,
+    measure_runs,
+    measure_settings,
+    measure_training,
+)
 from cvqn.lab.report.audit.claims import Claim
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import IDENTITY, SETTING_USED, Finding
 
-ROOMS = (measure_runs, measure_curves, measure_channels, measure_training, measure_settings)
+ROOMS = (measure_runs, measure_curves, measure_budget, measure_channels, measure_training, measure_settings)
 WHERE_IT_HOLDS: dict[str, str] = {
     **dict.fromkeys(("bound_order", "soft_quantizer", "entropy_below_bound"), IDENTITY),
     **dict.fromkeys(("setting", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),

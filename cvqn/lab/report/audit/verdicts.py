@@ -71,7 +71,12 @@ class Power:
 
 def exactly(what: str, value: float, unit: str = "", expected: float | None = None) -> Measured:
     """A value without noise."""
-    return Measured(what, Interval(float(value), float(value), float(value)), unit, expected)
+    return Measured(what, exact(value), unit, expected)
+
+
+def exact(value: float) -> Interval:
+    """An interval of one number."""
+    return Interval(float(value), float(value), float(value))
 
 
 def judge(interval: Interval, accepted: tuple[float, float]) -> str:
@@ -84,17 +89,18 @@ def judge(interval: Interval, accepted: tuple[float, float]) -> str:
     return INCONCLUSIVE
 
 
-def power(values: Sequence[Measured], accepted: Sequence[tuple[float, float]]) -> Power:
+def power(values: Sequence[Measured], accepted: Sequence[tuple[float, float]], alike: bool = False) -> Power:
     """What the spread of a measurement leaves open, whatever was measured.
 
     A claim could hold if all its values would be reproduced by the paper's own numbers. It could fail if one of them is
-    known closely enough to lie outside the accepted range.
+    known closely enough to lie outside the accepted range. It could not hold if the accepted range is `alike`: it also
+    has what the claim is to be told from.
     """
     right = [None if one.if_right is None else judge(one.if_right, ends) == REPRODUCED
              for one, ends in zip(values, accepted, strict=True)]  # fmt: skip
     wrong = [one.resolution is not None if one.if_wrong is None else judge(one.if_wrong, ends) == NOT_REPRODUCED
              for one, ends in zip(values, accepted, strict=True)]  # fmt: skip
-    return Power(False if False in right else None if None in right else True, any(wrong))
+    return Power(False if alike or False in right else None if None in right else True, any(wrong))
 
 
 def combine(verdicts: Sequence[str]) -> str:

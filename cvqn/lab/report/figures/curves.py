@@ -15,6 +15,7 @@ from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
 RATES = (0.05, 0.7)
+LABELS_OF = {"ms_ssim_db": "MS-SSIM, dB", "psnr_db": "PSNR, dB"}
 AXES, LABELS, ENTRY, TITLE, FOOT = 2.4, 0.41, 0.118, 0.27, 0.15  # heights in inches, from the top
 DASHES = ((0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)))
 GREYS = ("#6a6a6a", "#9c9c9c")
@@ -22,15 +23,16 @@ FIRST = {"linewidth": 1.8, "markersize": 4, "zorder": 4}
 WITH_MARKERS = {"linewidth": 1.0, "markersize": 3, "zorder": 3}
 
 
-def draw(sources: Sources, output: str | Path) -> None:
+def draw(sources: Sources, output: str | Path, quantity: str = "ms_ssim_db") -> None:
     """Write figure 3, right, as svg, png and csv, with the curves that the paper's own figure has.
 
-    Measured curves are solid with markers, the first bold; published ones pale and dashed.
+    Measured curves are solid with markers, the first bold; published ones pale and dashed, where they have `quantity`,
+    ms_ssim_db or psnr_db.
 
     Raises:
         CvqnError: as `curves_table`.
     """
-    table = curves_table(sources, "figure-3")
+    table = curves_table(sources, "figure-3").dropna(subset=quantity)
     images, data_set = sources.measurements["image"].nunique(), sources.configuration.data.evaluation
     entries = table.groupby("kind")["curve"].nunique().max()
     height = 0.06 + AXES + LABELS + TITLE + entries * ENTRY + FOOT
@@ -46,7 +48,7 @@ def draw(sources: Sources, output: str | Path) -> None:
             hollow = {"markerfacecolor": "white"} if look.hollow else {}
             measured += axes.plot(
                 rows["bpp"],
-                rows["ms_ssim_db"],
+                rows[quantity],
                 color=look.colour,
                 marker=look.marker,
                 label=registry.title(name),
@@ -56,9 +58,9 @@ def draw(sources: Sources, output: str | Path) -> None:
         else:
             colour, dashes, label = _published_style(name, len(known))
             known += axes.plot(
-                rows["bpp"], rows["ms_ssim_db"], color=colour, linestyle=dashes, label=label, linewidth=0.8, zorder=2
+                rows["bpp"], rows[quantity], color=colour, linestyle=dashes, label=label, linewidth=0.8, zorder=2
             )
-    _frame(axes, table)
+    _frame(axes, table, quantity)
     _name_greys(axes, known)
     others = "" if data_set == published.SET else ":\nother images, not comparable"
     top = 1 - (0.06 + AXES + LABELS) / height
@@ -95,16 +97,22 @@ def _name_greys(axes, curves: list) -> None:
         axes.plot(rate, level, ".", color=curve.get_color(), markersize=2)
 
 
-def _frame(axes, table: pd.DataFrame) -> None:
-    seen = table[(table["bpp"] >= RATES[0]) & (table["bpp"] <= RATES[1])]["ms_ssim_db"]
+def _frame(axes, table: pd.DataFrame, quantity: str) -> None:
+    seen = table[(table["bpp"] >= RATES[0]) & (table["bpp"] <= RATES[1])][quantity]
     seen = seen[np.isfinite(seen)]  # a lossless point has no place on a scale of decibels
     low, high = np.floor(seen.min()), np.ceil(seen.max())
     axes.set_xlim(*RATES)
     axes.set_ylim(low, high)
     axes.set_xlabel("bits per pixel")
-    axes.set_ylabel("MS-SSIM, dB", labelpad=2)
+    axes.set_ylabel(LABELS_OF[quantity], labelpad=2)
     axes.grid()
     axes.yaxis.set_major_locator(MaxNLocator(10, integer=True, steps=(1, 2, 5, 10)))
+    if quantity == "ms_ssim_db":
+        _name_ms_ssim(axes, low, high)
+
+
+def _name_ms_ssim(axes, low: float, high: float) -> None:
+    """MS-SSIM itself on the right of its decibels."""
     decibel = axes.get_yticks()
     twin = axes.secondary_yaxis("right")
     twin.set_yticks(decibel, [f"{1 - 10 ** (-value / 10):.4f}" if low <= value <= high else "" for value in decibel])

@@ -9,11 +9,12 @@ from typing import Any
 
 from cvqn.files import read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import read_jobs
-from cvqn.lab.report.audit.audit import describe, smallest
+from cvqn.lab.report.audit.audit import at_last, describe, smallest
 from cvqn.lab.report.audit.page import strip
 from cvqn.lab.report.audit.verdicts import NOT_EVALUATED, NOT_MEASURABLE, NOT_MEASURED
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.configuration import Experiment
+from cvqn.lab.settings.runs import PATTERN, Run
 
 FOLDED = (NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE)
 """Verdicts that say nothing of the paper: claims that have them are folded away."""
@@ -32,7 +33,7 @@ PLACES = {
 }
 """Where the page shows what a place of the paper is about: names of tables and figures."""
 WORD = re.compile(r"[a-z][a-z0-9-]*")
-RUN = re.compile(r"([a-z][a-z0-9-]*)-seed\d+")
+RUN = re.compile(PATTERN)
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,35 @@ def experiments(sources: Sources) -> dict[str, str]:
 
 def _shown(claim: dict[str, Any], experiments: Iterable[str]) -> dict[str, Any]:
     """A claim with what the page says of it."""
-    runs = {match[1] for path in claim["evidence"] for match in RUN.finditer(path)}
+    runs = {Run.parse(run).experiment for path in claim["evidence"] for run in RUN.findall(path)}
     words = set(WORD.findall(" ".join(one["what"] for one in claim["measured"])))
     return claim | {
         "folded": claim["verdict"] in FOLDED,
         "measured": [one | {"words": describe(one), "strip": strip(one)} for one in claim["measured"]],
         "smallest": smallest(claim),
+        **_last(claim),
         "about": [name for name in experiments if name in runs | words],
         "targets": [target for place, target in PLACES.items() if place in claim["place"].split(", ")],
     }
 
 
+def _last(claim: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of the verdict at the last checkpoint; `at_last` is None where there is no other."""
+    if not claim.get("at_last"):
+        return {"at_last": None, "power": claim.get("power")}
+    measured = [one | {"words": describe(one)} for one in claim["at_last"]["measured"]]
+    return {
+        "at_last": claim["at_last"] | {"measured": measured},
+        "last": at_last(claim),
+        "power": claim.get("power"),
+    }
+
+
 def _words(experiment: Experiment) -> str:
     model = experiment.model.plain()
-    if not experiment.learned_codec.has_channels:
+    if not {"channels", "levels", "ratios", "importance"} <= model.keys():
         settings = {key: value for key, value in model.items() if isinstance(value, int | float)}
-        return f"{experiment.codec}, " + ", ".join(f"{key} {value:g}" for key, value in settings.items())
+        return ", ".join([experiment.codec, *(f"{key} {value:g}" for key, value in settings.items())])
     levels = model["levels"]
     parts = [f"{model['channels']} channels"]
     if len(levels) == 1:

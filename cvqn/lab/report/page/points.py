@@ -8,6 +8,7 @@ import pandas as pd
 from cvqn.codecs import registry
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.report import published
+from cvqn.lab.report.curves import measured_rows
 from cvqn.lab.report.looks import looks
 from cvqn.lab.report.sources import Sources
 
@@ -21,14 +22,10 @@ def measured(sources: Sources) -> list[dict[str, Any]]:
 
     A learned codec's points are its experiments at the last checkpoint.
     """
-    found: dict[str, pd.DataFrame] = {}
-    rows = sources.measurements
-    for codec, experiments in sources.learned_curves.items():
-        own = rows[rows["experiment"].isin(experiments) & (rows["checkpoint"] == "last")]
-        found[codec] = own.assign(setting=own["experiment"])
-    for codec, own in rows[rows["experiment"] == ""].groupby("codec", sort=False):
-        found[str(codec)] = own
-    found = {codec: own for codec, own in found.items() if len(own)}
+    codecs = dict.fromkeys([*sources.learned_curves, *sources.measurements["codec"].unique()])
+    found = {codec: own for codec in codecs if len(own := measured_rows(sources, codec))}
+    for codec in sources.learned_curves.keys() & found.keys():
+        found[codec] = found[codec].assign(setting=found[codec]["experiment"])
     styles = looks(found)
     curves = []
     for codec, own in found.items():

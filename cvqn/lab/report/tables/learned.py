@@ -5,14 +5,14 @@ import pandas as pd
 from cvqn.codecs import registry
 from cvqn.lab.evaluation.bd_rate import Reason, compare
 from cvqn.lab.provenance.training import read_provenance
+from cvqn.lab.report.budget import COLUMNS as BUDGET
+from cvqn.lab.report.budget import budget, span
 from cvqn.lab.report.curves import measured_curves
 from cvqn.lab.report.output import markdown_page, markdown_table, number
 from cvqn.lab.report.sources import Sources, read_table
 
 COLUMNS = {
-    "steps": ("steps", 0),
-    "crops": ("crops", 0),
-    "core_hours": ("core hours", 2),
+    **BUDGET,
     "parameters": ("parameters", 0),
     "kmacs_per_pixel": ("kMAC per pixel", 1),
     "bpp": ("bpp", 4),
@@ -27,9 +27,9 @@ MEASURED = ["bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s", "images", "meas
 def table(sources: Sources) -> pd.DataFrame:
     """A row per measured run of every learned curve, at its last checkpoint, by codec and rate.
 
-    `crops` is how many were seen, `core_hours` processor time of the training on its machine (`machine`: the GPU, or
-    cpu), `exact` whether a file decodes to the same symbols on every machine, `bd_rate_percent` the codec's BD-rate
-    against the method of the rate curve with its 95 % interval over images, or `bd_rate_reason`.
+    With each training's `Budget`; `exact`: whether a file decodes to the same symbols on every machine;
+    `bd_rate_percent`: the codec's BD-rate against the method of the rate curve with its 95 % interval over images, or
+    `bd_rate_reason`.
 
     Raises:
         CvqnError: no run of the rate curve was measured, or a run's record is missing or damaged.
@@ -42,10 +42,11 @@ def table(sources: Sources) -> pd.DataFrame:
         own = found[(found["codec"] == codec) & found["experiment"].isin(experiments)].sort_values("bpp")
         for run in own.to_dict("records"):
             about = {"codec": codec, "experiment": run["experiment"], "run": run["setting"], "seed": int(run["seed"])}
+            had = budget(read_provenance(sources.results.training(run["setting"])))
             size = sizes.loc[run["experiment"]]
             rows.append(
                 about
-                | _training(sources, run["experiment"], run["setting"])
+                | had._asdict()
                 | {"parameters": int(size["parameters"]), "kmacs_per_pixel": size["macs_per_pixel"] / 1000}
                 | {"exact": registry.learned(codec).exact}
                 | {column: run.get(column) for column in MEASURED}
@@ -66,31 +67,36 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         {
             "codec": registry.title(codec),
             f"BD-rate against {method}": _delta(own.iloc[0]) if codec != sources.method else "–",
+            **{label: span(own[column].tolist(), digits) for column, (label, digits) in BUDGET.items()},
             "trained on": ", ".join(own["machine"].unique()),
             "decodes to the same symbols on every machine": "yes" if own["exact"].all() else "not guaranteed",
         }
         for codec, own in table.groupby("codec", sort=False)
     ]
     note = (
-        "All codecs were trained here on the same images. Networks, numbers of steps and initializations differ, so "
-        "the ranking says nothing about the original papers. Parameters and operations are of encoder, decoder and "
-        "entropy model together; core hours are processor time of the training; encode and decode are CPU seconds per "
-        "image, without a GPU's."
+        "All codecs were trained here on the same images. Networks and initializations differ, so the ranking says "
+        f"nothing about the original papers. {_budgets(table, sources.method)}Crops are those seen, each time that "
+        "they were. Parameters and operations are of encoder, decoder and entropy model together; core hours are "
+        "processor time of the training; encode and decode are CPU seconds per image, and blank where a GPU took part."
     )
     return markdown_page(
         "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))
     )
 
 
-def _training(sources: Sources, experiment: str, run: str) -> dict[str, object]:
-    record = read_provenance(sources.results.training(run))
-    crops = record.steps * sources.configuration.experiments[experiment].training.batch
-    return {
-        "machine": record.gpu_name or "cpu",
-        "steps": record.steps,
-        "crops": crops,
-        "core_hours": record.cpu_seconds / 3600,
-    }
+def _budgets(table: pd.DataFrame, method: str) -> str:
+    """Whether the curves had equal numbers of steps."""
+    steps = {codec: own["steps"].tolist() for codec, own in table.groupby("codec", sort=False)}
+    others = [one for codec, own in steps.items() if codec != method for one in own]
+    if not others:
+        return ""
+    if set(steps[method]) == set(others) and len(set(others)) == 1:
+        return f"Every training had {span(others)} steps. "
+    return (
+        f"The trainings behind the curve of {registry.title(method)} had {span(steps[method])} steps, those of the "
+        f"other codecs {span(others)}: BD-rates are not at an equal budget. At equal steps: the audit's claims "
+        "`central.equal-steps`. "
+    )
 
 
 def _deltas(sources: Sources) -> dict[str, dict[str, object]]:

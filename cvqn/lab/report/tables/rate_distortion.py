@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cvqn.errors import CvqnError
-from cvqn.lab.report.output import absent, markdown_page, markdown_table
+from cvqn.lab.report.output import absent, markdown_page, markdown_table, number
 from cvqn.lab.report.sources import Sources
 
 VALUES = {
@@ -36,13 +36,13 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     """Its numbers, rounded."""
     rows = [
         {"codec": row["codec"], "setting": row["setting"]}
-        | {label: f"{row[column]:.{digits}f}" for column, (label, digits) in VALUES.items()}
+        | {label: number(row[column], digits) for column, (label, digits) in VALUES.items()}
         | {"model, MB": "–" if absent(row.get("model_bytes")) else f"{row['model_bytes'] / 1e6:.1f}"}
         for row in table.to_dict("records")
     ]
     images = ", ".join(str(count) for count in sorted(table["images"].unique()))
     note = (
-        f"Means over {images} images; dB is that of the mean MS-SSIM; CPU seconds per image, without a GPU's. "
-        "Files and lines: `rate-distortion.csv`."
+        f"Means over {images} images; dB is that of the mean MS-SSIM; CPU seconds per image, and none where a "
+        "GPU took part. Files and lines: `rate-distortion.csv`."
     )
     return markdown_page("Rate and distortion", sources.scale, note, markdown_table(rows, right=list(rows[0])[2:]))

@@ -1,0 +1,57 @@
+"""What a training had: steps, images, crops and hours, by its own record."""
+
+from typing import NamedTuple
+
+from cvqn.lab.provenance.training import Provenance
+
+COLUMNS = {
+    "steps": ("steps", 0),
+    "training_images": ("images", 0),
+    "crops": ("crops", 0),
+    "core_hours": ("core hours", 2),
+    "gpu_hours": ("GPU hours", 2),
+}
+"""Of a table: the label and the digits of each number."""
+
+
+class Budget(NamedTuple):
+    """Of one training.
+
+    Attributes:
+        machine: the GPU, or cpu.
+        crops: how many were seen, the same one counted again.
+        core_hours: processor time.
+        gpu_hours: wall time on a GPU, 0 without one.
+    """
+
+    machine: str
+    steps: int
+    training_images: int
+    crops: int
+    core_hours: float
+    gpu_hours: float
+
+
+def budget(record: Provenance) -> Budget:
+    """What the training of a record had."""
+    return Budget(
+        record.gpu_name or "cpu",
+        record.steps,
+        record.training_images.count,
+        record.steps * int(record.settings["training"]["batch"]),
+        record.cpu_seconds / 3600,
+        record.seconds / 3600 if record.gpu else 0.0,
+    )
+
+
+def words(found: Budget) -> str:
+    """A budget in one line."""
+    hours = f"{found.core_hours:.2f} core-hours"
+    hours += f" and {found.gpu_hours:.2f} GPU hours" if found.gpu_hours else ""
+    return f"{found.steps:,} steps, {found.training_images:,} images, {found.crops:,} crops, {hours}"
+
+
+def span(values: list[float], digits: int = 0) -> str:
+    """From the least to the largest of some numbers, or the one that all are."""
+    low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
