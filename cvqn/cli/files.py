@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,13 +190,13 @@ def _print_model(folder: Path) -> None:
     about = description.about
     print(f"model id  {description.model_id}")
     print(f"codec     {description.codec}")
-    if "run" in about:
+    with suppress(KeyError):
         print(f"run       {about['run']} of scale {about['scale']}, {about['step']} steps")
-    if "training_images" in about:
+    with suppress(KeyError, TypeError):  # no more is checked of what a model says of its origin
         images = about["training_images"]
         sets = ", ".join(f"{one['name']} ({one['licence']})" for one in images["sets"])
         print(f"images    {images['count']}: {sets}")
-    if "training_seconds" in about:
+    with suppress(KeyError):
         print(f"training  {about['training_seconds']} s, {about['training_machine']}, torch {about['torch']}")
 
 
