@@ -9,12 +9,21 @@ from hypothesis import settings
 from cvqn.lab.settings.configuration import Configuration, merge, resolve
 from cvqn.model.settings import ModelSettings, Training
 from tests import ROOT
+from tests.fuzz.runner import HEAD
 
 # Another process on the machine can delay an example by more than the 200 ms that Hypothesis allows it.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 pytest_plugins = ["tests.projects", "tests.server"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests/test_fuzz.py counted, in CI's output too."""
+    calls = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, []) if one.when == "call"]
+    rows = [row for one in calls for name, row in one.user_properties if name == "fuzz"]
+    for line in [HEAD, *sorted(rows)] if rows else []:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

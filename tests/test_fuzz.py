@@ -11,16 +11,16 @@ import pytest
 
 from cvqn.errors import CvqnError
 from tests.fuzz import runner, worker
-from tests.fuzz.runner import HEAD, fuzz
+from tests.fuzz.runner import fuzz
 from tests.fuzz.targets import TARGETS
 
 CASES = {"container": 200, "picture": 300}
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_damaged_input_does_harm(target):
+def test_no_damaged_input_does_harm(target, record_property):
     report = fuzz(target, seed=1, cases=range(CASES.get(target, 60)))
-    print(HEAD, report.row(), sep="\n")
+    record_property("fuzz", report.row())
     assert report.faults == []
     assert report.counts["refused"] > 0
     assert report.counts["accepted"] > 0
@@ -77,6 +77,21 @@ def end(connection, scratch, target, seed, cases):
     if cases[0] % 2:
         os._exit(1)
     time.sleep(60)
+
+
+def test_cases_are_the_same_in_any_number_of_processes_and_told_one_by_one(monkeypatch):
+    monkeypatch.setattr(runner, "work", odd_ones)
+    told = []
+    reports = [fuzz("any", 0, range(10), jobs, lambda report: told.append(report.counts.total())) for jobs in (1, 3)]
+    assert [(fault.case, fault.verdict) for fault in reports[1].faults] == [(n, "memory") for n in range(1, 10, 2)]
+    assert reports[0].row() == reports[1].row() == "| any | 10 | 5 | 0 | 5 | 9.0 | 5 |"
+    assert told == [*range(1, 11)] * 2
+
+
+def odd_ones(connection, scratch, target, seed, cases):
+    for case in cases:
+        connection.send(case)
+        connection.send(worker.Outcome(case, "memory" if case % 2 else "accepted", "", float(case), 5 << 20))
 
 
 def test_a_case_that_hangs_or_ends_the_process_is_named_and_the_rest_is_tried(monkeypatch):

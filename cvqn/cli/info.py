@@ -113,7 +113,9 @@ def _lines_of_model(found: dict) -> list[str]:
     lines = [f"model id  {found['model_id']}", f"codec     {found['codec']}"]
     if "quality" in found:
         lines.append(f"quality   {found['quality']} of this program")
-    if "run" in found:
+    if "origin" in found:
+        lines.append(f"origin    {found['origin']}")
+    elif "run" in found:
         lines.append(f"run       {found['run']} of scale {found.get('scale')}, {found.get('step')} steps")
     if "training_images" in found:
         images = found["training_images"]

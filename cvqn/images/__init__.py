@@ -64,9 +64,9 @@ def read_picture(path: str | Path, conversions: Conversions = Conversions()) -> 
 
     Raises:
         CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
-            (CMYK, several frames; transparency and more than 8 bits per sample, where `conversions` does not say what to
-            do), or is of a format whose library is not installed; or it has more than `LARGEST_PICTURE` pixels, or would
-            take more than `LARGEST_MEMORY`, which is found out before a pixel is decoded.
+            (CMYK, several frames; transparency and more than 8 bits per sample, where `conversions` does not say what
+            to do), or is of a format whose library is not installed; or it has more than `LARGEST_PICTURE` pixels, or
+            would take more than `LARGEST_MEMORY`, which is found out before a pixel is decoded.
     """
     try:
         with open(path, "rb") as file:

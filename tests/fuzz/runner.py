@@ -1,9 +1,11 @@
-"""Cases of a target in a process of their own, which is replaced where one hangs or ends it."""
+"""Cases of a target in processes of their own, each of which is replaced where a case hangs or ends it."""
 
 import multiprocessing
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,14 @@ class Report:
     memory: int = 0
     """The most bytes held."""
 
+    def add(self, outcome: Outcome) -> None:
+        """Count one more case."""
+        good = outcome.verdict in ("accepted", "refused")
+        self.counts[outcome.verdict if good else "fault"] += 1
+        self.seconds, self.memory = max(self.seconds, outcome.seconds), max(self.memory, outcome.memory)
+        if not good:
+            self.faults.append(outcome)
+
     def row(self) -> str:
         """One row of a table in Markdown."""
         counts = self.counts
@@ -36,15 +46,21 @@ class Report:
 HEAD = "| target | tried | accepted | refused | faults | longest, s | most memory, MB |\n|---|---|---|---|---|---|---|"
 
 
-def fuzz(target: str, seed: int, cases: range) -> Report:
-    """Run cases of a target."""
-    report = Report(target)
-    for outcome in _outcomes(target, seed, cases):
-        good = outcome.verdict in ("accepted", "refused")
-        report.counts[outcome.verdict if good else "fault"] += 1
-        report.seconds, report.memory = max(report.seconds, outcome.seconds), max(report.memory, outcome.memory)
-        if not good:
-            report.faults.append(outcome)
+def fuzz(
+    target: str, seed: int, cases: range, jobs: int = 1, told: Callable[[Report], None] = lambda report: None
+) -> Report:
+    """Run cases of a target, in so many processes at a time; `told` is called with the counts after each."""
+    report, lock = Report(target), threading.Lock()
+
+    def run(part: range) -> None:
+        for outcome in _outcomes(target, seed, part):
+            with lock:
+                report.add(outcome)
+                told(report)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, (cases[first::jobs] for first in range(jobs))))
+    report.faults.sort(key=lambda outcome: outcome.case)
     return report
 
 

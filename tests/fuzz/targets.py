@@ -7,9 +7,7 @@ import io
 import json
 import os
 import shutil
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -18,21 +16,21 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 import yaml
-from PIL import Image
 from safetensors.torch import load, save
 
-from cvqn.codecs import container, shipped, store
+from cvqn.cli import main
+from cvqn.codecs import store
 from cvqn.compression import compress, decompress
-from cvqn.images import read_picture, write_png
+from cvqn.images import write_png
 from cvqn.lab.data import download
 from cvqn.lab.data.fetch import fetch
 from cvqn.lab.data.index import describe, pixels_sha256, read_index, write_index
 from cvqn.lab.data.pack import Pack, pack
 from cvqn.lab.settings.configuration import resolve
-from cvqn.model.settings import ModelSettings
 from tests import ROOT
+from tests.fuzz.containers import Container, tiny_model
 from tests.fuzz.mutations import of_bytes, of_values
-from tests.made_pictures import WIDE, bmp, chunk, exif, icc_chunk, png, profile, segment, tiff
+from tests.fuzz.pictures import Picture
 from tests.trained import make_model, photograph
 
 DIGEST = "0" * 64
@@ -58,6 +56,13 @@ ROW = {
     "pixels_sha256": DIGEST,
 }
 NESTED = "&a0 {x: 1}\n" + "".join(f"b{n}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 9)}]}}\n" for n in range(20))
+TWICE = (
+    "training:\n  epochs: 7\ntraining:\n  alpha: 64\n",
+    "experiments:\n  c24: {model: {channels: 24}}\nexperiments:\n  c32: {}\n",
+    "training: {alpha: .nan}\n",
+    "training: {alpha: .inf}\n",
+)
+"""Overlays in which one of two values would be lost in silence, or is no number."""
 NO_YAML = (
     "x: " + NESTED, "set: &a [*a]", "[" * 100_000, "{a: " * 5000, "set: " + "9" * 10_000, "set: 2020-99-99",
     "set: !!python/object/apply:os.system [true]", "\0", "- " * 20_000, "", "null", "3", "set: .nan", "set: 1__0",
@@ -74,47 +79,6 @@ class Target(Protocol):
 
     def read(self, folder: Path) -> None:
         """Read it as the program does. A CvqnError is a refusal; an assertion checks what is accepted."""
-
-
-class Container:
-    """.cvqn files of every shipped model and a small one; of most the checksum is made to fit again."""
-
-    def __init__(self, folder: Path):
-        torch.set_num_threads(1)
-        models = [shipped.folder_of_quality(quality) for quality in shipped.qualities()]
-        self.models = [store.load_model(path) for path in (*models, make_model(folder, tiny_model()))]
-        sizes = ((1, 1), (24, 32), (70, 90))
-        self.files = [[compress(one, photograph(*size)) for size in sizes] for one in self.models]
-
-    def write(self, random: Random, folder: Path) -> None:
-        of_model = self.files[-1] if random.random() < 0.8 else random.choice(self.files)  # mostly the small, fast one
-        data, other = random.choice(of_model), random.choice(random.choice(self.files))
-        match random.randrange(8):
-            case 0:
-                data = random.randbytes(random.randint(0, 100))
-            case 1:  # extra words, or too few of them
-                data += bytes(4) * random.randint(0, 2) + random.randbytes(4 * random.randint(0, 2))
-                data = data[: len(data) - 4 * random.randint(0, 2)]
-            case 2:
-                usual = (0, 1, 17, 63, 64, 65, 80)
-                sides = random.choices((*usual, 300, 4096, 11585, 65535) if random.random() < 0.1 else usual, k=2)
-                data = data[:6] + struct.pack("<HH", *sides) + data[10:]
-            case 3:  # no header of it
-                data = data[:18] + of_bytes(random, data[18:], other)
-            case _:
-                data = of_bytes(random, data, other)
-        if random.random() < 0.8 and len(data) >= container.HEADER_SIZE:
-            data = with_checksum(data[: len(data) - (len(data) - 18) % 4])
-        (folder / "x.cvqn").write_bytes(data)
-
-    def read(self, folder: Path) -> None:
-        data = (folder / "x.cvqn").read_bytes()
-        header = container.inspect(data)
-        for stored in self.models:
-            if stored.model_id == header.model_id:
-                assert decompress(stored, data).shape == (header.height, header.width, 3)
-                return
-        shipped.folder_of_model(header.model_id)
 
 
 class ModelFolder:
@@ -149,17 +113,13 @@ class ModelFolder:
         (folder / "model.safetensors").write_bytes(binary)
 
     def read(self, folder: Path) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = main(["info", str(folder)])
+        assert code in (0, 2)
         stored = store.load_model(folder)
+        assert code == 0
         picture = photograph(24, 40)
         assert decompress(stored, compress(stored, picture)).shape == picture.shape
-
-
-def tiny_model(**changes: object) -> ModelSettings:
-    """The settings of a model of the scale tiny; keywords change them, mappings key by key."""
-    from cvqn.lab.settings.configuration import merge
-
-    plain = resolve([ROOT / "workflow" / "scales" / "tiny.yaml"]).experiments["c16"].model.plain()
-    return ModelSettings.parse(merge(plain, changes))
 
 
 def damaged_tensors(random: Random, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -351,7 +311,7 @@ class Overlay:
             case 0:
                 text = of_bytes(random, text, random.choice(self.texts))
             case 1:
-                text = random.choice(NO_YAML).encode()
+                text = random.choice((*NO_YAML, *TWICE)).encode()
             case 2:  # a block twice
                 blocks = text.split(b"\n\n")
                 text = b"\n".join((*blocks, random.choice(blocks)))
@@ -363,77 +323,6 @@ class Overlay:
         configuration = resolve([folder / "x.yaml"])
         assert configuration.experiments
         assert configuration.every_run()
-
-
-class Picture:
-    """Pictures of every format that is read; of damaged PNG chunks the checksums are made to fit again, or not."""
-
-    def __init__(self, folder: Path):
-        self.files = made_pictures()
-
-    def write(self, random: Random, folder: Path) -> None:
-        data = of_bytes(random, random.choice(self.files), random.choice(self.files))
-        if data.startswith(b"\x89PNG") and random.random() < 0.7:
-            data = with_chunk_checksums(data)
-        (folder / "x.png").write_bytes(data)
-
-    def read(self, folder: Path) -> None:
-        picture = read_picture(folder / "x.png")
-        assert picture.dtype == np.uint8
-        assert picture.ndim == picture.shape[2] == 3
-        assert picture.size > 0
-
-
-def made_pictures() -> list[bytes]:
-    """Small pictures of every format, with the metadata and the oddities that were reported."""
-    y, x = np.mgrid[:24, :32]
-    colour = np.stack([x * 8, y * 10, (x + y) * 4], axis=2).astype(np.uint8)
-    grey, alpha = colour[:, :, :1], np.full((24, 32, 1), 255, np.uint8)
-    deep = colour.astype(np.uint16) << 8
-    odd = exif([(0x0112, 3, [6]), (0x011A, 10, [-1, 0]), (0x9C9C, 2, b"text")])
-    linear = profile(lambda value: value, name="sRGB-elle-V2-g10.icc")
-
-    def encoded(format: str, **options: object) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(colour).save(file, format, **options)
-        return file.getvalue()
-
-    jpeg = encoded("JPEG", exif=b"Exif\0\0" + odd, icc_profile=linear)
-    palette = io.BytesIO()
-    Image.fromarray(colour).quantize(16).save(palette, "PNG")
-    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1 << 16))) + chunk(b"tEXt", b"a\0b", wrong=1)
-    wide = icc_chunk(profile(lambda value: value**2.2, WIDE, padding=4096))
-    return [
-        png(colour), png(grey), png(np.concatenate([grey, alpha], 2)), png(np.concatenate([colour, alpha], 2)),
-        png(deep), png(colour, icc_chunk(linear)), png(colour, wide), palette.getvalue(), png(colour, text),
-        png(grey, icc_chunk(profile(lambda value: value, None))), png(colour, chunk(b"eXIf", odd), pieces=3),
-        jpeg, jpeg[:2] + segment(0xE1, odd) + jpeg[2:], encoded("JPEG", progressive=True, subsampling=0),
-        tiff(colour), tiff(colour, ">", True), tiff(deep, "<", True), tiff(colour, big=True),
-        tiff(grey, extra=[(0x0112, 3, [5])]), encoded("TIFF", compression="tiff_lzw"),
-        encoded("TIFF", compression="tiff_deflate"), encoded("TIFF", compression="jpeg"),
-        encoded("BMP"), bmp(bytes(64 * 24), 32, 24, 16, (0xF800, 0x7E0, 0x1F)),
-        encoded("PPM"), b"P3 2 1 255 1 2 3 4 5 6", b"P4 8 1 \x55",
-        encoded("WEBP", lossless=True, exif=odd), encoded("WEBP", quality=50, icc_profile=linear),
-        encoded("AVIF", exif=exif([(0x0112, 3, [6])])),
-    ]  # fmt: skip
-
-
-def with_chunk_checksums(data: bytes) -> bytes:
-    """A PNG whose chunks have the checksums of what is in them, as far as it can be followed."""
-    parts, place = [data[:8]], 8
-    while place + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, place)
-        if place + 12 + length > len(data):
-            break
-        body = data[place + 4 : place + 8 + length]
-        parts.append(data[place : place + 4] + body + struct.pack(">I", zlib.crc32(body)))
-        place += 12 + length
-    return b"".join(parts) + data[place:]
-
-
-def with_checksum(data: bytes) -> bytes:
-    """A .cvqn file with a checksum that fits, so that the checks behind it have to do."""
-    return data[:14] + struct.pack("<I", zlib.crc32(data[:14] + data[18:])) + data[18:]
 
 
 class _NoAliases(yaml.SafeDumper):

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, deserialize
 
 from cvqn.errors import CvqnError
 from cvqn.images import decode_picture
+from cvqn.lab.settings.strict_yaml import parse_yaml
 
 MOST = 10
 """Places that are named; of further ones their number."""
@@ -28,7 +29,7 @@ def differences(
     """Every place in which two files of one kind differ by more than the tolerance; empty when they agree.
 
     Args:
-        tolerance: of numbers in tables, JSON and SVG, relative above 1 and absolute below; of a PNG's levels as a
+        tolerance: of numbers in tables, JSON, YAML and SVG, relative above 1 and absolute below; of a PNG's levels as a
             fraction of 255; in arrays also of the share of values that may be further apart. Other text must be equal.
         exact: columns in which numbers must be equal.
         ignored: a pattern of places that do not count.
@@ -55,7 +56,9 @@ def places(
             found = _pixels(first, second, tolerance)
         else:
             found = list(_differing(values(first), values(second), tolerance, exact, ignored))
-    except (ValueError, KeyError, CvqnError, SafetensorError, tarfile.TarError, OSError):
+    except (ValueError, KeyError, CvqnError, SafetensorError, tarfile.TarError, OSError, csv.Error, RecursionError):
+        if values is _leaves_of_yaml:
+            return places(first, second, "", tolerance, exact, ignored)
         found = []  # one of them is no such file: the byte says where that begins
         tolerance = 0.0
     if not found and not tolerance:
@@ -89,6 +92,10 @@ def _cells(data: bytes) -> dict[str, object]:
 
 def _leaves_of_json(data: bytes) -> dict[str, object]:
     return dict(_leaves(json.loads(data)))
+
+
+def _leaves_of_yaml(data: bytes) -> dict[str, object]:
+    return dict(_leaves(parse_yaml(data.decode(), "")))
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
@@ -137,8 +144,8 @@ def _arrays(data: bytes) -> dict[str, object]:
 
 
 _KINDS: dict[str, Callable[[bytes], dict[str, object]]] = {
-    ".csv": _cells, ".json": _leaves_of_json, ".svg": _numbers_of_svg, ".tar": _members, ".safetensors": _tensors,
-    ".npz": _arrays,
+    ".csv": _cells, ".json": _leaves_of_json, ".yaml": _leaves_of_yaml, ".svg": _numbers_of_svg, ".tar": _members,
+    ".safetensors": _tensors, ".npz": _arrays,
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What a check of a record found."""
 
+import csv
+import tarfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED = "DIFFERS", "agrees", "in part"
 VERDICTS = (DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED)
 """Of several findings about one file the first of these counts."""
 
-DAMAGED = (CvqnError, KeyError, ValueError, OSError)
+DAMAGED = (CvqnError, KeyError, ValueError, OSError, csv.Error, tarfile.TarError, RecursionError)
 """What reading a damaged file raises."""
 
 

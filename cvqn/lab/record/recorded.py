@@ -14,7 +14,7 @@ from typing import Literal
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json, sha256_file
-from cvqn.lab.provenance.snakemake_records import Jobs, load_jobs, save_jobs
+from cvqn.lab.provenance.snakemake_records import Jobs, load_jobs, made_as, save_jobs
 from cvqn.lab.settings.paths import TRAINING_FILES
 from cvqn.settings import Settings
 
@@ -54,7 +54,10 @@ class Recorded(Settings):
         """
         path = record_folder(self.scale) / "jobs.json"
         try:
-            return load_jobs(path)
+            jobs = load_jobs(path)
+            if lost := [file for file in self.files if made_as(file, jobs) is None]:
+                raise KeyError(lost[0])
+            return jobs
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__} {error}"
             raise CvqnError(f"{path}: not the jobs of a record ({what}); get it again with git checkout") from error

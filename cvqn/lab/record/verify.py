@@ -7,11 +7,12 @@ which they must follow exactly. Trainings are not repeated: their models and log
 
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.record import again, checksums, remake
@@ -38,13 +39,15 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
     """
     results, recorded = Results((RESULTS / scale).as_posix()), read_recorded(scale)
     yield from _checksums(recorded)
-    yield config(recorded.overlays, results)
     try:
         configuration = configurations.read(results.config)
     except CvqnError as error:
         reason = f"{error}; another version of the code wrote it, that of {recorded.commit[:12]}: check that commit out"
         yield Finding(f"{results.config}: read", (results.config,), (reason,))
+        yield from _trainings(recorded, results)
+        yield from _without_settings(recorded, results, only, sample)
         return
+    yield config(recorded.overlays, results)
     index = Path("data/sets") / configuration.data.evaluation / "index.json"
     measured = again.tables(configuration, results, recorded.files)
     wanted = [one for one in measured if not only or {one.codec, one.name} & set(only)]
@@ -59,6 +62,37 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
         yield Finding(f"{record_folder(scale)}/jobs.json", differences=(said(error),))
         return
     yield from remake.check(recorded.files, jobs, results, recorded.versions)
+
+
+def _without_settings(
+    recorded: Recorded, results: Results, only: Sequence[str], sample: int | None
+) -> Iterator[Finding]:
+    """The tables of conventional codecs, which say themselves what was measured; the set is the one with the images."""
+    for path in recorded.files:
+        table = Path(path)
+        if table.suffix != ".csv" or table.parent != Path(results.root, "measurements") or table.stem not in _codecs():
+            continue
+        try:
+            rows = Measured(table.stem, table, ()).rows()
+            settings = tuple(dict.fromkeys(row["setting"] for row in rows))
+            index = _set_of({row["image"] for row in rows}, recorded)
+        except DAMAGED as error:
+            yield Finding(f"{table}: decoded and measured", (path,), (said(error),))
+            continue
+        if not only or table.stem in only:
+            yield from _measured_again([Measured(table.stem, table, settings)], index, results, sample)
+    yield Finding(f"all else of {results.root}: made again", unless=NOT_CHECKED, reason=f"{results.config} is not read")
+
+
+def _codecs() -> list[str]:
+    return [name for name in registry.names() if not registry.is_learned(name)]
+
+
+def _set_of(images: Collection[str], recorded: Recorded) -> Path:
+    for index in (Path("data/sets") / name / "index.json" for name in recorded.data):
+        if index.exists() and {image.name for image in read_index(index)} == set(images):
+            return index
+    raise CvqnError(f"none of the sets {', '.join(recorded.data)} is here with these images; cvqn data fetch gets them")
 
 
 def _checksums(recorded: Recorded) -> Iterator[Finding]:

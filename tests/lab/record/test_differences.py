@@ -61,6 +61,26 @@ def test_json(tmp_path, change, found):
     assert differences(first, second, 1e-4) == found
 
 
+YAML = "seeds: [1]\ncodecs:\n  webp: {qualities: [1, 40]}\n  avif: {qualities: []}\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        (YAML.replace("40", "41"), ["codecs.webp.qualities[1]: 40 became 41"]),
+        ("scale: new\n" + YAML, ["scale: None became new"]),
+        (YAML.replace("  avif: {qualities: []}\n", ""), ["codecs.avif.qualities: [] became None"]),
+        ("codecs:\n  webp: {qualities: [1, 40]}\n  avif: {qualities: []}\nseeds: [1]\n", ["byte 0"]),
+        (YAML.replace("[1]", "&a [1]").replace("[]", "*a"),
+         ["line 1: seeds: [1] became seeds: &a [1]",
+          "line 4:   avif: {qualities: []} became   avif: {qualities: *a}"]),
+        (YAML.replace("seeds: [1]", "seeds: ["), ["line 1: seeds: [1] became seeds: ["]),
+    ],
+)  # fmt: skip
+def test_yaml_by_key_and_by_line_where_it_is_not_read(second, found):
+    assert places(YAML.encode(), second.encode(), ".yaml") == found
+
+
 def png(tmp_path, picture):
     write_png(tmp_path / "picture.png", picture)
     return (tmp_path / "picture.png").read_bytes()

@@ -1,6 +1,7 @@
 """A restore that fails leaves every file as it was."""
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from cvqn.errors import CvqnError
 from cvqn.lab.record import restore as restoring
 from cvqn.lab.record.release import release
 from cvqn.lab.record.restore import restore
+from tests.workflow.test_damaged_results import damages
 
 pytestmark = pytest.mark.workflow
 
@@ -72,6 +74,38 @@ def test_a_wrong_lock_is_refused_and_changes_nothing(restored, capsys):
     assert main(["restore", "tiny"]) == 0
     results = {path: file[0] for path, file in before.items() if "/metadata/" not in path}
     assert {path: file[0] for path, file in files_of(restored).items() if "/metadata/" not in path} == results
+
+
+def of_another_version(data):
+    """Records that no code of this version writes, each of which is JSON."""
+    content = json.loads(data)
+    yield json.dumps({**content, "format": 2})
+    yield json.dumps({**content, "scale": "small"})
+    for path in ("results/tiny/runs/../../../../x", "/etc/x", "results/small/config.yaml", "results/tiny/./x", "x"):
+        yield json.dumps({**content, "files": {**content["files"], path: "0" * 64}})
+
+
+@pytest.mark.parametrize("file", ["record.json", "jobs.json"])
+def test_a_damaged_record_is_named_and_changes_nothing(restored, capsys, file):
+    path = restored.results / "record" / file
+    whole = path.read_bytes()
+    wrong = [data for _, data in damages(path)]
+    wrong += [text.encode() for text in (of_another_version(whole) if file == "record.json" else ['{"a": {}}', "[3]"])]
+    before = files_of(restored)
+    del before[str(path)]
+    for data in wrong:
+        path.unlink()
+        if data is not None:
+            path.write_bytes(data)
+        for command in ("restore", "verify") if file == "record.json" else ("restore",):
+            assert main([command, "tiny"]) == 2, data
+            said = capsys.readouterr().err
+            assert said.count("\n") == 1, said
+            assert file in said
+        found = files_of(restored)
+        found.pop(str(path), None)
+        assert found == before
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize(

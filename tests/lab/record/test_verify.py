@@ -89,6 +89,40 @@ def test_one_changed_byte_is_named_with_its_place(clone, monkeypatch, file):
     assert re.match(place, found[file][0]), found[file]
 
 
+OLDER = {
+    "schema": lambda text: "model: {levels: &id001 [3, 5, 7], importance: *id001}\n" + text,
+    "one key": lambda text: text + "retired: 1\n",
+    "another seed": lambda text: text.replace("bootstrap: 50", "bootstrap: 51"),
+}
+
+
+@pytest.mark.parametrize("older", OLDER)
+def test_settings_of_another_version_do_not_keep_the_rest_from_being_checked(clone, tmp_path, monkeypatch, older):
+    shutil.copytree(clone.folder, tmp_path / "older", symlinks=True)
+    monkeypatch.chdir(tmp_path / "older")
+    results = tmp_path / "older" / "results" / "tiny"
+    config = results / "config.yaml"
+    config.write_text(OLDER[older](config.read_text()))
+    replaced(results / "measurements/webp.csv", r"0\.9\d", "0.99")
+    findings = verify("tiny", ["webp"])
+    if older == "another seed":
+        findings = takewhile(lambda finding: "trained" not in finding.what, findings)
+    found = {finding.what: finding for finding in findings}
+    assert "results/tiny/measurements/webp.csv" in found
+    if older == "another seed":  # is read, and compared by key
+        [what] = [what for what in found if what.startswith("results/tiny/config.yaml: what")]
+        assert found[what].differences == ("report.bootstrap: 51 became 50",)
+        return
+    [said] = found["results/tiny/config.yaml: read"].differences
+    assert "another version of the code wrote it" in said
+    assert found["results/tiny/runs/c16-seed1: trained"].verdict == "attested"
+    measured = found["results/tiny/measurements/webp.csv: decoded and measured"]
+    assert [place for place in measured.differences if re.match(r"line \d+, ms_ssim: 0.99", place)]
+    for quality in (1, 40):
+        assert found[f"results/tiny/bitstreams/webp/{quality}.tar: coded"].verdict in ("agrees", "not checked")
+    assert found["all else of results/tiny: made again"].verdict == "not checked"
+
+
 def replaced(path, pattern, by):
     """The first match in a text is another one."""
     text = path.read_text()
