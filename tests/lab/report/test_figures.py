@@ -13,6 +13,7 @@ from cvqn.codecs import registry as codecs
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.report import looks, registry, style
+from cvqn.lab.report.curves import curves_table
 from cvqn.lab.report.figures import bits, crops, curves, influence, maps
 from cvqn.lab.report.output import write_table
 from cvqn.lab.report.sources import Sources
@@ -209,6 +210,19 @@ def test_each_measured_curve_is_a_file(project):
     }
     own = rows(project.path("results/mini/curves/cvqn.csv"))
     assert [row["setting"] for row in own] == list(project.configuration.report.rate_curve)
+    for row in own:
+        measured = rows(project.path(project.results.measurements("cvqn", f"{row['setting']}-seed1")))
+        assert float(row["psnr_db"]) == pytest.approx(np.mean([float(one["psnr_db"]) for one in measured]))
+
+
+def test_the_figure_in_psnr_draws_psnr(project, kept, tmp_path):
+    with contextlib.chdir(project.folder):
+        curves.draw(project.evidence(), tmp_path / "curves.svg", **registry.entry("psnr-curves").options)
+        expected = curves_table(project.evidence())
+    axes = kept[0].axes[0]
+    assert axes.get_ylabel() == "PSNR, dB"
+    own = expected[expected["curve"] == "cvqn"].sort_values("bpp")
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), own["psnr_db"])
 
 
 @pytest.mark.parametrize(
