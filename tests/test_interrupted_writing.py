@@ -1,92 +1,21 @@
 """A full disk, SIGTERM, SIGHUP and SIGKILL at each call by which files are written: nothing is lost, nothing left."""
 
 import errno
-import io
 import os
 import shutil
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
 
-from cvqn.cli import main, parser
+from cvqn.cli import main
 from cvqn.codecs.store import load_model
 from cvqn.compression import compress
 from cvqn.files import atomic_write, place
 from cvqn.images import write_png
 from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.training.store import Entry
+from tests.faults import NEVER_FULL, SIGNALS, handled, in_child
 from tests.trained import make_model, photograph
-
-CALLS = ("open", "mkdir", "fsync", "fchmod", "posix_fallocate", "link", "utime", "replace", "rename", "unlink")
-NEVER_FULL = ("unlink", "fchmod", "utime")
-SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "SIGKILL": signal.SIGKILL}
-Fault = Callable[[int, str], None]
-
-
-@contextmanager
-def watched(before: Fault) -> Iterator[None]:
-    """Within it `before` is called, with number and name, before each call of `CALLS` and each write to a file."""
-    count, real = 0, {name: getattr(os, name) for name in (*CALLS, "fdopen")}
-
-    def through(name, function):
-        def call(*arguments, **options):
-            nonlocal count
-            count += 1
-            before(count, name)
-            return function(*arguments, **options)
-
-        return call
-
-    class Raw(io.FileIO):
-        write = through("write", io.FileIO.write)
-
-    def fdopen(descriptor, mode="r", **text):
-        if "w" not in mode:
-            return real["fdopen"](descriptor, mode, **text)
-        buffered = io.BufferedWriter(Raw(descriptor, "wb"))
-        return io.TextIOWrapper(buffered, **text) if text else buffered
-
-    try:
-        for name in CALLS:
-            setattr(os, name, through(name, real[name]))
-        os.fdopen = fdopen
-        yield
-    finally:
-        for name, function in real.items():
-            setattr(os, name, function)
-
-
-def in_child(work: Callable[[], int], folder: Path, before: Fault) -> tuple[int, str]:
-    """Exit code, negative after a signal, and what it says on stderr, of `work` in a process of its own."""
-    said = folder.parent / "stderr"
-    child = os.fork()
-    if not child:
-        code = 99
-        try:
-            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            with open(2, "w", closefd=False) as sys.stderr, open(1, "w", closefd=False) as sys.stdout, watched(before):
-                code = work()
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), said.read_text()
-
-
-def handled(work: Callable[[], None], monkeypatch) -> int:
-    """Exit code of the command line with `work` for what a command does."""
-
-    class Parser:
-        def parse_args(self, _):
-            return type("Arguments", (), {"handler": staticmethod(lambda _: work())})
-
-    monkeypatch.setattr(parser, "parser", Parser)
-    return main([])
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_damaged_results_are_named(finished_copy, capsys):
         Plan(resolve(["workflow/scales/tiny.yaml"]), {}).write("plan.json")
         for command, files in READERS.items():
             output = Path("out.svg" if command[0] == "figure" else "out.csv" if command[0] == "table" else "out.json")
-            called = [*command, "--plan", "plan.json", "--output", str(output)]
+            called = [*command, "--plan", "plan.json", "--output", str(output), "--force"]
             assert main(called) == 0
             output.write_text("of before")
             for path in (Path(RESULTS, file) for file in files):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 from cvqn.codecs import shipped
@@ -31,27 +32,45 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     missing = [path for files in needed for path in files if not Path(path).is_file()]
     if missing:
         raise CvqnError(f"{missing[0]}: missing; train the whole rate curve first")
-    folders = []
-    for quality, run in enumerate(runs, 1):
-        source, folder = Path(paths.model(run.training, "last")), shipped.FOLDER / f"quality-{quality}"
-        description = describe(source).plain()
-        provenance = read_provenance(paths.training(run.training))
-        images = provenance.training_images
-        sets = [{"name": name, "licence": read_manifest(name, manifests).licence} for name in images.names]
-        description["about"] |= {
-            "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
-            "training_seconds": round(provenance.seconds),
-            "training_machine": provenance.gpu_name or provenance.machine["processor"],
-            "torch": provenance.libraries["torch"],
-        }
-        with (
-            open(source / "model.safetensors", "rb") as tensors,
-            atomic_write(folder / "model.safetensors") as file,
-        ):
-            shutil.copyfileobj(tensors, file)
-        with atomic_write(folder / "model.json", "w") as file:
-            json.dump(description, file, indent=1)
-        folders.append(folder)
-    for folder in set(shipped.FOLDER.glob("quality-*")) - set(folders):
-        shutil.rmtree(folder)
-    return folders
+    shipped.FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=shipped.FOLDER, prefix=".", suffix=".part") as made:
+        for quality, run in enumerate(runs, 1):
+            _make(run, paths, manifests, Path(made, f"quality-{quality}"))
+        return _swap(Path(made), shipped.FOLDER)
+
+
+def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
+    """The built-in model of a run, in a new folder."""
+    source = Path(paths.model(run.training, "last"))
+    description = describe(source).plain()
+    provenance = read_provenance(paths.training(run.training))
+    images = provenance.training_images
+    sets = [{"name": name, "licence": read_manifest(name, manifests).licence} for name in images.names]
+    description["about"] |= {
+        "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
+        "training_seconds": round(provenance.seconds),
+        "training_machine": provenance.gpu_name or provenance.machine["processor"],
+        "torch": provenance.libraries["torch"],
+    }
+    with open(source / "model.safetensors", "rb") as tensors, atomic_write(folder / "model.safetensors") as file:
+        shutil.copyfileobj(tensors, file)
+    with atomic_write(folder / "model.json", "w") as file:
+        json.dump(description, file, indent=1)
+
+
+def _swap(made: Path, target: Path) -> list[Path]:
+    """Put the new models in the place of the old ones, which come back on any exception."""
+    new, old = sorted(made.iterdir()), sorted(target.glob("quality-*"))
+    aside = made / "old"
+    aside.mkdir()
+    try:
+        for folder in old:
+            folder.rename(aside / folder.name)
+        return [folder.rename(target / folder.name) for folder in new]
+    except BaseException:
+        for folder in new:
+            if not folder.exists():
+                shutil.rmtree(target / folder.name)
+        for folder in aside.iterdir():
+            folder.rename(target / folder.name)
+        raise
