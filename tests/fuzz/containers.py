@@ -57,6 +57,33 @@ class Container:
         shipped.folder_of_model(header.model_id)
 
 
+class OneForm(Container):
+    """Valid files with more words, or with another last one: what is accepted must be what the encoder would write."""
+
+    def write(self, random: Random, folder: Path) -> None:
+        data = random.choice(random.choice(self.files))
+        match random.randrange(4):
+            case 0:
+                data += bytes(4 * random.randint(1, 3))
+            case 1:
+                data += random.randbytes(4 * random.randint(1, 3))
+            case 2:
+                (last,) = struct.unpack("<I", data[-4:])
+                data = data[:-4] + struct.pack(
+                    "<I", random.choice((last ^ 1, last ^ (1 << 31), random.getrandbits(32)))
+                )
+        (folder / "x.cvqn").write_bytes(with_checksum(data))
+
+    def read(self, folder: Path) -> None:
+        super().read(folder)
+        data = (folder / "x.cvqn").read_bytes()
+        model_id = container.inspect(data).model_id
+        [model] = [one.model for one in self.models if one.model_id == model_id]
+        header, payload = container.unpack(data, model_id)
+        symbols = model.read_symbols(payload, header.height, header.width)
+        assert container.pack(header.height, header.width, model_id, model.write_symbols(symbols)) == data
+
+
 def tiny_model(**changes: object) -> ModelSettings:
     """The settings of a model of the scale tiny; keywords change them, mappings key by key."""
     plain = resolve([ROOT / "workflow" / "scales" / "tiny.yaml"]).experiments["c16"].model.plain()

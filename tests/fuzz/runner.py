@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.fuzz.worker import Outcome, work
 
 PATIENCE = 60.0  # seconds without word, after which a case hangs, on a machine that does other work too
+STARTING = 600.0  # seconds that the process may take to load everything and make the valid files
 
 
 @dataclass
@@ -76,7 +77,7 @@ def _outcomes(target: str, seed: int, cases: range) -> Iterator[Outcome]:
         try:
             while cases:
                 verdict = "hangs"
-                if case is None and not ours.poll(10 * PATIENCE):  # imports, and the valid files
+                if case is None and not ours.poll(STARTING):  # imports, and the valid files
                     raise TimeoutError(f"{target}: no valid files were made")
                 if case is not None and not ours.poll(PATIENCE):
                     break

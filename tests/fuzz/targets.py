@@ -28,7 +28,7 @@ from cvqn.lab.data.index import describe, pixels_sha256, read_index, write_index
 from cvqn.lab.data.pack import Pack, pack
 from cvqn.lab.settings.configuration import resolve
 from tests import ROOT
-from tests.fuzz.containers import Container, tiny_model
+from tests.fuzz.containers import Container, OneForm, tiny_model
 from tests.fuzz.mutations import of_bytes, of_values
 from tests.fuzz.pictures import Picture
 from tests.trained import make_model, photograph
@@ -339,6 +339,7 @@ def as_yaml(content: object) -> bytes:
 
 TARGETS: dict[str, Callable[[Path], Target]] = {
     "container": Container,
+    "form": OneForm,
     "picture": Picture,
     "model": ModelFolder,
     "manifest": Manifest,
