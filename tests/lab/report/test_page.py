@@ -180,7 +180,7 @@ def test_a_claim_has_its_power_and_its_verdict_at_the_last_checkpoint(tmp_path):
     _, _, card = text_of(made).partition('id="claim-table1.c32.bpp"')
     card = card[: card.index("</details>")]
     assert "<small>differs at the last checkpoint: not reproduced</small> <small>could hold, could fail</small>" in card
-    assert "<p>At the last checkpoint: BPP of c32 0.3 bpp [0.29999, 0.30001] bpp" in card.replace("0.3 [", "0.3 bpp [")
+    assert "<p>At the last checkpoint: BPP of c32 0.3 bpp [" in card
 
 
 @pytest.fixture(scope="module")
