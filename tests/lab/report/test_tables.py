@@ -58,7 +58,7 @@ def test_each_number_can_be_followed_to_its_files(results):
         rows = list(csv.DictReader([header, *lines[first - 2 : last - 1]]))
         assert {one["setting"] for one in rows} == {row["run"]}
         assert float(row["bpp"]) == pytest.approx(statistics.fmean(float(one["bpp"]) for one in rows))
-        assert row["bitstreams"] == f"results/paper/bitstreams/cvqn/{row['run']}.tar"
+        assert row["bitstreams"] == f"results/paper/bitstreams/{row['codec']}/{row['run']}.tar"
     for row in results.rows("rate-distortion"):
         assert row["bitstreams"].endswith(f"bitstreams/{row['codec']}/{row['setting']}.tar")
 
