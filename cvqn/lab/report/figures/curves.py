@@ -14,7 +14,7 @@ from cvqn.lab.report.looks import lighter, looks
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.style import COLUMN, new_figure, save
 
-RATES = (0.05, 0.7)
+RATES = (0.03, 0.7)
 LABELS_OF = {"ms_ssim_db": "MS-SSIM, dB", "psnr_db": "PSNR, dB"}
 AXES, LABELS, ENTRY, TITLE, FOOT = 2.4, 0.41, 0.118, 0.27, 0.15  # heights in inches, from the top
 DASHES = ((0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)))
