@@ -384,7 +384,7 @@ def test_info_names_quality_and_experiment_of_a_built_in_model(call, given, mode
 @pytest.mark.parametrize(
     "about",
     [
-        {"training_images": 3}, {"training_images": None}, {"training_images": {"sets": [1], "count": 2}},
+        {"training_images": 3}, {"run": "x", "step": [1], "scale": "y"}, {"training_images": {"sets": [1], "count": 2}},
         {"training_images": {"count": 2}}, {"training_seconds": 3}, {"training_images": {"sets": None, "count": 1}},
         {"training_images": {"sets": [{"name": "x"}], "count": 1}},
     ],
@@ -402,10 +402,12 @@ def test_odd_metadata_of_a_model_is_one_line(call, tmp_path, about):
 def test_a_model_that_says_little_of_itself_is_shown(call, tmp_path):
     shutil.copytree(shipped.folder_of_quality(1), tmp_path / "bare")
     content = json.loads((tmp_path / "bare" / "model.json").read_text())
-    (tmp_path / "bare" / "model.json").write_text(json.dumps(content | {"about": {"run": "a\nb", "step": [1]}}))
+    (tmp_path / "bare" / "model.json").write_text(
+        json.dumps(content | {"about": {"run": "a\nb", "scale": "s", "step": 1}})
+    )
     code, output, _ = call("info", "bare")
     assert code == 0
-    assert r"run       a\nb of scale None, [1] steps" in output
+    assert r"run       a\nb of scale s, 1 steps" in output
 
 
 def test_threads_are_those_that_are_asked_for(given, model, tmp_path):

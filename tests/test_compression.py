@@ -85,7 +85,7 @@ def test_command_line_on_a_file_and_a_folder(folder, tmp_path, capsys):
     assert read_picture(tmp_path / "back.png").shape == (20, 30, 3)
     assert main(["compress", str(pictures), str(tmp_path / "files"), "--model", str(folder)]) == 0
     assert main(["decompress", str(tmp_path / "files"), str(tmp_path / "decoded"), "--model", str(folder)]) == 0
-    assert sorted(path.name for path in (tmp_path / "decoded").iterdir()) == ["0.png", "1.png"]
+    assert sorted(path.name for path in (tmp_path / "decoded").iterdir()) == [".cvqn-made", "0.png", "1.png"]
     assert (tmp_path / "files" / "0.cvqn").read_bytes() == (tmp_path / "0.cvqn").read_bytes()
     capsys.readouterr()
     assert main(["info", str(tmp_path / "0.cvqn"), "--model", str(folder)]) == 0
@@ -132,14 +132,24 @@ def test_what_is_wrong_with_one_of_many_files_names_it(folder, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress"])
-@pytest.mark.parametrize("where", ["", "picture.png"])
-def test_nothing_is_written_over_the_input(folder, tmp_path, capsys, command, where):
+def test_nothing_is_written_over_the_input(folder, tmp_path, capsys, command):
+    picture = tmp_path / "pictures" / "picture.png"
+    write_png(picture, photograph(20, 20))
+    before = picture.read_bytes()
+    assert main([command, str(picture), str(picture), "--model", str(folder)]) == 2
+    assert "is both input and output" in capsys.readouterr().err
+    assert [path.read_bytes() for path in picture.parent.iterdir()] == [before]
+
+
+def test_a_folder_may_be_input_and_output_and_keeps_its_pictures(folder, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     write_png(pictures / "picture.png", photograph(20, 20))
     before = (pictures / "picture.png").read_bytes()
-    assert main([command, str(pictures / where), str(pictures / where), "--model", str(folder)]) == 2
-    assert "is both input and output" in capsys.readouterr().err
-    assert [path.read_bytes() for path in pictures.iterdir()] == [before]
+    assert main(["compress", str(pictures), str(pictures), "--model", str(folder)]) == 0
+    assert sorted(path.name for path in pictures.iterdir()) == [".cvqn-made", "picture.cvqn", "picture.png"]
+    assert main(["decompress", str(pictures), str(pictures), "--model", str(folder)]) == 2
+    assert "picture.png: exists already" in capsys.readouterr().err
+    assert (pictures / "picture.png").read_bytes() == before
 
 
 def test_a_full_disk_is_a_clear_error(folder, tmp_path, capsys, monkeypatch):
@@ -150,6 +160,6 @@ def test_a_full_disk_is_a_clear_error(folder, tmp_path, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert main(["compress", str(picture), str(tmp_path / "out.cvqn"), "--model", str(folder)]) == 2
+    assert main(["compress", str(picture), str(tmp_path / "out.cvqn"), "--model", str(folder)]) == 74
     assert "no space left" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "picture.png"]

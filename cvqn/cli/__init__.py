@@ -1,6 +1,7 @@
 """The command `cvqn`. Handlers import what they need, so that light commands start fast."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from cvqn.cli.messages import say
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, DiskFullError
 
 
 class _Ended(BaseException):
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _say("error: not enough memory", 2)
     except OSError as error:
-        return _say(f"error: {_what_failed(error)}", 2)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return _say(f"error: {_what_failed(error)}", DiskFullError.exit_code if full else 2)
     finally:
         _flush()
 

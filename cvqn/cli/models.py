@@ -40,12 +40,11 @@ def facts(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {"model_id": description.model_id, "codec": description.codec}
     if (quality := quality_of(folder)) is not None:
         found["quality"] = quality
-    found |= {key: about[key] for key in ("origin", "run", "experiment", "scale", "step") if key in about}
-    if "training_images" in about:
-        images = about["training_images"]
+    found |= {key: about[key] for key in ("origin", "run", "experiment", "scale", "step") if about.get(key) is not None}
+    if (images := about.get("training_images")) is not None:
         sets = [{"name": one["name"], "licence": one["licence"]} for one in images["sets"]]
         found["training_images"] = {"count": images["count"], "sets": sets}
-    if "training_seconds" in about:
+    if about.get("training_seconds") is not None:
         found |= {key: about[key] for key in ("training_seconds", "training_machine", "torch")}
     return found | {"bytes": sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())}
 

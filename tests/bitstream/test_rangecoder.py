@@ -158,7 +158,7 @@ expected = list(rangecoder._lefts(frequencies))
 coders = dict(rangecoder.CODERS)
 assert ctypes.CDLL(ctypes.util.find_library("m")).fesetround(int(sys.argv[1])) == 0
 one, tiny = np.ones(1, np.float32), np.full(1, 2.0**-24 * 1.5, np.float32)
-print("mode", "up" * ((one + tiny)[0] > 1) + "down" * ((-one - tiny)[0] < -1) or "cut")
+print("mode", "up" * bool((one + tiny)[0] > 1) + "down" * bool((-one - tiny)[0] < -1) or "cut")
 assert list(rangecoder._lefts(frequencies)) == expected
 rangecoder.CODERS = {"python": rangecoder.PYTHON}
 corpus.check("medium")

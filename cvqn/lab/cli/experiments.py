@@ -235,9 +235,9 @@ def _encode(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output)
     check_replaceable(arguments, _is_archive, output, output.with_suffix(".csv"))
     codec = _open_codec(arguments, "encode")
+    encode_set(codec, arguments.quality, arguments.images, output)
     for what, values in (("settings", codec.settings()), ("versions", codec.versions())):
         print(f"{codec.name}: {what} {', '.join(f'{name} {value}' for name, value in values.items())}", file=sys.stderr)
-    encode_set(codec, arguments.quality, arguments.images, output)
 
 
 def _is_archive(path: Path) -> bool:

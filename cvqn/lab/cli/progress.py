@@ -85,7 +85,8 @@ def _register_cost(commands: argparse._SubParsersAction) -> None:
     cost = commands.add_parser(
         "cost",
         help="print what the results cost: CPU and GPU hours and memory per rule",
-        description="Sum up per rule what Snakemake recorded of every job, and the GPU hours of trainings and evaluations.",
+        description="Sum up per rule what Snakemake recorded of every job, and the GPU hours of trainings and of "
+        "evaluations.",
     )
     cost.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
     cost.set_defaults(handler=_cost)

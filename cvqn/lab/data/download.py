@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cvqn import __version__
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, DiskFullError
 
 TIMEOUT = 30.0  # seconds without a byte
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry; a transfer that advances starts over with the first
@@ -64,7 +64,7 @@ def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = 
         part.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
     except OSError as error:
-        raise CvqnError(f"{part}: cannot write ({error.strerror})") from error
+        raise DiskFullError(f"{part}: cannot write ({error.strerror})") from error
     clean, ended, failures = part.stat().st_size == 0, False, 0
     while wrong := pin.mismatch(part):
         if ended and clean:
@@ -80,7 +80,7 @@ def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = 
         except (OSError, http.client.HTTPException) as error:
             code = getattr(error, "code", None)
             if getattr(error, "errno", None) in FULL:
-                raise CvqnError(f"{part}: cannot write ({error.strerror}); make room and run again") from error
+                raise DiskFullError(f"{part}: cannot write ({error.strerror}); make room and run again") from error
             ended = code == NO_REST
             failures = 0 if part.stat().st_size > start else failures + 1
             if failures > len(WAITS) or code in GONE:

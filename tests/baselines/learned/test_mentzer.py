@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cvqn.bitstream.wavefront import symbol_bits
-from cvqn.errors import CvqnError
 from cvqn.lab.settings.configuration import resolve
 from cvqn.model.integers import from_tensors
 from cvqn.model.ms_ssim import ms_ssim
@@ -228,7 +227,7 @@ def test_tiles_overlap_by_as_much_as_the_convolutions_reach():
 
 
 def test_an_odd_number_of_features_is_refused():
-    with pytest.raises(CvqnError, match="even number"):
+    with pytest.raises(ValueError, match="even number"):
         small_experiment("mentzer-low", {"width": 0.19})
 
 

@@ -184,7 +184,7 @@ def test_a_pack_that_was_removed_has_its_name_again_without_decoding(tmp_path, p
     assert Pack.open(output).names == [f"set/{name}" for name in photographs]
 
     remove()
-    with pytest.raises(CvqnError, match="has the same pixels as"):  # what is excluded has a say
+    with pytest.raises(CvqnError, match="has the same pixels as"):  # what is excluded counts
         pack([index], output, exclude=[other])
     [kept] = output.parent.glob(".all.whole/*/all.npy")
     kept.write_bytes(kept.read_bytes()[:-1] + b"x")

@@ -55,6 +55,7 @@ def test_encode_says_which_webp_encoder_was_used(index, tmp_path, monkeypatch, c
         pytest.skip("cwebp is not installed")
     if not installed:
         monkeypatch.setattr(shutil, "which", lambda _: None)
+        monkeypatch.setattr(registry, "conventional", registry.conventional.__wrapped__)  # not one from before
     archive = tmp_path / "1.tar"
     arguments = ["--codec", "webp", "--quality", "1", "--images", str(index), "--output", str(archive)]
     assert main(["encode", *arguments]) == 0

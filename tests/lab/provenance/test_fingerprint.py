@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from cvqn.errors import CvqnError
-from cvqn.lab.provenance import fingerprint
 from cvqn.lab.provenance.fingerprint import changes, code_of, digest, with_imports
 
 SOURCE = '''"""A module."""
@@ -30,11 +29,9 @@ def hash_of(tmp_path, monkeypatch):
         assert old in SOURCE
         (tmp_path / "some_module.py").write_text(SOURCE.replace(old, new) if old else SOURCE)
         sys.modules.pop("some_module", None)
-        fingerprint._module.cache_clear()
         return code_of("none", None, "some_module")["some_module"]
 
-    yield hash_of
-    fingerprint._module.cache_clear()
+    return hash_of
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_verdicts_against_a_revision(tmp_path, capsys):
     made.experiment("c32", (0.95, 0.2576, 28.0), (1e-5, 1e-5, 1e-3))
     assert audit(made, "--against", "HEAD") == 1
     out = capsys.readouterr().out
-    assert "table1.c32.ms_ssim: reproduced -> not reproduced (worse)" in out
+    assert "figure3.c32.ms_ssim_db: reproduced -> not reproduced (worse)" in out
     assert "table1.c32.bpp:" not in out
 
     git(tmp_path, "commit", "-q", "-a", "-m", "second")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, DiskFullError
 from cvqn.lab.training import job as jobs
 from cvqn.lab.training.store import Diverged, Entry, Paused, key_of
 from tests.lab.training.test_resume import STOP_AT_ONCE, wait_until
@@ -164,6 +164,7 @@ def test_ways_to_end_leave_word(tmp_path, entry):
         (Paused("asked"), "paused", "asked"),
         (CvqnError("no GPU"), "failed", "no GPU"),
         (ZeroDivisionError("by zero"), "failed", "ZeroDivisionError: by zero"),
+        (DiskFullError("no space"), "disk full", "no space"),
         (Diverged("at step 3"), "diverged", "at step 3"),
     ]
     for error, how, reason in endings:
@@ -256,7 +257,7 @@ def test_a_full_disk_in_the_middle_of_a_state_leaves_the_old_one_whole(tmp_path,
             attempt(entry, lambda: entry.save(small), lambda: entry.save(large))
         assert torch.equal(entry.load()["tensor"], small["tensor"])
         assert sorted(path.name for path in entry.folder.iterdir()) == ["claim", "ended.json", "state.pt"]
-        assert (entry.ended.how, "no space left" in entry.ended.reason) == ("failed", True)
+        assert (entry.ended.how, "no space left" in entry.ended.reason) == ("disk full", True)
 
 
 @pytest.mark.slow
@@ -270,7 +271,7 @@ def test_a_training_whose_disk_is_full_goes_on_once_there_is_space(job, capsys):
     store.rename(kept)
     with small_disk(store, -(-3 * size // (2 << 20))):  # one state and a half
         shutil.copytree(kept, store, dirs_exist_ok=True)
-        assert run.run() == 2
+        assert run.run() == 74
         assert "no space left" in capsys.readouterr().err
         assert run.entry.load()["step"] == 1
         assert not run.outputs.exists()
