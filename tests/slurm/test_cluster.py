@@ -48,17 +48,17 @@ def projects(sources, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def local_process(projects):
-    """Some of the bitstreams and an uninterrupted training, on this machine, in the time that the cluster leaves."""
+    """Some of the bitstreams and an uninterrupted training, on this machine."""
     targets = [*BITSTREAMS, model_of("uninterrupted")]
     profile = ["--profile", "workflow/profiles/local", "--cores", "1", "--configfile", *OVERLAYS]
-    with start(projects[1], "nice", "-n", "10", "snakemake", *targets, *profile) as process:
+    with start(projects[1], "snakemake", *targets, *profile) as process:
         yield process
         process.terminate()
 
 
 @pytest.fixture(scope="module")
 def local(local_process, projects):
-    assert local_process.wait(900) == 0, (projects[1].folder / "snakemake.log").read_text()[-5000:]
+    assert local_process.wait(1800) == 0, (projects[1].folder / "snakemake.log").read_text()[-5000:]
     return projects[1]
 
 
@@ -73,7 +73,7 @@ def story(projects, local_process):
         try:
             futures = {name: pool.submit(do, Run(project.folder, name)) for name, do in interruptions.ALL.items()}
             seen = {name: future.result() for name, future in futures.items()}
-            process.wait(900)
+            process.wait(1800)
         finally:
             process.terminate()
     return Story(project, seen, (project.folder / "snakemake.log").read_text(), process.returncode)

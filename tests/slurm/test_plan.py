@@ -20,7 +20,7 @@ def plan(project):
         # Snakemake prints a rule's resources only when it has no message.
         file.write_text(re.sub(r"\n    message:\n        .*", "", file.read_text()))
     project.environment |= NAMES
-    output = project.snakemake("--dry-run", "all", profile="slurm")
+    _, output = project.shell("snakemake --profile slurm --nocolor --dry-run all")
     jobs = {}
     for name, body in re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)+)", output, re.MULTILINE):
         fields = dict(re.findall(r"^ +(\w+): (.*)$", body, re.MULTILINE))
