@@ -122,7 +122,7 @@ class Disturbed:
         now = self._finished()
         assert self.finished.items() <= now.items(), "a finished training was trained again"
         self.finished = now
-        others = {path.name for path in self._store.iterdir()} - self.planned
+        others = {path.name for path in self._store.glob("*")} - self.planned
         assert self.edited or not others, "trained with settings that nothing was planned with"
 
     @property
