@@ -30,7 +30,7 @@ EDITS = [
     Edit("how a progress bar looks", "cvqn/lab/training/loop.py", 'unit="step"', 'unit="steps"', {}),
     Edit("how files are written", "cvqn/files.py", "os.fsync(file.fileno())", "os.fdatasync(file.fileno())", {}),
     Edit("how many processes pack", "cvqn/lab/data/workers.py", "> 2 * workers", "> 3 * workers", {}),
-    Edit("the text of a help", "cvqn/lab/cli/experiments.py", "train one model, or resume its training", "train or go on", {}),
+    Edit("the text of a help", "cvqn/lab/cli/experiments.py", "resume its training", "go on with it", {}),
     Edit("how often a state is saved", "workflow/scales/tiny.yaml", "save_every: 1", "save_every: 2", {}),
     Edit("an operator of the quantizer", "cvqn/model/quantizer.py", "exp(2 * self.log", "exp(3 * self.log", RERUN_ALL),
     Edit("the loss", "cvqn/model/cvqn.py", "alpha * (1 - quality)", "alpha * (2 - quality)", RERUN_ALL),

@@ -159,7 +159,7 @@ def test_verdicts_against_a_revision(tmp_path, capsys):
     assert main([*check, "HEAD~1"]) == 1
     made.experiment("c32", PAPER["c32"], (1e-5, 1e-5, 1e-3))
     assert audit(made, "--against", "HEAD") == 0  # better is no failure
-    assert "table1.c32.ms_ssim: not reproduced -> reproduced\n" in capsys.readouterr().out
+    assert "figure3.c32.ms_ssim_db: not reproduced -> reproduced\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
