@@ -172,9 +172,8 @@ def _check(
     """Refuse what has no defined conversion, once before a decoder is asked and once after."""
     single = image is None or image.mode in ("1", "L", "P")  # the least, until the kind of pixels is known
     memory = max(3, known.working) + (1 if single else 4)
-    read = (
-        length_of(known.file) if known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS) else 0
-    )  # whole, before
+    read_whole = known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS)  # before a pixel is decoded
+    read = length_of(known.file) if read_whole else 0
     limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read) // memory)
     if size and size[0] * size[1] > limit:
         raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")

@@ -12,7 +12,7 @@ LOG = "results/tiny/logs/train/c16-seed1.log"
 
 @pytest.fixture
 def untrained(finished_copy):
-    """The scale tiny without its trainings; each goes into Snakemake's log by the name of its rule."""
+    """The scale tiny without its trainings."""
     finished_copy.shell("rm -r results/tiny/runs results/tiny/trainings results/tiny/logs/train")
     return finished_copy
 
@@ -41,7 +41,7 @@ def test_a_training_that_diverges_is_not(untrained):
 
 
 def test_a_training_that_fills_the_disk_is_not(untrained):
-    """A limit on the size of files stands for the disk: the quota of a project, to a program."""
+    """The error that a full disk gives stands for one."""
     untrained.replace(
         "cvqn/lab/training/store.py",
         "                torch.save(state, file)",

@@ -62,7 +62,7 @@ class Plan:
         Raises:
             ChangedCode: they have changed; the message says which files.
         """
-        planned, now = self.code[RULES], rules_of(folder)
+        planned, now = self.code.get(RULES, {}), rules_of(folder)
         differing = sorted(name for name in {*planned, *now} if planned.get(name) != now.get(name))
         if differing:
             raise ChangedCode(
