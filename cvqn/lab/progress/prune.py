@@ -57,7 +57,7 @@ def table(entries: Sequence[Kept]) -> str:
 
 
 def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
-    """Remove entries by name; returns the bytes that this frees.
+    """Remove entries by name, and what earlier removals that were killed left; returns the bytes that the names free.
 
     Raises:
         CvqnError: there is no such entry, or it is being trained; nothing has been removed then.
@@ -70,6 +70,9 @@ def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
         if claimant is not None:
             raise CvqnError(f"{name}: {claimant} trains this; stop it first")
     chosen = [by_name[name] for name in dict.fromkeys(names)]
+    for store in {one.entry.folder.parent for one in chosen}:
+        for left in store.glob("*.removed"):
+            shutil.rmtree(left)
     for one in chosen:
         going = one.entry.folder.with_name(f"{one.name}.removed")  # at once: half an entry would be taken for a whole
         one.entry.folder.rename(going)

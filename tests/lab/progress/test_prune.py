@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 
 import pytest
@@ -34,8 +36,6 @@ def test_entries_with_what_uses_them(made, unused):
 
 
 def test_age_is_of_the_newest_file(made, unused):
-    import os
-
     os.utime(unused.state_path, (time.time() - 86400,) * 2)
     assert of(made, unused).days == pytest.approx(1, abs=0.1)
 
@@ -64,3 +64,18 @@ def test_what_is_being_trained_stays_and_so_does_everything_when_a_name_is_wrong
     with pytest.raises(CvqnError, match="no such entry"):
         prune.remove(entries, [unused.folder.name, "c16-seed1-nothing"])
     assert unused.folder.exists()
+
+
+def test_what_a_killed_removal_left_is_no_entry_and_goes_with_the_next(made, unused, monkeypatch):
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(prune.shutil, "rmtree", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        prune.remove(prune.kept(made.root), [unused.folder.name])
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert [path.name for path in (made.root / "trainings").iterdir()] == [f"{unused.folder.name}.removed"]
+    assert prune.kept(made.root) == []
+    unused.folder.mkdir()
+    unused.state_path.write_bytes(b"trained again")
+    prune.remove(prune.kept(made.root), [unused.folder.name])
+    assert list((made.root / "trainings").iterdir()) == []

@@ -1,6 +1,7 @@
 """A release is the same bytes each time; a clone takes it from a file or a web server, whole or not at all."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -12,8 +13,9 @@ from rocrate.rocrate import ROCrate
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
 from cvqn.lab.record.recorded import read_recorded
-from cvqn.lab.record.release import MANIFEST, release
+from cvqn.lab.record.release import MANIFEST, name_of, release
 from cvqn.lab.record.restore import restore
+from tests.faults import check_no_loss, handled
 
 pytestmark = pytest.mark.workflow
 
@@ -79,6 +81,20 @@ def test_a_release_of_what_is_not_committed_or_not_restored(clone, tmp_path):
     (clone.folder / "params.yaml").write_text("scale: another\n")
     with pytest.raises(CvqnError, match=r"params\.yaml: not committed"):
         release("tiny", tmp_path)
+
+
+def test_an_interrupted_release_leaves_the_one_of_before(recorded, tmp_path, monkeypatch):
+    monkeypatch.chdir(recorded.folder)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f"{name_of('tiny')}.tar").write_text("of before")
+    (out / f"{name_of('tiny')}.tar.sha256").write_text("of before")
+
+    def work():
+        os.chdir(recorded.folder)
+        return handled(lambda: release("tiny", out), monkeypatch)
+
+    check_no_loss(work, out, tmp_path, most=6)
 
 
 def test_restored_from_a_file(clone, packed):
