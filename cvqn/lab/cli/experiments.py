@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import tarfile
 from pathlib import Path
 
 from cvqn.errors import CvqnError
@@ -241,8 +240,9 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _is_archive(path: Path) -> bool:
-    with tarfile.open(path, "r:") as archive:
-        return has_keys(json.loads(archive.pax_headers["comment"]), "codec", "quality", "settings")
+    from cvqn.lab.evaluation.archive import read_archive
+
+    return bool(read_archive(path))
 
 
 def _measure(arguments: argparse.Namespace) -> None:

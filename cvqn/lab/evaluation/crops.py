@@ -1,7 +1,6 @@
 """Crops for figure 4, cut from pictures that are decoded from their files."""
 
 import csv
-import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import write_png
 from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.archive import read_archive
 from cvqn.lab.provenance.plan import Plan
 
 COLUMNS = (
@@ -58,7 +58,7 @@ def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "
             chosen = _nearest(rows, name, codec, bpp)
             archive = results.archive(codec, chosen["setting"])
             decoder = models.get((codec, chosen["setting"])) or registry.conventional(codec)
-            decoded = decoder.decode(member(Path(archive), name))
+            decoded = decoder.decode(read_archive(archive).file(name))
             file = _cut(decoded, box, Path(output), name, codec)
             written.append(_row(name, codec, box, chosen, file=file, bitstreams=archive))
     with atomic_write(Path(output) / "crops.csv", "w") as table:
@@ -89,20 +89,6 @@ def _nearest(rows: list[dict], image: str, codec: str, bpp: float) -> dict:
     if not found:
         raise CvqnError(f"{codec} was not measured on {image}; run cvqn measure or cvqn evaluate on it first")
     return min(found, key=lambda row: abs(float(row["bpp"]) - bpp))
-
-
-def member(archive: Path, image: str) -> bytes:
-    """The file of an image in an archive of bitstreams.
-
-    Raises:
-        CvqnError: the archive cannot be read or has no such file.
-    """
-    try:
-        with tarfile.open(archive, mode="r:") as opened:
-            found = [member for member in opened if Path(member.name).stem == image]
-            return opened.extractfile(found[0]).read()
-    except (OSError, tarfile.TarError, IndexError) as error:
-        raise CvqnError(f"{archive}: holds no readable file of {image} ({error}); encode again") from error
 
 
 def _cut(picture: np.ndarray, box: Sequence[int], folder: Path, image: str, codec: str) -> str:

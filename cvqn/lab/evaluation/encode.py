@@ -1,9 +1,7 @@
 """Pictures of a set to one archive of bitstreams. Imports no torch unless the codec does."""
 
 import csv
-import io
-import json
-import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,36 +9,34 @@ from tqdm import tqdm
 from cvqn.codecs.interface import Codec
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.archive import Made, write_archive
 from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 
 
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
-    """Encode every image of the set at `index` into the tar `output` and its table `<output stem>.csv`.
+    """Encode every image of the set at `index` into the archive `output` and its table `<output stem>.csv`.
 
-    The tar holds one member per image, `<image name>.<suffix>`, in the order of the names, with no times and no
-    owners, so equal bitstreams make equal archives; its global comment (JSON) says what wrote them: codec, quality,
-    versions, settings. The table's columns are image, bytes, encode_s, the CPU seconds that `codec.encode` took on a
-    CPU (empty on another device), and device and threads.
+    The files are in the order of the set's index. The table's columns are image, bytes, encode_s, the CPU seconds that
+    `codec.encode` took on a CPU (empty on another device), and device and threads.
 
     Raises:
         CvqnError: the set or an image is damaged, or the codec refuses the quality.
     """
     output = Path(output)
-    record = {"codec": codec.name, "quality": quality, "versions": codec.versions(), "settings": codec.settings()}
-    images = read_index(index)
+    made = Made(codec=codec.name, quality=quality, versions=codec.versions(), settings=codec.settings())
+    images, where = read_index(index), place(codec)
     codec.encode(images[0].read()[:64, :64], quality)  # loads what is loaded once, outside the timing
     with atomic_write(output.with_suffix(".csv"), "w") as table, atomic_write(output) as file:
         rows = csv.writer(table, lineterminator="\n")
-        where = place(codec)
         rows.writerow(["image", "bytes", "encode_s", *where])
-        comment = {"comment": json.dumps(record, sort_keys=True)}
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=comment) as archive:
+
+        def encoded() -> Iterator[tuple[str, bytes]]:
             for image in tqdm(images, desc=f"encode {codec.name} {output.stem}", unit="image", disable=None):
                 picture = image.read()
                 start = cpu_seconds()
                 data = codec.encode(picture, quality)
                 seconds = cpu_seconds() - start
-                member = tarfile.TarInfo(f"{image.name}.{codec.suffix}")
-                member.size = len(data)
-                archive.addfile(member, io.BytesIO(data))
                 rows.writerow([image.name, len(data), written(seconds, codec), *where.values()])
+                yield image.name, data
+
+        write_archive(file, made, codec.suffix, encoded())

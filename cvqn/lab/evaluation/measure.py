@@ -3,9 +3,9 @@
 import csv
 import json
 import platform
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from cvqn.codecs.interface import Codec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.archive import Made, read_archive
 from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.provenance.machine import processor
@@ -24,6 +25,16 @@ COLUMNS = [
     "codec", "setting", *RUN_COLUMNS, "image", "width", "height", "bytes", "bpp", "ms_ssim", "psnr_db", "encode_s",
     "decode_s",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """An archive with the table beside it: files and CPU seconds, as they are written, by image name."""
+
+    made: Made
+    files: dict[str, bytes]
+    seconds: dict[str, str]
+    place: dict[str, object]
 
 
 def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], output: str | Path) -> None:
@@ -41,26 +52,27 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
         CvqnError: an archive is damaged, of another codec or another set, or the archives disagree in what made them.
     """
     images = read_index(index)
-    bitstreams = {Path(path).stem: _read_archive(Path(path), codec, {image.name for image in images})
-                  for path in archives}  # fmt: skip
+    names = {image.name for image in images}
+    bitstreams = {Path(path).stem: _read(Path(path), codec, names) for path in archives}
     if len(bitstreams) < len(archives):
         raise CvqnError(f"{codec.name}: two of the archives have one name, so their settings could not be told apart")
-    record = _common_record(codec, [made for made, _ in bitstreams.values()])
-    record["machine"] |= {"encoding": bitstreams[Path(archives[0]).stem][0]["place"], "decoding": place(codec)}
+    record = _common_record(codec, bitstreams.values())
+    setting, first = next(iter(bitstreams.items()))
+    record["machine"] |= {"encoding": first.place, "decoding": place(codec)}
     about = {
-        setting: {column: made["settings"].get(column, "") for column in RUN_COLUMNS}
-        for setting, (made, _) in bitstreams.items()
+        setting: {column: encoded.made.settings.get(column, "") for column in RUN_COLUMNS}
+        for setting, encoded in bitstreams.items()
     }
-    setting, (_, files) = next(iter(bitstreams.items()))
     with _naming(setting, images[0].name):
-        codec.decode(files[images[0].name][0])  # loads what is loaded once, outside the timing
+        codec.decode(first.files[images[0].name])  # loads what is loaded once, outside the timing
     rows = []
     with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
         for image in images:
             picture = image.read()
-            for setting, (_, files) in bitstreams.items():
+            for setting, encoded in bitstreams.items():
                 with _naming(setting, image.name):
-                    row = _measure_file(codec, picture, *files[image.name])
+                    row = _measure_file(codec, picture, encoded.files[image.name])
+                row["encode_s"] = encoded.seconds[image.name]
                 rows.append({"setting": setting, **about[setting], "image": image.name, **row})
                 bar.update()
     rows.sort(key=lambda row: list(bitstreams).index(row["setting"]))
@@ -82,7 +94,7 @@ def _naming(setting: str, image: str) -> Iterator[None]:
         raise CvqnError(f"{setting}.tar, {image}: {error}") from error
 
 
-def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: str) -> dict[str, object]:
+def _measure_file(codec: Codec, picture: np.ndarray, data: bytes) -> dict[str, object]:
     start = cpu_seconds()
     decoded = codec.decode(data)
     seconds = cpu_seconds() - start
@@ -98,7 +110,6 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: str)
         "bpp": f"{8 * len(data) / (width * height):.8g}",
         "ms_ssim": f"{ms_ssim(picture, decoded):.8g}",
         "psnr_db": f"{psnr_db(picture, decoded):.8g}",
-        "encode_s": encode_s,
         "decode_s": written(seconds, codec),
     }
     if hasattr(codec, "model_bytes"):
@@ -108,32 +119,30 @@ def _measure_file(codec: Codec, picture: np.ndarray, data: bytes, encode_s: str)
     return row
 
 
-def _read_archive(path: Path, codec: Codec, names: set[str]) -> tuple[dict, dict[str, tuple[bytes, str]]]:
-    """What made the archive and at what `place`; bytes and encoding seconds, as they are written, by image name."""
+def _read(path: Path, codec: Codec, names: set[str]) -> _Encoded:
+    """An archive and the table beside it."""
+    archive = read_archive(path)
     try:
-        with tarfile.open(path, mode="r:") as archive:
-            made = json.loads(archive.pax_headers["comment"])
-            files = {Path(member.name).stem: archive.extractfile(member).read() for member in archive}
         with open(path.with_suffix(".csv"), newline="", encoding="utf-8") as table:
             rows = {row["image"]: row for row in csv.DictReader(table)}
-        timings = {name: (int(row["bytes"]), f"{float(row['encode_s']):.6f}" if row["encode_s"] else "")
-                   for name, row in rows.items()}  # fmt: skip
-        place_of = [{"device": row["device"], "threads": int(row["threads"])} for row in rows.values()]
-    except (OSError, tarfile.TarError, KeyError, ValueError, AttributeError) as error:
-        raise CvqnError(f"{path}: not an archive of `cvqn encode` with its .csv ({error}); encode again") from error
-    if made["codec"] != codec.name:
-        raise CvqnError(f"{path}: holds bitstreams of {made['codec']}, not of {codec.name}")
-    if set(files) != names:
-        differing = ", ".join(sorted(set(files) ^ names)[:3])
+        sizes = {name: int(row["bytes"]) for name, row in rows.items()}
+        seconds = {name: f"{float(row['encode_s']):.6f}" if row["encode_s"] else "" for name, row in rows.items()}
+        places = [{"device": row["device"], "threads": int(row["threads"])} for row in rows.values()]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise CvqnError(f"{path}: without the .csv of `cvqn encode` ({error}); encode again") from error
+    if archive.made.codec != codec.name:
+        raise CvqnError(f"{path}: holds bitstreams of {archive.made.codec}, not of {codec.name}")
+    if set(archive.files) != names:
+        differing = ", ".join(sorted(set(archive.files) ^ names)[:3])
         raise CvqnError(f"{path}: does not hold the images of this set (they differ in {differing}); encode again")
-    if {name: len(data) for name, data in files.items()} != {name: size for name, (size, _) in timings.items()}:
+    if {name: len(data) for name, data in archive.files.items()} != sizes:
         raise CvqnError(f"{path}: its .csv belongs to another archive; encode again")
-    return made | {"place": place_of[0]}, {name: (data, timings[name][1]) for name, data in files.items()}
+    return _Encoded(archive.made, archive.files, seconds, places[0])
 
 
-def _common_record(codec: Codec, records: list[dict]) -> dict[str, object]:
+def _common_record(codec: Codec, archives: Iterable[_Encoded]) -> dict[str, object]:
     """The sidecar. Archives of one curve must come from one encoder."""
-    encoders = [{key: record[key] for key in ("versions", "settings")} for record in records]
+    encoders = [{"versions": one.made.versions, "settings": one.made.settings} for one in archives]
     if any(encoder != encoders[0] for encoder in encoders):
         raise CvqnError(f"{codec.name}: the archives were made by different versions or settings; encode them again")
     return {

@@ -17,8 +17,9 @@ from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 
 _METRICS = ("cvqn.lab.evaluation.metrics", "cvqn.padding")
-_ENCODE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.encode")
-_MEASURE = ("cvqn.lab.evaluation.clock", "cvqn.lab.evaluation.measure", *_METRICS)
+_ARCHIVE = "cvqn.lab.evaluation.archive"
+_ENCODE = ("cvqn.lab.evaluation.clock", _ARCHIVE, "cvqn.lab.evaluation.encode")
+_MEASURE = ("cvqn.lab.evaluation.clock", _ARCHIVE, "cvqn.lab.evaluation.measure", *_METRICS)
 _ANALYSE = ("cvqn.lab.evaluation.analysis", "cvqn.lab.evaluation.influence", *_METRICS)
 _FILE = ("cvqn.compression", "cvqn.codecs.container")
 _REPORT = (
@@ -43,9 +44,9 @@ MODULES = {
     "encode": _ENCODE,
     "measure": _MEASURE,
     "evaluate": ("cvqn.lab.evaluation.evaluate", *_ENCODE, *_MEASURE, *_ANALYSE, *_FILE),
-    "crops": ("cvqn.lab.evaluation.crops", *_FILE),
+    "crops": (_ARCHIVE, "cvqn.lab.evaluation.crops", *_FILE),
     "complexity": ("cvqn.lab.evaluation.complexity",),
-    "page": ("cvqn.lab.evaluation.pictures", "cvqn.lab.evaluation.crops", *_FILE),
+    "page": (_ARCHIVE, "cvqn.lab.evaluation.pictures", *_FILE),
     "identities": ("cvqn.lab.evaluation.identities", "cvqn.model.quantizer"),
 }
 LIBRARIES = {

@@ -1,9 +1,6 @@
 """Recorded bitstreams decoded, measured and coded again; where they are not here, pictures encoded again."""
 
 import csv
-import io
-import json
-import tarfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +9,10 @@ from cvqn.codecs import container, registry, shipped
 from cvqn.codecs.interface import Codec, HasChannels
 from cvqn.compression import StoredCodec
 from cvqn.errors import CvqnError
-from cvqn.files import read_json
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, manifest_sha256, read_index, set_name, write_index
 from cvqn.lab.evaluation.analysis import analyse
+from cvqn.lab.evaluation.archive import read_archive, write_archive
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import RUN_COLUMNS, measure
 from cvqn.lab.record.differences import differences
@@ -205,15 +203,16 @@ def _code_again(codec: Codec, archive: Path, images: Sequence[Image]) -> tuple[l
     transforms of a trained model may round differently on another machine, its entropy coder may not: the decoded
     symbols are coded again.
     """
-    made, files = _read(archive)
+    found = read_archive(archive)
+    made, files = found.made, found.files
     if isinstance(codec, StoredCodec):
         if not isinstance(codec.stored.model, HasChannels):
             return [], "the symbols of this codec cannot be told apart from its transforms"
         again = {image.name: _recode(codec, files[image.name]) for image in images}
-    elif made["versions"] != codec.versions():
+    elif made.versions != codec.versions():
         return [], f"made by {_versions(made['versions'])}, here is {_versions(codec.versions())}"
     else:
-        again = {image.name: codec.encode(image.read(), made["quality"]) for image in images}
+        again = {image.name: codec.encode(image.read(), made.quality) for image in images}
     return [f"other bytes for {name}" for name, data in again.items() if files[name] != data], ""
 
 
@@ -224,31 +223,20 @@ def _recode(codec: StoredCodec, data: bytes) -> bytes:
     return container.pack(header.height, header.width, model_id, model.write_symbols(symbols))
 
 
-def _read(archive: Path) -> tuple[dict, dict[str, bytes]]:
-    with tarfile.open(archive, mode="r:") as tar:
-        return json.loads(tar.pax_headers["comment"]), {
-            Path(member.name).stem: tar.extractfile(member).read() for member in tar
-        }
-
-
 def _part_of(archive: Path, images: Sequence[Image], index: Path, folder: Path) -> Path:
     """An archive, and the table beside it, with some images alone; itself where these are all."""
     if len(images) == len(read_index(index)):
         return archive
     names = {image.name for image in images}
     part = folder / archive.name
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with (
-            tarfile.open(archive, "r:") as whole,
-            tarfile.open(part, "w", format=tarfile.PAX_FORMAT, pax_headers=dict(whole.pax_headers)) as tar,
-        ):
-            for member in whole:
-                if Path(member.name).stem in names:
-                    tar.addfile(member, io.BytesIO(whole.extractfile(member).read()))
+        whole = read_archive(archive)
         lines = archive.with_suffix(".csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    except (OSError, tarfile.TarError, ValueError) as error:
+    except (CvqnError, OSError, UnicodeDecodeError) as error:
         raise CvqnError(f"{archive}: damaged ({error}); get it again with cvqn restore") from error
+    files = ((name, data) for name, data in whole.files.items() if name in names)
+    with atomic_write(part) as file:
+        write_archive(file, whole.made, whole.suffix, files)
     kept = [line for number, line in enumerate(lines) if not number or line.partition(",")[0] in names]
     part.with_suffix(".csv").write_text("".join(kept), encoding="utf-8")
     return part

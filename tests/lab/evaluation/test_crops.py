@@ -1,6 +1,7 @@
 """Crops for figure 4: the nearest file of each codec, decoded, cut where the configuration says."""
 
 import csv
+import io
 import json
 import tarfile
 from pathlib import Path
@@ -126,5 +127,16 @@ def test_what_is_missing_is_named(results, tmp_path, changed, message):
 @pytest.mark.parametrize("harm", [lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()])
 def test_a_damaged_or_missing_archive_is_named(results, tmp_path, harm):
     harm(tmp_path / results.archive("cvqn", "c16-seed1"))
-    with pytest.raises(CvqnError, match=r"c16-seed1\.tar: holds no readable file of face"):
+    with pytest.raises(CvqnError, match=r"c16-seed1\.tar: not an archive of .cvqn encode., or damaged"):
+        cut_crops(figure(tmp_path), "index.json", "crops")
+
+
+def test_an_archive_without_the_image_is_named(results, tmp_path):
+    with tarfile.open(tmp_path / results.archive("cvqn", "c16-seed1")) as archive:
+        comment, member = dict(archive.pax_headers), archive.next()
+        data = archive.extractfile(member).read()
+    member.name = "other.cvqn"
+    with tarfile.open(tmp_path / results.archive("cvqn", "c16-seed1"), "w", pax_headers=comment) as archive:
+        archive.addfile(member, io.BytesIO(data))
+    with pytest.raises(CvqnError, match=r"c16-seed1\.tar: holds no file of face; encode again"):
         cut_crops(figure(tmp_path), "index.json", "crops")

@@ -183,7 +183,7 @@ def other_set(index, archive):
     ("harm", "message"),
     [
         (damaged_tar, r"20\.tar: not an archive"),
-        (no_table, r"20\.tar: not an archive"),
+        (no_table, r"20\.tar: without the \.csv of"),
         (damaged_bitstream, r"20\.tar, cat: jpeg-420: damaged"),
         (other_table, r"20\.tar: its \.csv belongs to another"),
         (not_ours, r"20\.tar: not an archive"),

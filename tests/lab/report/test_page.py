@@ -25,6 +25,7 @@ from cvqn.codecs import registry
 from cvqn.codecs.shipped import folder_of_quality
 from cvqn.compression import StoredCodec
 from cvqn.lab.data.index import describe, write_index
+from cvqn.lab.evaluation.archive import Made, write_archive
 from cvqn.lab.settings import configuration
 
 PICTURES = {"coffee": data.coffee, "flower": lambda: load_sample_image("flower.jpg")}
@@ -36,11 +37,8 @@ in_browser = pytest.mark.browser
 def archive(made: MadeUp, codec: str, setting: str, files: dict[str, bytes]) -> None:
     path = made.path(made.results.archive(codec, setting))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as opened:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"{name}.file")
-            member.size = len(content)
-            opened.addfile(member, io.BytesIO(content))
+    with open(path, "wb") as opened:
+        write_archive(opened, Made(codec=codec, quality=None, versions={}, settings={}), "file", files.items())
 
 
 def add_bitstreams(made: MadeUp) -> None:
