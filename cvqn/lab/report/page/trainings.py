@@ -21,19 +21,24 @@ def trainings(sources: Sources) -> list[dict[str, Any]]:
     """A training per run that has a log: its curves, steps so far and planned, and the last change of its loss.
 
     The log of a training that has not finished is that of its newest entry in the store.
+
+    Raises:
+        CvqnError: the log of a finished training is damaged.
     """
     found = []
     for run in sources.runs:
         path = _log(sources, run)
         if path is None:
             continue
+        finished = path.parent == Path(sources.results.training(run.training))
         try:
             rows = read_table(str(path), ("step", "loss"))
-        except CvqnError:  # a training that has begun and logged nothing yet
-            continue
+        except CvqnError:
+            if finished:
+                raise
+            continue  # has begun and logged nothing yet
         quantities = [name for name in QUANTITIES if name in rows and rows[name].notna().all()]
         steps = rows["step"].tolist()
-        finished = path.parent == Path(sources.results.training(run.training))
         found.append(
             {
                 "id": run.training,
