@@ -169,16 +169,16 @@ class Batch:
         from cvqn.files import is_stream
 
         if target.is_dir():
-            raise CvqnError(f"{target}: a folder; name a file, or give it by --output")
+            raise CvqnError(f"{target}: a folder; name a file, or use --output")
         if is_stream(target):
             if self.folder:
-                raise CvqnError(f"{target}: a pipe or device, which is written to only by name; remove it")
+                raise CvqnError(f"{target}: a pipe or device, which a batch does not write to; remove it")
             if self.arguments.json:
-                raise CvqnError(f"{target}: the file and the document of --json would be mixed; name a file")
+                raise CvqnError(f"{target}: with --json the output must be a regular file; name one")
             return
         there = _identity(target)
         if there in self._done or os.path.realpath(target) in self._claimed:
-            raise CvqnError(f"{target}: already written from another input; rename one of the two")
+            raise CvqnError(f"{target}: already written from another input; rename one of the inputs")
         if there and not (self.arguments.force or ours):
             raise CvqnError(f"{target}: exists already; --force replaces it")
 
@@ -201,7 +201,8 @@ class Batch:
             for reason, names in reasons.items():
                 say(f"left out ({reason}): {', '.join(names)}")
             if self.skipped:
-                say(f"{len(self.skipped)} skipped, made before of the same with the same options; --force makes again")
+                say(f"{len(self.skipped)} skipped, already made from the same inputs with the same options; "
+                    "--force makes them again")  # fmt: skip
         for line in self.failed:
             say(f"error: {line}")
         if self.failed:
@@ -214,13 +215,13 @@ def _inputs_and_output(arguments: argparse.Namespace) -> tuple[list[Path], Path]
     names = arguments.names
     if arguments.output is not None:
         if "-" in [*names, arguments.output]:
-            raise CvqnError("-: a standard stream is no folder and not one of many files; name input and output alone")
+            raise CvqnError("-: standard streams do not work with --output; name one input and one output")
         return [named(name, "") for name in names], named(arguments.output, "")
     if len(names) == 1:
         named(names[0], "")
-        raise CvqnError(f"{names[0]}: the input alone; name the output after it, or --output FOLDER")
+        raise CvqnError(f"{names[0]}: an input without an output; name the output after it, or use --output FOLDER")
     if len(names) > 2:
-        raise CvqnError(f"{len(names)} names; the output of many files is a folder: --output FOLDER")
+        raise CvqnError(f"{len(names)} names: several inputs need --output FOLDER")
     return [named(names[0], "/dev/stdin")], named(names[1], "/dev/stdout")
 
 
