@@ -1,4 +1,4 @@
-"""Pictures of a set to one archive of bitstreams. Imports no torch unless the codec does."""
+"""Encodes the pictures of a set into one archive of bitstreams. Imports PyTorch only if the codec does."""
 
 import csv
 import io
@@ -17,10 +17,9 @@ from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
     """Encode every image of the set at `index` into the tar `output` and its table `<output stem>.csv`.
 
-    The tar holds one member per image, `<image name>.<suffix>`, in the order of the names, with no times and no
-    owners, so equal bitstreams make equal archives; its global comment (JSON) says what wrote them: codec, quality,
-    versions, settings. The table's columns are image, bytes, encode_s, the CPU seconds that `codec.encode` took on a
-    CPU (empty on another device), and device and threads.
+    The tar holds one member per image, `<image name>.<suffix>`, sorted by name, without times and owners, so equal
+    bitstreams make equal archives. Its global comment (JSON) has codec, quality, versions and settings. The table's
+    columns are image, bytes, encode_s (the CPU seconds of `codec.encode`; empty on another device), device and threads.
 
     Raises:
         CvqnError: the set or an image is damaged, or the codec refuses the quality.
@@ -28,7 +27,7 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
     output = Path(output)
     record = {"codec": codec.name, "quality": quality, "versions": codec.versions(), "settings": codec.settings()}
     images = read_index(index)
-    codec.encode(images[0].read()[:64, :64], quality)  # loads what is loaded once, outside the timing
+    codec.encode(images[0].read()[:64, :64], quality)  # keeps what is loaded on the first call out of the timing
     with atomic_write(output.with_suffix(".csv"), "w") as table, atomic_write(output) as file:
         rows = csv.writer(table, lineterminator="\n")
         where = place(codec)
