@@ -1,4 +1,4 @@
-"""Why a run or a codec would be made again: what made its results, compared with the current state."""
+"""Why a run or a codec would be made again: what made its results, compared with the current settings and code."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ from cvqn.lab.settings.runs import Run
 
 
 def why(plan: Plan, name: str) -> list[str]:
-    """What changed, a line per job: `train`, `evaluate`, `encode` or `measure`, and the keys, modules and versions.
+    """A line per job (`train`, `evaluate`, `encode` or `measure`) with the keys, modules and versions that changed.
 
     Args:
-        plan: settings and code that are there now.
+        plan: the current settings and code.
         name: a run or a conventional codec.
 
     Raises:
