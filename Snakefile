@@ -42,7 +42,7 @@ onsuccess:
         beyond = {"extras": EXTRA_FILES, "learned": LEARNED_FILES}
         targets = " ".join(["all", *(target for target, files in beyond.items() if all_exist(files))])
         settings = " ".join(map(shlex.quote, [*OVERLAYS, *(["--config", *ASSIGNED] if ASSIGNED else [])]))
-        settings = settings.replace("{", "{{").replace("}", "}}")  # which `shell` would take for variables
+        settings = settings.replace("{", "{{").replace("}", "}}")  # `shell` would take single braces for variables
         shell(
             f"snakemake {targets} --profile none --nolock --quiet all --report {RESULTS.root}/report.html"
             f" --configfile {settings}"

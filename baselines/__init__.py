@@ -1,1 +1,4 @@
-"""Conventional codecs, a module each, and published curves; found by entry points. Nothing here imports torch."""
+"""Codecs to compare with, conventional ones and learned ones, and published curves; all are found by entry points.
+
+Apart from `learned`, nothing here imports PyTorch.
+"""

@@ -9,7 +9,7 @@ from cvqn_baselines.checks import check_input, whole_number
 
 
 class Avif:
-    """4:4:4 at 8 bits, speed 2 of 10 to 0. Quality: libavif's 0 (worst) to 99; at 100 it would be lossless."""
+    """4:4:4 at 8 bits, speed 2 on a scale of 0 to 10. Quality: libavif's 0 (worst) to 99; 100 is lossless."""
 
     name = "avif"
     title = "AVIF"

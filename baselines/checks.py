@@ -1,4 +1,4 @@
-"""What every codec asks of its input."""
+"""Checks of input that the conventional codecs share."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def check_input(name: str, picture: np.ndarray, quality: float, quality_range: t
     """Refuse what the codec `name` cannot encode.
 
     Raises:
-        CvqnError: `picture` is not uint8 `[H, W, 3]` with H, W >= 1, or `quality` lies outside `quality_range`.
+        CvqnError: `picture` is not uint8 `[H, W, 3]` with H, W >= 1, or `quality` is outside `quality_range`.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
         raise CvqnError(f"{name}: a picture is uint8 [H, W, 3], this is {picture.dtype} {list(picture.shape)}")

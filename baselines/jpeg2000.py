@@ -26,7 +26,7 @@ class Jpeg2000:
         return encode_file(picture, "JPEG2000", quality_layers=[BITS_PER_PIXEL / quality], **self.settings())
 
     def decode(self, data: bytes) -> np.ndarray:
-        if not data.endswith(END_OF_CODESTREAM):  # OpenJPEG takes a main header without tiles for a whole picture
+        if not data.endswith(END_OF_CODESTREAM):  # OpenJPEG accepts a main header without tiles as a complete picture
             raise CvqnError(f"{self.name}: truncated data")
         return decode_file(data, "JPEG2000", self.name)
 

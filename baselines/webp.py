@@ -1,4 +1,4 @@
-"""Lossy WebP: by the program cwebp where it is installed, else by Pillow, which has not all of its options."""
+"""Lossy WebP: by the program cwebp if it is installed, else by Pillow, which lacks some of its options."""
 
 import io
 import shutil
@@ -19,8 +19,8 @@ PILLOW_OPTIONS = {"lossless": False, "method": 6}
 class WebP:
     """VP8 intra frames, chroma 4:2:0. Quality: libwebp's 0 (worst) to 100.
 
-    cwebp fits the loop filter's strength to the picture (-af) and keeps chroma edges sharp (-sharp_yuv), which Pillow
-    cannot ask of the same library; `settings` and `versions` say which of the two encoders is used.
+    cwebp adapts the loop filter's strength to the picture (-af) and keeps chroma edges sharp (-sharp_yuv), which Pillow
+    cannot request from the same library. `settings` and `versions` say which of the two encoders is used.
     """
 
     name = "webp"

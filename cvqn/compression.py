@@ -26,38 +26,38 @@ SUFFIX = "cvqn"
 def compress(stored: Stored, picture: Picture) -> bytes:
     """The complete file of a picture, uint8 `[H, W, 3]`, sides from 1 to 65535.
 
-    The picture is only read. One model may serve many calls one after another, but not two threads at once.
+    The picture is not modified. A model can be used for any number of calls, but by one thread at a time.
 
     Raises:
-        ImageTooLargeError: a side is longer than the container can say.
-        ValueError: not such an array: another type of number, another count of channels, no pixel.
+        ImageTooLargeError: a side is longer than the file's header can hold.
+        ValueError: the array has another type or shape, or no pixels.
     """
     return compress_batch(stored, [picture])[0]
 
 
 def compress_batch(stored: Stored, pictures: Sequence[Picture]) -> list[bytes]:
-    """The files of pictures of one size, uint8 `[H, W, 3]`, which go through the network together.
+    """The complete files of several pictures, uint8 `[H, W, 3]`, which go through the network together.
 
     Raises:
-        ImageTooLargeError: a side is longer than the container can say.
-        ValueError: no picture, pictures of several sizes, or as `compress`.
+        ImageTooLargeError: a side is longer than the file's header can hold.
+        ValueError: there is no picture, the sizes differ, or an array has another type or shape.
     """
     for picture in pictures:
         check_picture(picture)
     if len({picture.shape for picture in pictures}) != 1:
         raise ValueError(f"{len(pictures)} pictures; there must be one at least, and all of one size")
     height, width, _ = pictures[0].shape
-    if max(height, width) > container.LARGEST_SIDE:  # said before the work, not after it
+    if max(height, width) > container.LARGEST_SIDE:  # `pack` would find this only after encoding
         raise ImageTooLargeError(f"a picture of {width}x{height} pixels: sides are at most {container.LARGEST_SIDE}")
     return [container.pack(height, width, stored.model_id, payload) for payload in stored.model.encode(pictures)]
 
 
 def decompress(stored: Stored, data: bytes, *, max_pixels: int = container.MAX_PIXELS) -> Picture:
-    """The picture in a file, uint8 `[H, W, 3]`, new and writable.
+    """The picture in a file, a new and writable array, uint8 `[H, W, 3]`.
 
     Raises:
-        BitstreamError: the file is damaged, larger than `max_pixels`, or made with another model; see
-            cvqn.bitstream.errors.
+        BitstreamError: the file is damaged, was made with another model, or holds a picture of more than `max_pixels`
+            pixels; see cvqn.bitstream.errors.
         ValueError: `data` is not bytes.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -67,7 +67,7 @@ def decompress(stored: Stored, data: bytes, *, max_pixels: int = container.MAX_P
 
 
 class StoredCodec:
-    """A trained model with the interface of a measured codec; its quality is fixed."""
+    """A trained model with the interface of a codec to be measured; its quality is fixed, so `quality` is None."""
 
     suffix = SUFFIX
 

@@ -8,6 +8,6 @@ class CvqnError(Exception):
 
 
 class DiskFullError(CvqnError):
-    """The disk or the quota is full; running again at once would end the same way."""
+    """The disk or the quota is full, so an immediate retry would fail in the same way."""
 
     exit_code = 74

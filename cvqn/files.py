@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and JSON that is read strictly."""
+"""Files written whole or not at all, and strict reading of JSON."""
 
 import contextlib
 import errno
@@ -30,13 +30,14 @@ _MOST_LINKS = 40  # as the kernel
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path`; on success flush it to disk and rename it to `path`.
 
-    After any exception, that of a signal too, `path` is as it was before and the temporary file is gone. A symbolic
-    link stays and what it leads to is replaced; mode and, where permitted, owner of what is replaced are kept. What is
-    no regular file (a pipe, a device, /dev/stdout) is written to at the end, not replaced.
+    After any exception, including one raised by a signal, `path` is unchanged and the temporary file is gone. A
+    symbolic link is kept and its target replaced. The new file takes the mode and, if permitted, the owner of the old
+    one. A pipe, a device or /dev/stdout is not replaced; everything is written to it at the end.
 
     Raises:
         DiskFullError: the disk is full; the message names the path.
         CvqnError: the path cannot be written to; the message names the path.
+        ValueError: `mode` is neither wb nor w.
     """
     if mode not in ("wb", "w"):
         raise ValueError(f"mode {mode!r}: files are written whole, as wb or w")
@@ -49,7 +50,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
             yield file
     except OSError as error:
         if inside and error.filename is not None:
-            raise  # of another file that the caller used meanwhile
+            raise  # about another file, which the caller used in between
         if error.errno in FULL:
             raise DiskFullError(f"{path}: no space left on the disk; free some and run again") from error
         if error.errno in UNWRITABLE:
@@ -58,7 +59,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether a path leads to a pipe, a device or an open file of this process, which can only be written through."""
+    """Whether a path leads to a pipe, a device or an open file of this process, none of which can be replaced."""
     if isinstance(_follow(Path(path)), int):
         return True
     try:
@@ -69,12 +70,16 @@ def is_stream(path: str | Path) -> bool:
 
 
 def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Path], dict[str, str]]:
-    """The files directly in a folder with one of some lower-case suffixes, in any case, sorted by name.
+    """The files directly in a folder that have one of `suffixes`, sorted by name, and why the others are left out.
 
-    And the names of what else is in it, each with the reason why it is left out.
+    Args:
+        suffixes: in lower case; files may have them in any case.
+
+    Returns:
+        The files, and for each other name in the folder the reason why it is left out.
 
     Raises:
-        CvqnError: not a folder, or not readable.
+        CvqnError: `folder` is not a folder or cannot be read.
     """
     folder = Path(folder)
     paths, left_out = [], {}
@@ -98,12 +103,12 @@ def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Pat
 
 
 def place(source: Path, target: Path) -> None:
-    """Make `target` a link to the file `source`, or a copy where links do not work, with the time of now.
+    """Make `target` a hard link to `source`, or a copy where links do not work, with the current time.
 
-    What was there before is replaced at once.
+    An existing `target` is replaced atomically.
 
     Raises:
-        CvqnError: the path cannot be written to or the disk is full.
+        CvqnError: the path cannot be written to, or the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -115,14 +120,14 @@ def place(source: Path, target: Path) -> None:
         with open(source, "rb") as old, atomic_write(target) as new:
             shutil.copyfileobj(old, new)
     finally:
-        temporary.unlink(missing_ok=True)  # a rename between two links to one file leaves both
+        temporary.unlink(missing_ok=True)  # renaming one link over another to the same file leaves both
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, in which no key appears twice and every number is finite.
+    """The content of a JSON file.
 
     Raises:
-        CvqnError: the file cannot be read or is not JSON of this kind.
+        CvqnError: the file cannot be read or is not JSON, a key appears twice, or a number is not finite.
     """
     try:
         return parse_json(path.read_bytes(), str(path))
@@ -131,7 +136,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: bytes, name: str) -> Any:
-    """The same for the bytes of a file; errors call it by `name`."""
+    """Like `read_json`, for the bytes of a file; errors call it by `name`."""
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
@@ -160,7 +165,7 @@ def _finite(text: str) -> float:
 
 
 def _follow(path: Path) -> Path | int:
-    """Where links lead to at last: a path, or the number of a file that this process has open."""
+    """Where symbolic links finally lead: a path, or the descriptor of a file that this process has open."""
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
         if path.name.isdecimal() and re.fullmatch(rf"/dev/fd|/proc/{os.getpid()}/(task/\d+/)?fd", folder):
@@ -179,7 +184,8 @@ def _replacing(target: Path, mode: str) -> Iterator[IO]:
         if stat.S_ISDIR(before.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    # named before it is made, so that no signal falls between the two; cut, so that a long name leaves room for it
+    # Named before it is created, so that a signal in between leaves nothing behind. The name is cut to leave room for
+    # the suffix where the target's is long.
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
@@ -197,7 +203,7 @@ def _replacing(target: Path, mode: str) -> Iterator[IO]:
 
 
 def _take_over(descriptor: int, before: os.stat_result) -> None:
-    """Give a file owner and mode of the one that it replaces, as far as the system permits."""
+    """Give a file the owner and mode of the one that it replaces, as far as the system permits."""
     with contextlib.suppress(OSError):
         os.fchown(descriptor, before.st_uid, before.st_gid)
     with contextlib.suppress(OSError):

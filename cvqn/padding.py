@@ -1,7 +1,7 @@
 """Padding of pictures to the sizes that networks take, by repeating the border.
 
-A side is padded at its end to a multiple of the network's stride. A side shorter than 64 pixels is first centred in 64:
-networks trained on larger crops fail where they see little but border.
+A side is padded at its end to a multiple of the network's stride. A side shorter than 64 pixels is first centred in 64,
+because networks trained on larger crops fail on pictures that are mostly border.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ SHORTEST_SIDE = 64  # pixels
 
 
 def padded_side(side: int, multiple: int) -> int:
-    """Pixels of a continued side."""
+    """The length of a side after padding, in pixels."""
     return -(-max(side, SHORTEST_SIDE) // multiple) * multiple
 
 
 def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """`[H, W, 3]` with its first and last rows and columns repeated until both sides are as `padded_side` has it."""
+    """A picture `[H, W, 3]` with its outer rows and columns repeated until both sides have their `padded_side`."""
     around = []
     for side in picture.shape[:2]:
         before = _before(side)
@@ -24,7 +24,7 @@ def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
 
 
 def inside(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of a picture of this size in its padded form."""
+    """The rows and columns that a picture of this size takes up in its padded form."""
     top, left = _before(height), _before(width)
     return slice(top, top + height), slice(left, left + width)
 

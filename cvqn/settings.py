@@ -1,4 +1,4 @@
-"""Typed settings: the base of every settings class, and what the training of any learned codec takes."""
+"""Typed settings: the base of every settings class, and the training settings that all learned codecs share."""
 
 import json
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
@@ -14,7 +14,7 @@ Device = Literal["cpu", "cuda"]
 
 
 class Settings(BaseModel):
-    """Immutable values with fixed keys: unknown keys, wrong types, NaN and infinity are refused."""
+    """Immutable settings: unknown keys, wrong types, NaN and infinity are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -22,11 +22,11 @@ class Settings(BaseModel):
 
     @classmethod
     def parse(cls, content: object, where: str = "") -> Self:
-        """The settings in plain values, as read from YAML or JSON.
+        """The settings from plain values, as read from YAML or JSON.
 
         Args:
-            content: mappings, lists, numbers, texts and None.
-            where: what messages begin with, such as a file's name.
+            content: mappings, lists, numbers, strings, booleans and None.
+            where: prefix of error messages, such as a file's name.
 
         Raises:
             CvqnError: a key is unknown or missing, or a value is not allowed; the message names the first.
@@ -38,21 +38,21 @@ class Settings(BaseModel):
             raise CvqnError(": ".join(part for part in (where, ".".join(key), message) if part)) from error
 
     def plain(self) -> dict[str, Any]:
-        """The settings as mappings, lists, numbers, texts and None."""
+        """The settings as mappings, lists, numbers, strings, booleans and None."""
         return self.model_dump(mode="json")
 
 
 class TrainingSettings(Settings):
-    """What the training of any learned codec takes; a codec adds its own by a subclass."""
+    """The training settings of every learned codec; a codec adds its own in a subclass."""
 
     batch: Positive
     """Crops per step."""
     patch: Patch
     """Side of a crop in pixels."""
     epochs: Positive
-    """Epochs of a training."""
+    """Epochs of the training."""
     epoch_steps: Positive | None
-    """Steps per epoch; null: images / batch, rounded up."""
+    """Steps per epoch; null: number of training images divided by batch, rounded up."""
     colour_jitter: Rate
     """Share of the crops whose saturation, contrast, brightness and white balance are changed at random."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
@@ -66,27 +66,27 @@ class TrainingSettings(Settings):
     warmup_epochs: Annotated[float, Field(ge=0)]
     """Epochs over which the learning rates rise linearly from zero."""
     clip_value: Annotated[float, Field(gt=0)] | None
-    """Each element of a gradient is clipped to +- this value; null: no clipping."""
+    """Clip each element of a gradient to +- this value; null: no clipping."""
     clip_norm: Annotated[float, Field(gt=0)] | None
-    """The norm of all gradients together is limited to this value; null: no limit."""
+    """Limit the norm of all gradients together to this value; null: no limit."""
     device: Device
-    """Device to train on. A missing GPU is an error, never a fallback to the CPU."""
+    """Device to train on. A missing GPU is an error; training never falls back to the CPU."""
     precision: Literal["float32", "bfloat16"]
-    """Precision of the convolutions. bfloat16 needs a GPU, or a CPU that has it (avx512_bf16, AMX, bf16 on ARM)."""
+    """Precision of the convolutions. bfloat16 needs a GPU, or a CPU with support for it (avx512_bf16, AMX, ARM)."""
     weights: Literal["float32", "float16"]
     """Precision to which the trained weights are rounded before they are exported."""
     compile: bool
     """Use torch.compile."""
     cuda_graphs: bool
-    """Replay steps as a CUDA graph: several times as fast where a network is small. Needs a GPU."""
+    """Replay steps as a CUDA graph, several times as fast for small networks. Needs a GPU."""
     threads: Positive
     """CPU threads."""
     log_every: Positive
     """Steps between rows of the log."""
     save_every: Positive
-    """Epochs between saves of the resume state. Changes no result."""
+    """Epochs between saves of the state to resume from. Does not affect the result."""
     monitor_every: Annotated[int, Field(ge=0)]
-    """Epochs between evaluations that choose the best checkpoint; 0: none is chosen."""
+    """Epochs between the evaluations that choose the best checkpoint; 0: choose none."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -99,16 +99,16 @@ class TrainingSettings(Settings):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The settings that a trained model is a function of."""
+        """The settings that determine the trained model."""
         return {key: value for key, value in self.plain().items() if key != "save_every"}
 
 
 def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tuple[list[str], str]:
-    """Key and message of the first thing that is wrong with values for `settings`."""
+    """Key and message of the first error in values for `settings`."""
     if isinstance(error, TypeError):
         return [], f"not plain values ({error})"
     first = error.errors(include_url=False)[0]
-    key = [str(part) for part in first["loc"] if part != "[key]"]  # of a mapping the key itself is wrong
+    key = [str(part) for part in first["loc"] if part != "[key]"]  # pydantic's mark for a wrong key of a mapping
     given = json.dumps(first["input"], default=str)
     match first["type"]:
         case "extra_forbidden":
@@ -127,7 +127,7 @@ def problem(error: ValidationError | TypeError, settings: type[BaseModel]) -> tu
 
 
 def _fields(annotation: Any, key: list[str]) -> list[str]:
-    """The keys that are allowed under a key; none where it is not under a settings class."""
+    """The keys allowed under `key`; empty if it is not within a settings class."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = annotation.model_fields
         if not key:

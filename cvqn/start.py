@@ -1,8 +1,9 @@
-"""Initialization of short trainings: the encoder from principal components, the decoder by least squares.
+"""Initialization for short trainings: the encoder from principal components, the decoder by least squares.
 
-The encoder's main path is a cascade of principal components, every latent channel one of them at the step of least
-error. A strong one has several channels, shifted by parts of a step, which together are a finer quantizer. The
-decoder's main path is fitted to the quantized latent. Residual branches begin small.
+The encoder's main path is a cascade of principal components. Every latent channel is one component, scaled to the
+quantization step of least error. A strong component gets several channels, shifted by fractions of a step, which
+together quantize it more finely. The decoder's main path is fitted to the quantized latent. Residual branches begin
+small.
 """
 
 from collections import Counter
@@ -12,17 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-OTHER = 0.01  # weight in components of what is no colour plane
-FIT, SEARCH = 1 << 16, 1 << 12  # positions that a fit and the search for a step see
-RIDGE = 1e-4  # of the mean square of a fit's inputs
+OTHER = 0.01  # deviation assumed for the head's random outputs, against 1 for the colour planes
+FIT, SEARCH = 1 << 16, 1 << 12  # about how many positions a fit and the search for a step use
+RIDGE = 1e-4  # relative to the mean square of a fit's inputs
 STEPS = torch.logspace(-0.52, 0.48, 15).tolist()  # .3 to 3 standard deviations
 
 
 def fit_cascade(head: nn.Conv2d, stages: list[tuple[nn.Module, nn.Conv2d]], images: Tensor) -> tuple[list, Tensor]:
-    """Make a head pass on the planes of images, and the projection after each stage give components of unit variance.
+    """Fit an encoder: the head passes on the colour planes, each projection gives components of unit variance.
 
-    Returns what enters each stage and leaves the last, and the deviations `[D]` of the last features among the pixels.
-    Strided convolutions become PixelUnshuffle.
+    Strided convolutions are set to act as PixelUnshuffle.
+
+    Args:
+        head: the first convolution.
+        stages: for each stage, what precedes its projection, and the projection, a convolution.
+        images: `[N, 3, H, W]`.
+
+    Returns:
+        The input of each stage and the output of the last, and the standard deviations `[D]` of the components.
     """
     planes = min(head.in_channels, head.out_channels)
     others = head.weight[planes:].clone()
@@ -40,12 +48,17 @@ def fit_cascade(head: nn.Conv2d, stages: list[tuple[nn.Module, nn.Conv2d]], imag
 
 
 def components(x: Tensor, spread: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The strongest components of features `[N, D, h, w]`, of unit variance: matrix `[count, D]`, bias, deviations.
+    """The strongest principal components of features, scaled to unit variance.
 
-    Features have unit variance and these deviations among the pixels, one for each plane that was unshuffled. Where
-    there are fewer components than asked for, the weakest stands for the rest.
+    Args:
+        x: features `[N, D, h, w]`, scaled to unit variance before they were unshuffled.
+        spread: their standard deviations before that scaling, one for each plane that was unshuffled.
+        count: components to return; if there are fewer, the weakest is repeated.
+
+    Returns:
+        Matrix `[count, D]` and bias `[count]` that give the components, and their standard deviations `[count]`.
     """
-    unit = spread.repeat_interleave(x.shape[1] // len(spread))  # features times this: an orthonormal transform
+    unit = spread.repeat_interleave(x.shape[1] // len(spread))  # undoes the scaling: an orthonormal transform of pixels
     rows = rows_of(x).double() * unit
     mean = rows.mean(dim=0)
     variances, vectors = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
@@ -56,10 +69,14 @@ def components(x: Tensor, spread: Tensor, count: int) -> tuple[Tensor, Tensor, T
 
 
 def deal(values: Tensor, spread: Tensor, groups: list[tuple[int, int]]) -> list[tuple[int, float, float]]:
-    """Component, step and shift of each channel, assigned one by one to the component with the most error left.
+    """Assign channels one by one to the component with the most error left: component, step and shift of each.
 
-    Takes samples of components of unit variance, `[D, n]`, their deviations `[D]`, falling, and levels and size of each
-    group, the most important first. A component stays within one group, its channels side by side.
+    The channels of a component are adjacent, and in one group.
+
+    Args:
+        values: samples of the components, scaled to unit variance, `[D, n]`.
+        spread: standard deviations of the components, `[D]`, in descending order.
+        groups: levels and size of each group, the most important first.
     """
     search = cache(lambda component, levels, copies: best_step(values[component], levels, copies))
     channels, taken = [], set()
@@ -76,7 +93,7 @@ def deal(values: Tensor, spread: Tensor, groups: list[tuple[int, int]]) -> list[
 
 
 def best_step(values: Tensor, levels: int, copies: int) -> tuple[float, float]:
-    """Relative error of the mean of shifted quantizers of `values`, and its step, where that is least."""
+    """The least relative squared error of the mean of `copies` shifted quantizers of `values`, and their step."""
     half, power, results = (levels - 1) / 2, float(values.square().mean()) + 1e-12, []
     for step in STEPS:
         coded = sum((values / step + shift + half).round().clamp(0, levels - 1) - half for shift in shifts(copies))
@@ -85,14 +102,19 @@ def best_step(values: Tensor, levels: int, copies: int) -> tuple[float, float]:
 
 
 def shifts(copies: int) -> list[float]:
-    """What is added to each copy of a component, in steps."""
+    """The offset of each copy of a component, in quantization steps."""
     return [(place - (copies - 1) / 2) / copies for place in range(copies)]
 
 
 def fit_upward(steps: list[tuple], tail: nn.Conv2d, x: Tensor, features: list[Tensor], images: Tensor) -> None:
-    """Fit a decoder's convolutions from `x` upward: steps, each with what follows it, to features, the tail to images.
+    """Fit the convolutions of a decoder, from the latent `x` to the images.
 
-    Features are the encoder's, coarsest first; the first outputs of each step follow them, the others stay random.
+    Args:
+        steps: each a convolution and what follows it; its first outputs are fitted, the others stay random.
+        tail: the last convolution, fitted to `images`.
+        x: the quantized latent `[N, C, h, w]`.
+        features: what the steps are fitted to: the encoder's features, coarsest first.
+        images: `[N, 3, H, W]`.
     """
     for (conv, after), target in zip(steps, features, strict=True):
         finer = target.shape[-1] // x.shape[-1]  # 2 before PixelShuffle
@@ -102,7 +124,7 @@ def fit_upward(steps: list[tuple], tail: nn.Conv2d, x: Tensor, features: list[Te
 
 
 def least_squares(conv: nn.Conv2d, x: Tensor, target: Tensor) -> Tensor:
-    """Fit a convolution of stride 1 from `x` to its first outputs, `target`; returns what it gives for `x`."""
+    """Fit the first outputs of a convolution of stride 1 to `target`, given `x`; returns all its outputs for `x`."""
     some = x[: max(1, FIT // x[0, 0].numel())]
     inputs = rows_of(F.unfold(some, conv.kernel_size, padding=conv.padding).unflatten(2, some.shape[2:]))
     solution = solve(inputs, rows_of(target))
@@ -112,7 +134,7 @@ def least_squares(conv: nn.Conv2d, x: Tensor, target: Tensor) -> Tensor:
 
 
 def solve(inputs: Tensor, target: Tensor) -> Tensor:
-    """Weights and, as the last column, bias `[outputs, D + 1]` from rows `[n, D]` to `[n, outputs]`, with a ridge."""
+    """Ridge regression of rows `[n, outputs]` on rows `[n, D]`: `[outputs, D + 1]`, the bias in the last column."""
     inputs = F.pad(inputs.double(), (0, 1), value=1.0)
     gram = inputs.T @ inputs
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())
@@ -120,7 +142,7 @@ def solve(inputs: Tensor, target: Tensor) -> Tensor:
 
 
 def centre(conv: nn.Conv2d, matrix: Tensor, bias: Tensor) -> None:
-    """Make a convolution the matrix `[outputs, D]` of what one stride covers, in the order of PixelUnshuffle."""
+    """Make a convolution apply `matrix` `[outputs, D]` to the pixels of one stride, in the order of PixelUnshuffle."""
     patch = slice(conv.padding[0], conv.padding[0] + conv.stride[0])
     conv.weight.zero_()
     conv.weight[:, :, patch, patch] = matrix.reshape(conv.weight[:, :, patch, patch].shape)
@@ -128,7 +150,7 @@ def centre(conv: nn.Conv2d, matrix: Tensor, bias: Tensor) -> None:
 
 
 def rows_of(x: Tensor, positions: int = FIT) -> Tensor:
-    """`[n, D]`, one row per position of the first images of `[N, D, h, w]`, as many as make that many positions."""
+    """The features `[N, D, h, w]` as rows `[n, D]`, one per position, of as many images as fit into `positions`."""
     return x[: max(1, positions // x[0, 0].numel())].movedim(1, -1).flatten(0, -2)
 
 

@@ -138,7 +138,9 @@ def test_a_batch_called_again_does_what_is_missing(call, photo, tmp_path):
     code, output, errors = call("compress", "in", "out")
     assert code == 0
     assert output.startswith("out/b.cvqn: ")
-    assert errors == "cvqn: 1 skipped, made before of the same with the same options; --force makes again\n"
+    assert (
+        errors == "cvqn: 1 skipped, already made from the same inputs with the same options; --force makes them again\n"
+    )
     code, output, errors = call("compress", "in", "out", "--force")
     assert (code, output.count("\n"), errors) == (0, 2, "")
 
@@ -160,13 +162,13 @@ def test_outputs_that_are_one_file_do_not_replace_each_other(call, photo, tmp_pa
         (["", "a.cvqn"], "name is empty"),
         (["photo.png", ""], "name is empty"),
         (["none.png", "a.cvqn"], "none.png: cannot be read"),
-        (["photo.png"], "photo.png: the input alone"),
-        (["photo.png", "b.png", "c.cvqn"], "3 names; .*--output FOLDER"),
+        (["photo.png"], "photo.png: an input without an output"),
+        (["photo.png", "b.png", "c.cvqn"], "3 names: .*--output FOLDER"),
         (["photo.png", "-", "--output", "out"], "standard stream"),
         (["photo.png", "--output", "-"], "standard stream"),
         (["photo.png", "--output", ""], "name is empty"),
         (["photo.png", "--output", "photo.png"], "photo.png: a file"),
-        (["photo.png", "-", "--json"], "--json would be mixed"),
+        (["photo.png", "-", "--json"], "with --json the output must be a regular file"),
         (["line\nbreak\x1b.png", "a.cvqn"], r"line\\nbreak\\x1b.png: cannot be read"),
         (["photo.png", "a" * 256 + ".cvqn"], "name too long"),
         (["a" * 256 + ".png", "a.cvqn"], "name too long"),

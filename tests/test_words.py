@@ -10,7 +10,7 @@ from tests import ROOT
 PHRASES = {
     "a rate with 'a' in place of 'per'": r"\b(bits?|nats?|rows?|minutes|seconds|hours|lines?|entry|one|two|three) an? "
     r"(channel|group|image|model|layer|row|job|run|codec|symbol|pixel|picture|step|crop|epoch|stage|element|file)\b",
-    "'held against' in place of 'compared with'": r"\b(hold|holds|held) [\w' ]{0,30}\bagainst\b",
+    "'held against' in place of 'compared with'": r"\b(hold|holds|held) [\w'\s]{0,30}\bagainst\b",
     "'for ever' in place of 'forever'": r"\bfor ever\b",
     "'anew' in place of 'again'": r"\banew\b",
     "'lies' in place of 'is'": r"\b(lies|lie) (in|on|under|beside|there|here|within)\b",

@@ -1,1 +1,1 @@
-"""BPG: an HEVC intra picture in a file format of its own, here without the encoder and decoder of its author."""
+"""BPG, an HEVC intra picture in its own file format; implemented here without its author's encoder and decoder."""

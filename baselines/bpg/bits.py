@@ -58,11 +58,11 @@ def write_ue7(value: int) -> bytes:
 
 
 def read_ue7(data: bytes, position: int) -> tuple[int, int]:
-    """The ue7 of at most 32 bits at `position`, and the position behind it.
+    """The ue7 of at most 32 bits at `position`, and the position after it.
 
     Raises:
         EOFError: the data end inside it.
-        ValueError: it is longer than needed or than 32 bits.
+        ValueError: it has leading zeros, or more than 32 bits.
     """
     value = 0
     for count in range(5):

@@ -11,7 +11,7 @@ from cvqn_baselines.checks import check_input, whole_number
 
 
 class Bpg444:
-    """Full-range BT.601 YCbCr 4:4:4. Quality: x265's qp, 51 (worst) to 1; it codes intra pictures about 3 below it."""
+    """Full-range BT.601 YCbCr 4:4:4. Quality: x265's qp, 51 (worst) to 1; intra pictures are coded about 3 below it."""
 
     name = "bpg-444"
     title = "BPG 4:4:4"
@@ -54,7 +54,7 @@ class Bpg444:
 
 
 def _blocks(width: int, height: int) -> tuple[int, int]:
-    """Sides of the smallest coding block and of the coding tree unit, which x265 wants no larger than the picture."""
+    """Sides of the smallest coding block and of the coding tree unit, which x265 requires to fit into the picture."""
     shorter = -(-min(width, height) // 8) * 8
     if shorter < 16:
         return 16, 16

@@ -1,6 +1,7 @@
 """RGB and full-range BT.601 YCbCr (JPEG's, ITU-T T.871) in fixed point: the same integers on every machine.
 
-With 22 fractional bits and rounding half up the way back gives what BPG's reference decoder gives at 8 bits.
+With 22 fractional bits and rounding half up, the conversion to RGB gives the same values as BPG's reference decoder at
+8 bits.
 """
 
 import numpy as np

@@ -26,7 +26,7 @@ def read(file: bytes) -> tuple[int, int, Sequence, bytes]:
 
     Raises:
         EOFError: the file ends too early.
-        ValueError: it is no BPG file, or one of another kind; the message says which.
+        ValueError: it is not a BPG file, one of another kind, or holds a picture that is empty or too large.
     """
     if file[:4] != MAGIC:
         raise ValueError("not a BPG file")
@@ -37,7 +37,7 @@ def read(file: bytes) -> tuple[int, int, Sequence, bytes]:
     width, position = read_ue7(file, 6)
     height, position = read_ue7(file, position)
     if not 0 < width * height <= LARGEST:
-        raise ValueError(f"a size of {width}x{height} pixels is not read")
+        raise ValueError(f"{width}x{height} pixels; pictures of 1 to {LARGEST} pixels are read")
     length, position = read_ue7(file, position)
     body = file[position:] if length == 0 else file[position : position + length]
     if len(body) < length:

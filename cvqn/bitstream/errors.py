@@ -1,4 +1,4 @@
-"""What can be wrong with a compressed file; every check of this package raises one of these."""
+"""Errors in compressed files."""
 
 from cvqn.errors import CvqnError
 

@@ -1,4 +1,4 @@
-"""Whether this machine computes exactly what the format takes for exact: tried when a model is loaded."""
+"""A test, run when a model is loaded, of whether this machine computes exactly where the format requires it."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -16,10 +16,10 @@ ROWS = 9  # positions whose sums are compared
 
 
 def check_exactness(models: Iterable[IntegerModel], coder: Coder = rangecoder.DEFAULT) -> None:
-    """Try matrix products of the sizes that these models have, and the range coder, in milliseconds.
+    """Test matrix products of the models' sizes, and the range coder; takes milliseconds.
 
     Raises:
-        CvqnError: a sum or a word is not what integers give. What such a machine encodes, others could not decode.
+        CvqnError: a sum or a word differs from integer arithmetic, so other machines could not decode the files.
     """
     shapes = {layer.weight.shape for model in models for layer in model.layers}
     if not all(_sums_are_exact(taps * inputs, outputs) for taps, inputs, outputs in shapes):
@@ -36,7 +36,7 @@ def check_exactness(models: Iterable[IntegerModel], coder: Coder = rangecoder.DE
 
 @cache
 def _sums_are_exact(inputs: int, outputs: int) -> bool:
-    """Whether a layer with such a weight gives the integers' sums, up to +-(2^24 - 1), of one position and of many."""
+    """Whether a layer of this size computes sums up to +-(2^24 - 1) exactly, for one position and for many."""
     generator = np.random.default_rng(0)
     signs = generator.choice((-1, 1), inputs)
     large = LARGEST_WEIGHT - 2 * generator.integers(1 << 12, size=outputs)  # odd, of all 15 bits, one for each output
@@ -60,7 +60,7 @@ def _sums_are_exact(inputs: int, outputs: int) -> bool:
 
 
 def _words_are_exact(coder: Coder) -> bool:
-    """Whether a coder gives the words of the one in Python, which rounds in integers."""
+    """Whether a coder writes the same words as the one in Python, which uses integers only."""
     cumulative = np.arange(1, TOTAL, 257)
     frequencies = np.stack([cumulative, TOTAL - cumulative], axis=1)
     words = []

@@ -1,4 +1,4 @@
-"""The integer context model of a group, evaluated for consecutive positions at a time."""
+"""The integer context model of a group, evaluated for runs of consecutive positions."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ TILE = 512  # positions whose inputs are gathered at a time, so that they stay i
 
 
 class IntegerInference:
-    """Evaluates a context model along an order and keeps the activations that later positions can see.
+    """Evaluates a context model along a coding order and keeps the activations that later positions can see.
 
-    Activations are rows in the order of coding, in arrays that slide along it: position p is in row p - shift; row 0 is
-    zero and stands for all that is outside the volume. Sums are of integers below 2^24, and 2^-shift is part of weights
-    and biases, so floats give the exact result in any order of summation. A convolution by another algorithm than a
-    matrix product would not (Winograd, FFT).
+    Activations are rows in coding order, in arrays that slide along it: position p is in row p - shift. Row 0 is zero
+    and represents every place outside the volume. All sums are of integers below 2^24, and the factor 2^-shift is part
+    of weights and biases, so floats give the exact result in any order of summation. That holds for matrix products,
+    not for other convolution algorithms (Winograd, FFT).
 
     Args:
-        model: of the group.
-        order: of the group.
-        stride: how many steps are written or evaluated at a time, at most.
+        model: the group's integer model.
+        order: the group's coding order.
+        stride: the most steps that are written or evaluated at a time.
         dtype: float32, or float64 with the same results.
     """
 
@@ -40,10 +40,10 @@ class IntegerInference:
         np.equal(symbols[:, None], self._levels, out=self._one_hot[self._rows_of(span)])
 
     def logits(self, span: slice) -> np.ndarray:
-        """Logits `[n, Q]` of these positions, whole steps, in 1/256 bit; valid until the next call.
+        """Logits `[n, Q]` in 1/256 bit of these positions, which are whole steps; valid until the next call.
 
-        The symbols of all steps before a position's own must have been written, and all positions before the span
-        evaluated.
+        Before the call, the symbols of all steps before each position's own must have been written, and all positions
+        before the span evaluated.
         """
         here = self._rows_of(span)
         seen = self._neighbours.seen(span) - self._shift
@@ -62,7 +62,7 @@ class IntegerInference:
         last.apply(self._gather(self._x2, seen), logits)
 
     def _rows_of(self, span: slice) -> slice:
-        """Where these positions are; slides the arrays back if they would not fit."""
+        """The rows of these positions, after sliding the arrays along if they would not fit."""
         if span.stop - self._shift > self._rows:
             shift = span.start - self._history - 1
             for array in (self._one_hot, self._x1, self._y, self._x2):

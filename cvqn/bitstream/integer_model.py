@@ -1,4 +1,4 @@
-"""The context model of one group in integers: what the codec runs, on every machine with the same result."""
+"""The context model of one group in integers, which the codec runs with the same result on every machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ class IntegerModel:
     logits [Q] in 1/256 bit. Outside the volume every input is zero, the one-hot symbols too.
 
     Raises:
-        CvqnError: types or shapes do not fit, or a sum could leave the integers that float32 holds exactly.
+        CvqnError: a type or shape is wrong, a weight, shift or limit is out of range, or a sum could exceed the
+            integers that float32 holds exactly.
     """
 
     layers: tuple[IntegerLayer, IntegerLayer, IntegerLayer, IntegerLayer]
@@ -80,7 +81,7 @@ class IntegerModel:
         """The inverse of `to_arrays`; the arrays are checked and copied.
 
         Raises:
-            CvqnError: an array is missing or superfluous, or as the constructor.
+            CvqnError: an array is missing or superfluous, or the constructor refuses them.
         """
         fields = tuple(IntegerLayer.__dataclass_fields__)
         expected = {f"{index}.{field}" for index in range(len(LAYER_TAPS)) for field in fields}
@@ -94,7 +95,10 @@ class IntegerModel:
 
 
 def largest_sum(weight: np.ndarray, bias: np.ndarray, input_size: int) -> np.ndarray:
-    """What no partial sum of an output exceeds in absolute value, float64 `[outputs]`, of integers in any type."""
+    """An upper bound on the absolute value of every partial sum of each output, float64 `[outputs]`.
+
+    `weight` `[taps, inputs, outputs]` and `bias` `[outputs]` hold integers, in any type.
+    """
     total: np.ndarray = np.abs(weight.astype(np.float64)).sum(axis=(0, 1)) * input_size
     return total + np.abs(bias.astype(np.float64))
 

@@ -1,11 +1,11 @@
 """The order in which the symbols of a group are coded: wavefronts of positions that do not depend on each other.
 
-Position (c, h, w) has the step t = 4c + 2h + w. Every tap of a hollow kernel reaches a smaller t, every other tap of a
-solid one too, but for the centre; so all positions of one step, its front, can be coded together. A front is found when
-it is asked for: nothing here is as large as the volume, whose size may be a damaged file's claim.
+Position (c, h, w) has the step t = 4c + 2h + w. Every tap of a kernel except a solid kernel's centre reaches a smaller
+t, so all positions of one step, its front, can be coded together. Fronts are computed on demand, and nothing here takes
+memory in proportion to the volume, because its size may be the claim of a damaged file.
 
-A volume may have a margin: positions around it whose symbol is known beforehand. They take part in all of this, are
-evaluated where later positions see their activations, and are not coded.
+A volume may have a margin: positions around it whose symbol is known beforehand. They have steps too, and are evaluated
+because later positions see their activations, but are not coded.
 """
 
 import itertools
@@ -18,9 +18,9 @@ from cvqn.bitstream.errors import ImageTooLargeError
 
 # (channel, row, column) of the taps in raster order up to the centre, which is the last.
 TAPS = tuple(itertools.product((-1, 0), (-1, 0, 1), (-1, 0, 1)))[:14]
-REACH = 7  # the tap (-1, -1, -1) lies 4 + 2 + 1 steps back, no tap lies further
-INDEX = np.intp  # the type that NumPy takes elements by: any other is cast to it, on a 32-bit system without a word
-PADDING = -(1 << 30)  # the number of a place outside the volume: before all others, in 32 bits less any of them too
+REACH = 7  # the tap (-1, -1, -1) is 4 + 2 + 1 steps back, and no tap is further
+INDEX = np.intp  # NumPy's own index type; it would cast any other to this one
+PADDING = -(1 << 30)  # number of a place outside the volume; minus any position it stays negative and fits into 32 bits
 
 
 class Margin(NamedTuple):
@@ -31,24 +31,24 @@ class Margin(NamedTuple):
     side: int = 0
     """Rows above and below, columns left and right."""
     symbol: int = 0
-    """The symbol that stands everywhere in it."""
+    """The symbol of every position in the margin."""
 
 
 NO_MARGIN = Margin()
 
 
 class CodingOrder:
-    """The order of the positions of one group and its margin: by t, within a step coded positions first, then raster.
+    """The order of the positions of one group and its margin: by step, then coded positions first, then raster order.
 
     Args:
-        shape: (C_g, h, w), each at least 1, of what is coded.
-        margin: around it.
+        shape: (C_g, h, w) of the coded volume, each at least 1.
+        margin: around the volume.
 
     Attributes:
         shape: as given.
-        edges: the number of the first position of each step, in the end that of all positions.
-        plane: (C_g + 1, h + 2), with the margin: (channel, row) with an empty row before and after, and an empty
-            channel before the first.
+        edges: the number of the first position of each step, and at the end the number of positions.
+        plane: shape of a (channel, row) plane that includes the margin, an empty row before and after, and an empty
+            channel before the first: (C_g + 1, h + 2) without a margin.
 
     Raises:
         ImageTooLargeError: 2^30 positions or more.
@@ -79,21 +79,21 @@ class CodingOrder:
         return len(self.edges) - 1
 
     def longest(self, steps: int) -> int:
-        """The largest number of positions in so many consecutive steps."""
+        """The largest number of positions in this many consecutive steps."""
         return max(self.edges[min(first + steps, self.steps)] - edge for first, edge in enumerate(self.edges))
 
     def span(self, first: int, last: int) -> slice:
-        """The positions of steps first..last, without `last`; empty for steps beyond the end of the group."""
+        """The positions of the steps from `first` up to but not including `last`; empty beyond the end of the group."""
         return slice(self.edges[min(first, self.steps)], self.edges[min(last, self.steps)])
 
     def coded(self, step: int) -> slice:
-        """The positions of a step that are coded: its first ones."""
+        """The coded positions of a step, which come before those in the margin."""
         if step >= self.steps:
             return self.span(step, step)
         return slice(self.edges[step], self.edges[step] + self._coded[step])
 
     def front(self, step: int) -> np.ndarray:
-        """Where the positions of a step are in `plane`, flat, in the order of coding."""
+        """Flat indices into `plane` of the positions of a step, in coding order."""
         column, width, side = step - self._lead, self._whole[2], self._margin.side
         inside = (column >= 0) & (column < width)
         if not self._margin.front and not side:
@@ -102,33 +102,33 @@ class CodingOrder:
         return np.concatenate([np.flatnonzero(coded), np.flatnonzero(inside & ~coded)])
 
     def to_stream(self, volume: np.ndarray) -> np.ndarray:
-        """Symbols `[C_g, h, w]`, and those of the margin, in the order of coding."""
+        """Symbols `[C_g, h, w]` and those of the margin as one array in coding order."""
         whole = np.full(self._whole, self._margin.symbol, dtype=volume.dtype)
         whole[self._inside] = volume
         return np.concatenate([whole.ravel()[self._places(step)] for step in range(self.steps)])
 
     def from_stream(self, stream: np.ndarray) -> np.ndarray:
-        """The inverse of `to_stream`; what stands in the margin is left out."""
+        """The inverse of `to_stream`, without the margin."""
         whole = np.empty_like(stream)
         for step, (first, last) in enumerate(itertools.pairwise(self.edges)):
             whole[self._places(step)] = stream[first:last]
         return np.ascontiguousarray(whole.reshape(self._whole)[self._inside])
 
     def _places(self, step: int) -> np.ndarray:
-        """Where the positions of a step are in the volume, flat."""
+        """Flat indices into the volume of the positions of a step."""
         places: np.ndarray = self._start[self.front(step)] + step
         return places
 
     @property
     def _inside(self) -> tuple[slice, slice, slice]:
-        """What is coded of the volume with its margin."""
+        """The coded part of the volume with its margin."""
         front, side, _ = self._margin
         rows, columns = (slice(side, side + length) for length in self.shape[1:])
         return slice(front, None), rows, columns
 
 
 class Neighbours:
-    """What the taps of positions see, one step after another: the numbers of the last few steps' positions."""
+    """Finds the positions under the taps, step by step, from the numbers of the last eight steps' positions."""
 
     def __init__(self, order: CodingOrder):
         self._order, self._step = order, 0
@@ -141,7 +141,7 @@ class Neighbours:
     def seen(self, span: slice) -> np.ndarray:
         """Numbers of the positions under the 14 taps of the span's positions, INDEX `[n, 14]`; PADDING if outside.
 
-        Spans are of whole steps, each begins where the last one ended.
+        Spans must consist of whole steps, and each must begin where the last one ended.
         """
         found = [np.empty((0, len(TAPS)), INDEX)]
         while (first := self._order.edges[self._step]) < span.stop:

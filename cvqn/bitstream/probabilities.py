@@ -10,9 +10,9 @@ FARTHEST = 20 * UNIT - 1  # differences of logits are clamped here; E is zero th
 
 
 def _exponentials() -> np.ndarray:
-    """E[d] = 2^16 * 2^(-d/256), d = 0..5119, rounded to the nearest integer (the one half, d = 4352, to zero), int64.
+    """E[d] = 2^16 * 2^(-d/256), d = 0..5119, rounded to the nearest integer, int64; exactly 1/2, at d = 4352, gives 0.
 
-    The factor 2^(-1/256) is the eighth square root of 1/2, all with 128 bits after the point.
+    The factor 2^(-1/256) is 1/2 after eight square roots, with 128 bits after the binary point.
     """
     fraction = 128
     factor = 1 << (fraction - 1)
@@ -31,7 +31,7 @@ EXPONENTIALS = _exponentials()
 def frequencies(logits: np.ndarray) -> np.ndarray:
     """Frequencies, int64 `[n, Q]`, each at least 1, each row's sum 2^16, of logits `[n, Q]` in 1/256 bit.
 
-    Logits hold integers, in a type of integers or of floats. What the division leaves over goes to the first of the
+    Logits are integers, stored in any integer or float type. The remainder of the division goes to the first of the
     largest logits.
     """
     count, levels = logits.shape

@@ -1,6 +1,6 @@
-"""The range coder: constriction's where there is a wheel, else the same coder in Python, with identical bytes.
+"""The range coder: constriction's if it is installed, else a Python version that writes identical bytes.
 
-The state is 64 bits, a word 32, a probability a multiple of 2^-24 (Martin 1979; Bamler 2022, arXiv:2201.01741).
+The state has 64 bits, a word 32; probabilities are multiples of 2^-24 (Martin 1979; Bamler 2022, arXiv:2201.01741).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,17 +26,17 @@ class SymbolEncoder(Protocol):
     """Turns symbols into words."""
 
     def encode(self, symbols: np.ndarray, frequencies: np.ndarray) -> None:
-        """Append symbols, int32 `[n]` in 0..Q-1, of frequencies `[n, Q]`, whose rows add up to 2^16."""
+        """Append symbols, int32 `[n]` in 0..Q-1, with frequencies `[n, Q]`, whose rows add up to 2^16."""
 
     def words(self) -> np.ndarray:
-        """All that was encoded, uint32 `[words]`. Nothing can be appended afterwards."""
+        """Everything that was encoded, uint32 `[words]`. Nothing can be appended afterwards."""
 
 
 class SymbolDecoder(Protocol):
     """Turns words, uint32, into symbols."""
 
     def decode(self, frequencies: np.ndarray) -> np.ndarray:
-        """The next n symbols, int32 `[n]`, of frequencies `[n, Q]`.
+        """The next n symbols, int32 `[n]`, given their frequencies `[n, Q]`.
 
         Raises:
             CorruptError: no encoder writes these words.
@@ -44,7 +44,7 @@ class SymbolDecoder(Protocol):
 
 
 class Coder(NamedTuple):
-    """A pair of classes that understand each other, with the name under which it can be asked for."""
+    """An encoder, the decoder of its words, and the name of the implementation."""
 
     name: str
     encoder: Callable[[], SymbolEncoder]
@@ -76,8 +76,10 @@ class ConstrictionDecoder:
 
 
 class PythonEncoder:
-    """The interval is [low, low + range), modulo 2^64. While it straddles a multiple of 2^64, the words that a carry
-    may still change are held back: the first, and how many follow it.
+    """The range encoder in integers.
+
+    The interval is [low, low + range), modulo 2^64. While it straddles a multiple of 2^64, the words that a carry may
+    still change are held back: `_first` is the first of them, `_held` their number.
     """
 
     def __init__(self) -> None:
@@ -129,7 +131,7 @@ class PythonEncoder:
 
 
 class PythonDecoder:
-    """Follows the encoder's interval and keeps where the words point in it; zeros follow the last word."""
+    """The range decoder in integers: follows the encoder's interval and the point in it that the words encode."""
 
     def __init__(self, words: np.ndarray) -> None:
         self._words = words.tolist()
@@ -163,14 +165,14 @@ class PythonDecoder:
 
 
 def _lefts(frequencies: np.ndarray) -> Iterator[list[int]]:
-    """For each row the left ends of the symbols' intervals in units of 2^-24, then 2^24 itself.
+    """For each row, the left ends of the symbols' intervals in units of 2^-24, then 2^24 itself.
 
-    left_i = trunc(cumulative_i * scale) + i with scale = (2^24 - Q) / 2^16, the product rounded to float32, ties to
-    even. Integers alone do that, so that no rounding mode of the processor changes it.
+    left_i = trunc(cumulative_i * scale) + i with scale = (2^24 - Q) / 2^16. The product is rounded to float32, ties to
+    even, as constriction does; here with integers only, so that the processor's rounding mode does not matter.
     """
     levels = frequencies.shape[1]
     product = (np.cumsum(frequencies, axis=1) - frequencies) * ((1 << PRECISION) - levels)
-    spare = np.maximum(np.frexp(product)[1] - FLOAT32, 0)  # bits that float32 has no room for, here rounded in integers
+    spare = np.maximum(np.frexp(product)[1] - FLOAT32, 0)  # number of low bits that float32 would round off
     half = (1 << spare >> 1) - (spare > 0)
     rounded = (product + half + (product >> spare & (spare > 0))) >> spare << spare
     lefts = (rounded // TOTAL) + np.arange(levels)

@@ -13,7 +13,7 @@ from cvqn.bitstream.order import NO_MARGIN, CodingOrder, Margin
 from cvqn.bitstream.probabilities import TOTAL, frequencies
 from cvqn.bitstream.rangecoder import Coder
 
-CHUNK = 2048  # positions of the largest group that are evaluated at a time where all symbols are known
+CHUNK = 2048  # about how many positions of the largest group are evaluated at a time if all symbols are known
 BITS = np.append(np.inf, 16 - np.log2(np.arange(1, TOTAL + 1)))  # ideal code length of a symbol of this frequency
 
 
@@ -32,12 +32,12 @@ def encode_symbols(
         models: one per group.
         symbols: integers 0..Q-1, `[C_g, h, w]`, one array per group.
         margin: known symbols around every group, for which no bits are spent; the decoder must be given the same.
-        coder: of `rangecoder.CODERS`; changes the speed and no byte, as do the other two.
+        coder: one of `rangecoder.CODERS`. Like `chunk` and `dtype`, it affects the speed but not the bytes.
         chunk: about how many positions of the largest group are evaluated at a time.
         dtype: float32 or float64.
 
     Raises:
-        ValueError: symbols and models do not fit each other.
+        ValueError: symbols and models do not fit together.
     """
     encoder = coder.encoder()
     groups = _known_groups(models, symbols, margin, chunk, dtype)
@@ -57,13 +57,13 @@ def decode_symbols(
 ) -> list[np.ndarray]:
     """The symbols in a payload: int64 `[C_g, h, w]`, one array for each of `shapes`.
 
-    They are encoded again as they come, so that of all payloads only the encoder's own is accepted. Memory is taken
-    for symbols that were decoded, and in proportion to the largest front, not for the volumes that `shapes` claim.
+    Decoded symbols are encoded again, and only a payload that this reproduces is accepted. Memory grows with the
+    decoded symbols and the largest front, not with the volumes that `shapes` claim.
 
     Raises:
-        CorruptError: the payload is no or not whole words, does not decode, ends before the last symbol, or is not the
-            one that the encoder makes of its symbols.
-        ValueError: shapes and models do not fit each other.
+        CorruptError: the payload is empty or not whole words, does not decode, ends before the last symbol, or differs
+            from what the encoder writes for its symbols.
+        ValueError: shapes and models do not fit together.
     """
     if not payload or len(payload) % 4:
         raise CorruptError(f"a payload of {len(payload)} bytes; it must be at least one word of 4")
@@ -96,7 +96,7 @@ def decode_symbols(
 def symbol_bits(
     models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], *, margin: Margin = NO_MARGIN
 ) -> list[np.ndarray]:
-    """The ideal code length of each symbol, float64 bits `[C_g, h, w]`; arguments as of `encode_symbols`."""
+    """The ideal code length of each symbol, float64 bits `[C_g, h, w]` per group; arguments as for `encode_symbols`."""
     groups = _known_groups(models, symbols, margin, CHUNK, np.float32)
     bits = [np.empty(len(group.stream)) for group in groups]
     for group, span, rows in _fronts(groups):
@@ -107,19 +107,19 @@ def symbol_bits(
 def code_lengths(
     models: Sequence[IntegerModel], symbols: Sequence[np.ndarray], *, margin: Margin = NO_MARGIN
 ) -> list[np.ndarray]:
-    """The ideal code length of each channel, float64 bits `[C_g]`; arguments as of `encode_symbols`."""
+    """The ideal code length of each channel, float64 bits `[C_g]` per group; arguments as for `encode_symbols`."""
     return [bits.sum(axis=(1, 2)) for bits in symbol_bits(models, symbols, margin=margin)]
 
 
 class _Group:
-    """The symbols of a group in the order of coding, and what predicts them, over `stride` steps at a time."""
+    """The symbols of a group in coding order, and the model that predicts them, up to `stride` steps at a time."""
 
     def __init__(self, model: IntegerModel, order: CodingOrder, stride: int, dtype: type[np.floating], symbol: int):
         if not 0 <= symbol < model.levels:
             raise ValueError(f"the margin's symbol, {symbol}, is not among the group's {model.levels} levels")
         self.order, self.stride = order, stride
         self.network = IntegerInference(model, order, stride, dtype)
-        self.stream = np.empty(order.edges[-1], dtype=np.int32)  # memory is taken where it is written
+        self.stream = np.empty(order.edges[-1], dtype=np.int32)  # the system provides memory only as it is written
 
 
 def _known_groups(
@@ -163,5 +163,5 @@ def _bits(symbols: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _longer_than(payload: bytes, bits: float) -> bool:
-    """Whether an ideal code of so many bits is clearly longer than a payload; a symbol costs that much within 1 %."""
+    """Whether an ideal code of `bits` bits is clearly longer than a payload; real symbols cost within 1 % of ideal."""
     return 0.99 * bits > 8 * len(payload) + 64

@@ -13,19 +13,19 @@ from cvqn.errors import CvqnError, DiskFullError
 
 
 class _Ended(BaseException):
-    """A signal asks the program to end; what it was writing is cleared away on the way out."""
+    """A signal asked the program to end. An exception, so that half-written files are removed on the way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
-    What the handler returns: 0, or 1 if a check failed. After one line on stderr: the `exit_code` of a CvqnError, 2 for
-    an error of the operating system (an unreadable file, a closed pipe) or lack of memory, 130 after Ctrl-C, 128 plus
-    the signal's number after SIGTERM or SIGHUP.
+    Exit codes: 0; 1 if a check failed; 2 if a file of a batch failed. Errors print one line on stderr and end with the
+    `exit_code` of the CvqnError; 2 for other operating system errors (an unreadable file, a closed pipe) or lack of
+    memory, but 74 if the disk is full; 130 after Ctrl-C; 128 plus the signal's number after SIGTERM or SIGHUP.
     """
     try:
         with _ended_by_signals():
-            for stream in (sys.stdout, sys.stderr):  # names of files may be of no encoding
+            for stream in (sys.stdout, sys.stderr):  # file names need not be valid in any encoding
                 if hasattr(stream, "reconfigure"):
                     stream.reconfigure(errors="backslashreplace")
             from cvqn.cli.parser import parser
@@ -62,7 +62,7 @@ def _say(line: str, code: int) -> int:
 
 
 def _flush() -> None:
-    """Let what cannot be written any more go nowhere, or the interpreter complains of it at its end."""
+    """Flush the streams; send one that fails to /dev/null, or the interpreter would print an error at its exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream:
@@ -81,18 +81,18 @@ def _what_failed(error: OSError) -> str:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise `_Ended`, where they would have ended the process unasked."""
+    """While active, SIGTERM and SIGHUP raise `_Ended` instead of killing the process."""
     process, before = os.getpid(), {}
 
     def end(number: int, _) -> None:
-        if os.getpid() != process:  # a forked worker has nothing to clear away
+        if os.getpid() != process:  # a forked worker has nothing to remove
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
         raise _Ended(number)
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
-        """Python swallows what is raised within a callback, as some imports have: send the signal once more."""
+        """Send the signal again: Python swallows exceptions raised in callbacks, which some imports run."""
         if isinstance(lost.exc_value, KeyboardInterrupt | _Ended):
             number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else lost.exc_value.args[0]
             threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
@@ -102,8 +102,8 @@ def _ended_by_signals() -> Iterator[None]:
     hook, sys.unraisablehook = sys.unraisablehook, again
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is signal.SIG_DFL:  # not so under nohup
-                with contextlib.suppress(ValueError):  # of a thread that is not the main one
+            if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, which must stay so
+                with contextlib.suppress(ValueError):  # only the main thread may set handlers
                     signal.signal(number, end)
                     before[number] = signal.SIG_DFL
         yield

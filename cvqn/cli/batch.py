@@ -1,4 +1,4 @@
-"""Inputs and outputs of a command: one of each, or many, where a bad one does not keep the others from being made."""
+"""Inputs and outputs of a command: one of each, or a batch, which continues after a failure."""
 
 import argparse
 import contextlib
@@ -19,17 +19,17 @@ Identity = tuple[int, int]
 
 
 class Batch:
-    """Sources and targets of a command.
+    """The inputs and outputs of a command.
 
-    All that can be known to be wrong before any work is raised when it is made, for a single file; of many, it is kept
-    for the end.
+    For a single file, the constructor raises CvqnError for everything that can be wrong before any work is done. For a
+    batch, such errors are collected and reported at the end.
 
     Args:
-        arguments: with those of `options.batch` and `options.as_json`.
-        verb: what the command does.
-        suffixes: of what it takes from folders.
-        suffix: of what it makes there.
-        fits: raises CvqnError for the name of a single output that the command does not write.
+        arguments: those of `options.batch` and `options.as_json`.
+        verb: what the command does, for messages.
+        suffixes: of the files that it takes from folders.
+        suffix: of the files that it writes into the output folder.
+        fits: raises CvqnError if the command cannot write a file of this name; called for a single output.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Batch:
                 self._check_apart(output)
                 fits(output)
                 self._check_free(output)
-        except OSError as error:  # a name that no file can have, a folder that may not be entered
+        except OSError as error:  # an impossible file name, or a folder without permission
             raise CvqnError(f"{error.filename}: cannot be used ({error.strerror})") from error
 
     def run(self, work: Work) -> int:
-        """Make every target and print what was made; the exit code, 2 where any failed."""
+        """Write every output and print a line for each; returns the exit code, 2 if any failed."""
         shown = bool(sys.stderr) and sys.stderr.isatty() and not self.arguments.quiet
         with _no_bars_within_files() if self.folder or self.arguments.quiet else contextlib.nullcontext():
             if self.folder is None:
@@ -98,7 +98,7 @@ class Batch:
                     bar.update()
 
     def _still_to_make(self, record: Record, bar) -> Iterator[Pair]:
-        """The pairs that are not made, each looked at when the one before it has been begun."""
+        """The pairs still to be made. Each is checked only once the one before it has been started."""
         known = {} if self.arguments.force else record.read()
         for source, target in self.pairs:
             try:
@@ -118,9 +118,9 @@ class Batch:
             bar.update()
 
     def _fill(self, inputs: list[Path]) -> None:
-        """Find the pairs of many inputs."""
+        """Find the inputs and outputs of a batch."""
         if self.folder.exists() and not self.folder.is_dir():
-            raise CvqnError(f"{self.folder}: a file, but the output of many files is a folder; name a folder")
+            raise CvqnError(f"{self.folder}: a file, but --output takes a folder; name a folder")
         by_target: dict[Path, list[Path]] = {}
         for given in inputs:
             if given.is_dir():
@@ -162,23 +162,23 @@ class Batch:
                 self.left_out[str(path.relative_to(top))] = reason
 
     def _check_apart(self, target: Path) -> None:
-        if (there := _identity(target)) and there in self.sources:  # would replace pictures, originals perhaps
+        if (there := _identity(target)) and there in self.sources:  # even --force must not replace an original
             raise CvqnError(f"{target}: is both input and output; choose another output")
 
     def _check_free(self, target: Path, ours: bool = False) -> None:
         from cvqn.files import is_stream
 
         if target.is_dir():
-            raise CvqnError(f"{target}: a folder; name a file, or give it by --output")
+            raise CvqnError(f"{target}: a folder; name a file, or use --output")
         if is_stream(target):
             if self.folder:
-                raise CvqnError(f"{target}: a pipe or device, which is written to only by name; remove it")
+                raise CvqnError(f"{target}: a pipe or device, which a batch does not write to; remove it")
             if self.arguments.json:
-                raise CvqnError(f"{target}: the file and the document of --json would be mixed; name a file")
+                raise CvqnError(f"{target}: with --json the output must be a regular file; name one")
             return
         there = _identity(target)
         if there in self._done or os.path.realpath(target) in self._claimed:
-            raise CvqnError(f"{target}: already written from another input; rename one of the two")
+            raise CvqnError(f"{target}: already written from another input; rename one of the inputs")
         if there and not (self.arguments.force or ours):
             raise CvqnError(f"{target}: exists already; --force replaces it")
 
@@ -201,7 +201,8 @@ class Batch:
             for reason, names in reasons.items():
                 say(f"left out ({reason}): {', '.join(names)}")
             if self.skipped:
-                say(f"{len(self.skipped)} skipped, made before of the same with the same options; --force makes again")
+                say(f"{len(self.skipped)} skipped, already made from the same inputs with the same options; "
+                    "--force makes them again")  # fmt: skip
         for line in self.failed:
             say(f"error: {line}")
         if self.failed:
@@ -214,19 +215,19 @@ def _inputs_and_output(arguments: argparse.Namespace) -> tuple[list[Path], Path]
     names = arguments.names
     if arguments.output is not None:
         if "-" in [*names, arguments.output]:
-            raise CvqnError("-: a standard stream is no folder and not one of many files; name input and output alone")
+            raise CvqnError("-: standard streams do not work with --output; name one input and one output")
         return [named(name, "") for name in names], named(arguments.output, "")
     if len(names) == 1:
         named(names[0], "")
-        raise CvqnError(f"{names[0]}: the input alone; name the output after it, or --output FOLDER")
+        raise CvqnError(f"{names[0]}: an input without an output; name the output after it, or use --output FOLDER")
     if len(names) > 2:
-        raise CvqnError(f"{len(names)} names; the output of many files is a folder: --output FOLDER")
+        raise CvqnError(f"{len(names)} names: several inputs need --output FOLDER")
     return [named(names[0], "/dev/stdin")], named(names[1], "/dev/stdout")
 
 
 @contextlib.contextmanager
 def _no_bars_within_files() -> Iterator[None]:
-    """Within it tqdm, as the transforms use it for large pictures, takes stderr for no terminal."""
+    """While active, stderr does not count as a terminal, so that tqdm shows no bars for the tiles of large pictures."""
     if not sys.stderr or not sys.stderr.isatty():
         yield
         return
@@ -239,7 +240,7 @@ def _no_bars_within_files() -> Iterator[None]:
 
 
 def _identity(path: Path) -> Identity | None:
-    """Device and inode, the same for every name of a file; None where there is none."""
+    """Device and inode, the same for every name of a file; None if there is no file."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -19,17 +19,17 @@ def register(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     command = commands.add_parser(
         "compress",
-        help="compress pictures, or the pictures of folders",
+        help="compress pictures, or all pictures in a folder",
         usage="cvqn compress [options] IMAGE FILE\n       cvqn compress [options] IMAGE... --output FOLDER",
-        description="Compress pictures: PNG, JPEG, PPM, BMP, TIFF, WebP, AVIF, and, with pillow-heif and imagecodecs, "
-        "HEIC and JPEG XL. A folder as IMAGE stands for the pictures in it. Of many pictures every one is tried; those "
-        "made before from the same picture with the same options are skipped, and those that failed are listed at the "
-        "end. Pictures that are transparent or have more than 8 bits per sample are refused unless an option "
-        "says how to convert them.",
+        description="Compress pictures: PNG, JPEG, PPM, BMP, TIFF, WebP, AVIF; HEIC with pillow-heif, JPEG XL with "
+        "imagecodecs. A folder as IMAGE stands for the pictures in it. A batch continues after a failure and lists the "
+        "failures at the end; outputs already made from the same picture with the same options are skipped. Pictures "
+        "that are transparent or have more than 8 bits per sample are refused unless an option says how to convert "
+        "them.",
         parents=[
             options.batch(
                 "pictures, folders of pictures, or - for standard input",
-                "the file to write (.cvqn), a folder for a folder, or -",
+                "the file to write (.cvqn), a folder if the input is one, or - for standard output",
             ),
             options.as_json(),
             options.transforms(),
@@ -42,42 +42,42 @@ def register(commands: argparse._SubParsersAction) -> None:
         type=int,
         default=shipped.DEFAULT_QUALITY,
         metavar="N",
-        help=f"built-in model, by rising rate: {', '.join(map(str, shipped.qualities()))} "
-        f"(default {shipped.DEFAULT_QUALITY}); cvqn models lists them",
+        help=f"built-in model, by rising rate: {', '.join(map(str, shipped.qualities()))} (default: %(default)s); "
+        "cvqn models lists them",
     )
     which.add_argument("--model", metavar="FOLDER", help="a trained model to use instead of a built-in one")
     which.add_argument(
         "--bpp",
         type=options.positive_rate,
         metavar="RATE",
-        help="try all built-in models for each picture, and take the largest file of at most RATE bits per pixel; "
-        "where all are larger, the smallest",
+        help="try all built-in models for each picture, and keep the largest file of at most RATE bits per pixel; "
+        "if all are larger, the smallest",
     )
     which.add_argument(
-        "--size", type=options.positive, metavar="BYTES", help="the same for files of at most so many bytes"
+        "--size", type=options.positive, metavar="BYTES", help="like --bpp, for files of at most BYTES bytes"
     )
     command.add_argument(
-        "--metrics", action="store_true", help="decode each file that was written and print its MS-SSIM and PSNR too"
+        "--metrics", action="store_true", help="decode each written file and also print its MS-SSIM and PSNR"
     )
     command.add_argument(
         "--background",
         metavar="COLOUR",
-        help="lay transparent pixels on this colour: white, '#f80', 'rgb(255, 136, 0)'",
+        help="blend transparent pixels with this colour, such as white, '#f80' or 'rgb(255, 136, 0)'",
     )
     command.add_argument(
-        "--reduce-depth", action="store_true", help="reduce samples of more than 8 bits to 8, with a notice"
+        "--reduce-depth", action="store_true", help="reduce samples of more than 8 bits to 8, and say so on stderr"
     )
     command.set_defaults(handler=_compress)
 
 
 class Target(NamedTuple):
-    """The most that a file may take, in bytes or bits per pixel."""
+    """The largest size that a file may have: one of bytes and bits per pixel, the other is None."""
 
     size: int | None
     bpp: float | None
 
     def limit(self, pixels: int) -> float:
-        """In bytes."""
+        """The limit in bytes for a picture of this many pixels."""
         return self.size if self.size is not None else self.bpp * pixels / 8
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Compress:
-    """Compresses a picture by the one of some models whose file fits best."""
+    """Compresses a picture, if there is a target with the model whose file fits it best, else with the only model."""
 
     folders: tuple[Path, ...]
     target: Target | None
@@ -98,11 +98,11 @@ class Compress:
     threads: int | None
 
     def prepare(self) -> None:
-        """Load all that takes long."""
+        """Load PyTorch and the models."""
         loading.prepare(self.folders, self.device, self.threads)
 
     def options(self) -> dict[str, object]:
-        """What decides a file beside the picture."""
+        """The options that affect the file."""
         from cvqn.codecs.description import describe
 
         return {
@@ -141,7 +141,7 @@ class Compress:
         return Outcome(line, facts, notices)
 
     def _measured(self, target: Path, picture, data: bytes, folder: Path) -> dict[str, float | None]:
-        """How near the picture in the file at `target` is to the original; what was piped on is taken from memory."""
+        """MS-SSIM and PSNR of the file at `target`, or of `data` where it was written to a pipe."""
         from cvqn.compression import decompress
         from cvqn.files import is_stream
         from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
@@ -153,7 +153,7 @@ class Compress:
 
 
 def fitting(files: dict[Path, bytes], limit: float) -> Path:
-    """The model of the largest file of at most so many bytes; of the smallest where all are larger."""
+    """The model of the largest file of at most `limit` bytes, or of the smallest file if all are larger."""
     within = {folder: len(data) for folder, data in files.items() if len(data) <= limit}
     if within:
         return max(within, key=within.__getitem__)
@@ -208,6 +208,6 @@ def _colour(name: str | None) -> tuple[int, int, int] | None:
         red, green, blue = ImageColor.getrgb(name)
     except ValueError as error:
         raise CvqnError(
-            f"--background {name!r}: not an opaque colour; say white, '#f80', '#ff8800' or 'rgb(255, 136, 0)'"
+            f"--background {name!r}: not an opaque colour; name one as white, '#f80', '#ff8800' or 'rgb(255, 136, 0)'"
         ) from error
     return red, green, blue

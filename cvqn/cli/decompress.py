@@ -12,30 +12,29 @@ def register(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     command = commands.add_parser(
         "decompress",
-        help="decompress files, or the .cvqn files of folders",
+        help="decompress .cvqn files, or all in a folder",
         usage="cvqn decompress [options] FILE IMAGE\n       cvqn decompress [options] FILE... --output FOLDER",
-        description="Decompress files; in a folder, to PNG. A folder as FILE stands for the .cvqn files in it. A file "
-        "holds the id of its model; built-in models are found by it. Of many files every one is tried; those made "
-        "before are skipped, and those that failed are listed at the end.",
+        description="Decompress files. A folder as FILE stands for the .cvqn files in it; a batch writes PNG. Each "
+        "file holds the id of its model, by which built-in models are found. A batch continues after a failure and "
+        "lists the failures at the end; outputs already made from the same file are skipped.",
         parents=[
             options.batch(
                 ".cvqn files, folders of them, or - for standard input",
-                "the picture to write (.png, .ppm, .bmp, .tif), a folder for a folder, or - for standard output (PNG)",
+                "the picture to write (.png, .ppm, .bmp, .tif), a folder if the input is one, or - for standard output "
+                "(PNG)",
             ),
             options.as_json(),
             options.transforms(),
         ],
     )
     options.names_anywhere(command)
-    command.add_argument(
-        "--model", metavar="FOLDER", help="the model that made the files, if that is not a built-in one"
-    )
+    command.add_argument("--model", metavar="FOLDER", help="the model that made the files, unless it is a built-in one")
     command.set_defaults(handler=_decompress)
 
 
 @dataclass(frozen=True)
 class Decompress:
-    """Decompresses a file."""
+    """Decompresses a file, with the given model or the built-in one that its header names."""
 
     folder: Path | None
     max_pixels: int | None
@@ -43,11 +42,11 @@ class Decompress:
     threads: int | None
 
     def prepare(self) -> None:
-        """Load all that takes long."""
+        """Load PyTorch and the given model."""
         loading.prepare([self.folder] if self.folder is not None else [], self.device, self.threads)
 
     def options(self) -> dict[str, object]:
-        """What decides a picture beside the file."""
+        """The options that affect the picture."""
         from cvqn.codecs.description import describe
 
         return {"model": None if self.folder is None else describe(self.folder).model_id}
@@ -86,7 +85,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
 
 
 def _is_bare(target: Path) -> bool:
-    """Whether an output is a stream whose name says no format."""
+    """Whether an output is a stream without a suffix to choose the format by."""
     from cvqn.files import is_stream
 
     return not target.suffix and is_stream(target)

@@ -19,17 +19,19 @@ def register(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser(
         "info",
         help="show details of a .cvqn file or a model",
-        description="For a file, print size, bytes, rate and model without decoding it; with --model, also the bits of "
-        "each group and channel. For a model, print what it was trained on.",
+        description="For a file, print the picture's size, the bytes, the rate and the model without decoding it. For "
+        "a model, print what it was trained on.",
         parents=[options.as_json()],
     )
     command.add_argument(
         "input",
         metavar="FILE",
-        help="a .cvqn file, - for standard input, a model folder, or a built-in model: quality-1 and up",
+        help="a .cvqn file, - for standard input, a model folder, or a built-in model such as quality-1",
     )
     command.add_argument(
-        "--model", metavar="FOLDER", help="the model that made it: also the bits of every group and channel"
+        "--model",
+        metavar="FOLDER",
+        help="the model that made the file; decode its symbols with it, and print the bits of every group and channel",
     )
     command.set_defaults(handler=_info)
 
@@ -72,7 +74,7 @@ def _file(arguments: argparse.Namespace) -> dict:
 
 
 def _groups(model: "HasChannels", symbols: list) -> list[dict]:
-    """Where the bits of a file are spent, by group and channel."""
+    """How many bits of a file each group and channel takes."""
     order = iter(model.layout.order)
     return [
         {
@@ -109,7 +111,7 @@ def _lines_of_file(found: dict) -> list[str]:
 
 
 def _lines_of_model(found: dict) -> list[str]:
-    """What a model is, and what it was trained on where it says so."""
+    """What a model is and, if it states that, what it was trained on."""
     lines = [f"model id  {found['model_id']}", f"codec     {found['codec']}"]
     if "quality" in found:
         lines.append(f"quality   {found['quality']} of this program")

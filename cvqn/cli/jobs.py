@@ -1,4 +1,4 @@
-"""The files of a batch, one after another or in several processes."""
+"""Runs the files of a batch, one after another or in several processes."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def one_by_one(work: Work, record: Record, pairs: Iterator[Pair]) -> Iterator[tuple[Pair, Outcome | str]]:
-    """Make each target of its source; yields what was made, or what is wrong with it."""
+    """Make each target from its source; yields each pair with its outcome, or with an error message."""
     prepared = False
     for source, target in pairs:
         if not prepared:
@@ -28,7 +28,9 @@ def one_by_one(work: Work, record: Record, pairs: Iterator[Pair]) -> Iterator[tu
 
 
 def in_processes(count: int, work: Work, record: Record, pairs: Iterator[Pair]) -> Iterator[tuple[Pair, Outcome | str]]:
-    """The same in `count` processes. They end before it does, whatever it ends by, and clear away what is half written.
+    """Like `one_by_one`, in `count` processes.
+
+    However the generator ends, the processes end first and remove what they have half written.
 
     Raises:
         CvqnError: `work` cannot be prepared, or a process was killed.
@@ -38,13 +40,13 @@ def in_processes(count: int, work: Work, record: Record, pairs: Iterator[Pair]) 
     pending: dict[Future, Pair] = {}
     try:
         for pair in pairs:
-            # Processes inherit what is blocked: Ctrl-C, which a terminal sends to all of them, is for this one only.
+            # Processes inherit the blocked signals. A terminal sends Ctrl-C to all of them; only this one handles it.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
             try:
                 pending[pool.submit(_task, *pair)] = pair
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            if len(pending) == count:  # no more, so that none waits in a process that is told to end
+            if len(pending) == count:  # more would queue in a process that may be told to end
                 yield from _finished(pending)
         while pending:
             yield from _finished(pending)
@@ -58,7 +60,7 @@ def in_processes(count: int, work: Work, record: Record, pairs: Iterator[Pair]) 
 
 
 def make(work: Work, record: Record, source: Path, target: Path) -> Outcome | str:
-    """Make a target and note it; what is wrong with it where it cannot be made."""
+    """Make a target and record it; returns its outcome, or an error message if it cannot be made."""
     from cvqn.files import sha256_file
 
     try:
@@ -85,7 +87,7 @@ _prepared = _writing = False
 
 
 def _begin(work: Work, record: Record) -> None:
-    """In a process of its own: what it works with, and that it ends by SIGTERM, and with the program that began it."""
+    """Set up a worker process; it ends on SIGTERM, and when its parent ends."""
     global _given
     _given = work, record
     sys.stderr.isatty = lambda: False  # no bars within files: the batch has one
@@ -95,8 +97,8 @@ def _begin(work: Work, record: Record) -> None:
 
 
 def _end(number: int, _: object) -> None:
-    """End by a signal, after what is being written is cleared away."""
-    signal.signal(number, signal.SIG_IGN)  # the pool sends it too, and would break off the clearing away
+    """End the process, after removing a half-written file."""
+    signal.signal(number, signal.SIG_IGN)  # the pool sends it too, and would interrupt the removal
     if _writing:
         sys.exit(128 + number)
     os._exit(128 + number)
@@ -119,7 +121,7 @@ def _task(source: Path, target: Path) -> Outcome | str:
     try:
         _writing = True
         return make(work, record, source, target)
-    except SystemExit as ended:  # the pool would go on with the next
+    except SystemExit as ended:  # the pool would continue with the next file
         os._exit(ended.code if isinstance(ended.code, int) else 1)
     finally:
         _writing = False

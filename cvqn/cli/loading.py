@@ -1,4 +1,4 @@
-"""Models, libraries and files that the commands on pictures load, each as late as it can be."""
+"""Models, libraries and files that the commands on pictures load, each as late as possible."""
 
 import os
 import signal
@@ -14,14 +14,15 @@ from cvqn.errors import CvqnError
 if TYPE_CHECKING:
     from cvqn.codecs.store import Stored
 
-LARGEST_FILE = 1 << 30  # bytes of a .cvqn file; none has more
+LARGEST_FILE = 1 << 30  # bytes of a .cvqn file; more than the largest picture takes
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def set_threads(threads: int | None, jobs: int) -> int | None:
-    """Set how many threads the numeric libraries of each process will use once they are loaded; PyTorch's are returned.
+    """Set how many threads the numeric libraries of each process will use; to be called before they are loaded.
 
-    None leaves both as they are.
+    Returns the number for PyTorch: `threads` if given, else the cores divided among several jobs, else None, which
+    leaves the libraries' own defaults.
     """
     if threads is None and jobs > 1:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -32,10 +33,10 @@ def set_threads(threads: int | None, jobs: int) -> int | None:
 
 
 def prepare(folders: Iterable[Path], device: str, threads: int | None) -> None:
-    """Load what compressing needs, and these models.
+    """Load PyTorch and these models, and set PyTorch's threads unless None.
 
     Raises:
-        CvqnError: there is no such GPU, or a model is damaged.
+        CvqnError: PyTorch finds no GPU, or a model is damaged.
     """
     with deferred_signals():
         import torch
@@ -50,7 +51,7 @@ def prepare(folders: Iterable[Path], device: str, threads: int | None) -> None:
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Within it signals that end the program wait: libraries abort where one comes while they are loaded."""
+    """While active, signals that end the program wait, because libraries abort if one arrives while they load."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -60,10 +61,10 @@ def deferred_signals() -> Iterator[None]:
 
 @cache
 def load(folder: Path, device: str) -> "Stored":
-    """The model in a folder, loaded once.
+    """The model in a folder, loaded once per process.
 
     Raises:
-        CvqnError: there is no such GPU, or the model is damaged.
+        CvqnError: PyTorch finds no GPU, or the model is damaged.
     """
     with deferred_signals():
         import torch
@@ -77,7 +78,7 @@ def load(folder: Path, device: str) -> "Stored":
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Begin the message of what is wrong with a bitstream with the file's name."""
+    """Put the file's name before the message of a BitstreamError."""
     try:
         yield
     except BitstreamError as error:
@@ -85,10 +86,10 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a .cvqn file, or the first few of what is none.
+    """The bytes of a .cvqn file; of any other file only the first few, which suffice to refuse it.
 
     Raises:
-        CvqnError: it cannot be read, or is larger than any.
+        CvqnError: the file cannot be read, or has more than `LARGEST_FILE` bytes.
     """
     from cvqn.codecs.container import HEADER_SIZE, MAGIC
 
@@ -105,7 +106,7 @@ def read_file(path: Path) -> bytes:
 
 
 def named(name: str, stream: str) -> Path:
-    """The path that an argument names; `-` is the stream.
+    """The path that an argument names; `-` stands for `stream`.
 
     Raises:
         CvqnError: the name is empty.

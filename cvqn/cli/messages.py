@@ -1,4 +1,4 @@
-"""Lines for people on stderr."""
+"""Messages for people on stderr, each one line."""
 
 import re
 import sys
@@ -7,11 +7,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """The text with control characters escaped, as the name of a file may hold them."""
+    """The text with control characters escaped; file names can contain them."""
     return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def say(text: str) -> None:
-    """Print a line of the program's own on stderr."""
+    """Print a message on stderr, after the program's name."""
     if sys.stderr:
         print(f"cvqn: {one_line(text)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""cvqn models; and what is said of a model."""
+"""cvqn models, and the facts that commands print about a model."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser(
         "models",
         help="list the built-in models",
-        description="List the built-in models by rising rate: what --quality chooses, with id, experiment, training "
-        "images, steps and size. cvqn info quality-N says more of one. Their rates and qualities on Kodak "
+        description="List the built-in models by rising rate: the quality that chooses each, with id, experiment, "
+        "training images, steps and size. cvqn info quality-N shows more about one. Their rates and qualities on Kodak "
         "are in docs/results.md.",
         parents=[options.as_json()],
     )
@@ -22,16 +22,16 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def quality_of(folder: Path) -> int | None:
-    """The quality of a built-in model by its folder; None for the folder of another model."""
+    """The quality of the built-in model in a folder; None if another model is in it."""
     folder = Path(folder).resolve()
     return next((one for one in shipped.qualities() if shipped.folder_of_quality(one).resolve() == folder), None)
 
 
 def facts(folder: Path) -> dict[str, object]:
-    """What a model is and what it was trained on, as far as its folder says so; plain values.
+    """What a model is and what it was trained on, as far as its folder states it; plain values.
 
     Raises:
-        CvqnError: not a model's folder, or what it says of its training makes no sense.
+        CvqnError: not a model's folder, or its description is invalid.
     """
     from cvqn.codecs.description import describe
 

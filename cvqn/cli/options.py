@@ -1,4 +1,4 @@
-"""Options that several commands on pictures share, each defined once: parsers to be given as `parents`."""
+"""Options that several commands share: types, and parsers to pass to argparse as `parents`."""
 
 import argparse
 import math
@@ -25,60 +25,60 @@ def positive_rate(text: str) -> float:
 
 
 def batch(given: str, made: str) -> argparse.ArgumentParser:
-    """Inputs, outputs, and how a command goes through them; what is given and made, for the help."""
+    """Inputs and outputs of a command, and how it processes a batch; `given` and `made` name them in the help."""
     parser = _Parent()
     parser.add_argument("names", nargs="+", metavar="NAME", help=f"{given}; last, without --output, {made}")
     parser.add_argument(
         "-o",
         "--output",
         metavar="FOLDER",
-        help="all names are inputs; write here, files of folders under the same relative paths",
+        help="folder to write into; every NAME is then an input, and files from folders keep their relative paths",
     )
-    parser.add_argument("-r", "--recursive", action="store_true", help="also the folders inside a folder")
+    parser.add_argument("-r", "--recursive", action="store_true", help="also process folders inside a folder")
     parser.add_argument(
-        "-f", "--force", action="store_true", help="replace outputs that exist already; make again what is made"
+        "-f", "--force", action="store_true", help="replace existing outputs, and make finished ones again"
     )
     parser.add_argument(
-        "-j", "--jobs", type=positive, default=1, metavar="N", help="files done at once, each by a process (default 1)"
+        "-j", "--jobs", type=positive, default=1, metavar="N", help="processes, one file each (default: %(default)s)"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     return parser
 
 
 def as_json() -> argparse.ArgumentParser:
-    """--json."""
+    """The option --json."""
     parser = _Parent()
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     return parser
 
 
 def transforms() -> argparse.ArgumentParser:
-    """How a model runs, and on how large a picture."""
+    """Device and threads of a model, and the largest picture that it takes."""
     parser = _Parent()
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default cpu)"
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the transforms run (default: %(default)s)"
     )
     parser.add_argument(
         "--threads",
         type=positive,
         metavar="N",
-        help="CPU threads of each process (default: one for each core, divided among --jobs)",
+        help="CPU threads of each process (default: one per core, divided among --jobs)",
     )
-    parser.add_argument("--max-pixels", type=positive, metavar="N", help="refuse larger pictures (default 2^27)")
+    parser.add_argument("--max-pixels", type=positive, metavar="N", help="refuse larger pictures (default: 2^27)")
     return parser
 
 
 def names_anywhere(command: argparse.ArgumentParser) -> None:
-    """Let a command take its names before, between and after its options, where argparse takes them in one piece."""
+    """Let a command's names be mixed with its options; argparse alone takes them only in one piece."""
     plain = command.parse_known_args
 
     def parse(arguments: Sequence[str] | None = None, namespace: argparse.Namespace | None = None) -> object:
         arguments = list(sys.argv[1:] if arguments is None else arguments)
-        if "--" in arguments:  # what follows are names; those that look like options are made to look like paths
+        if "--" in arguments:  # only names follow; ./ keeps those that begin with - from being read as options
             place = arguments.index("--")
             after = [f"./{one}" if one.startswith("-") and one != "-" else one for one in arguments[place + 1 :]]
             arguments[place:] = after
-        command.parse_known_args = plain  # which the next line calls
+        command.parse_known_args = plain  # the next line calls it
         try:
             return command.parse_known_intermixed_args(arguments, namespace)
         finally:

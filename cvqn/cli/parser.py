@@ -1,4 +1,4 @@
-"""The parser of the command line: every command, in groups by who needs them."""
+"""The parser of the command line: every command, grouped by purpose."""
 
 import argparse
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Listed:
-    """Adds commands to a parser and keeps their one-line texts, which argparse would list without groups."""
+    """Adds commands to a parser and keeps their help lines, which argparse itself would list without groups."""
 
     def __init__(self, commands: argparse._SubParsersAction):
         self._commands = commands

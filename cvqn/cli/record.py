@@ -1,4 +1,4 @@
-"""What batches have made in a folder: a file of lines, so that a later call knows what is done."""
+"""The record of what batches have made in a folder, from which a later call knows what is done."""
 
 import json
 import os
@@ -10,26 +10,27 @@ NAME = ".cvqn-made"
 
 
 class State(Enum):
-    """An output before it is made."""
+    """What exists at the path of an output before it is made."""
 
     ABSENT = "there is no such file"
-    DONE = "made of the same input with the same options"
-    OLDER = "made of another input or with other options"
-    UNKNOWN = "a file that no batch made, or that was changed since"
+    DONE = "made from the same input with the same options"
+    OLDER = "made from another input or with other options"
+    UNKNOWN = "a file that no batch made, or that has changed since"
 
 
 class Record(NamedTuple):
-    """The file `NAME` in a folder: for each output the SHA-256 of it and of its input, and the options of the command.
+    """The file `NAME` in a folder: for each output its SHA-256, that of its input, and the options of the command.
 
-    Lines are JSON and only added, each by one write, also by several processes; of an output the last line holds.
+    Each line is a JSON object, appended in one write so that several processes can share the file. The last line of an
+    output counts.
     """
 
     folder: Path
     options: dict[str, object]
-    """What decides the outputs beside their inputs; plain values."""
+    """The options that affect outputs; plain values."""
 
     def read(self) -> dict[str, dict[str, object]]:
-        """The last line of each output; a line that was cut is left out, and its output counts as unknown."""
+        """The last entry of each output; truncated lines are ignored."""
         found = {}
         try:
             lines = (self.folder / NAME).read_bytes().splitlines()
@@ -44,7 +45,7 @@ class Record(NamedTuple):
         return found
 
     def state(self, made: dict[str, dict[str, object]], source: Path, target: Path) -> State:
-        """What there is at `target`, by lines as `read` returns them."""
+        """The state of `target`, given what `read` returned."""
         from cvqn.files import sha256_file
 
         if not target.exists():
@@ -56,7 +57,7 @@ class Record(NamedTuple):
         return State.DONE if same else State.OLDER
 
     def add(self, target: Path, input_sha256: str) -> None:
-        """Note that `target` was made of an input with this SHA-256."""
+        """Record that `target` was made from an input with this SHA-256."""
         from cvqn.files import sha256_file
 
         entry = {"output": self._key(target), "sha256": sha256_file(target), "input_sha256": input_sha256}
@@ -64,7 +65,7 @@ class Record(NamedTuple):
         descriptor = os.open(self.folder / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a line that was cut
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # the last line is truncated
                 line = b"\n" + line
             os.write(descriptor, line)
         finally:

@@ -8,28 +8,32 @@ Pair = tuple[Path, Path]
 
 
 class Outcome(NamedTuple):
-    """What was made of one input."""
+    """The result for one input."""
 
     line: str
-    """What is printed of it."""
+    """What is printed about it."""
     facts: dict[str, object]
     """The same for --json."""
     notices: list[str]
-    """What was converted on the way."""
+    """A line for each conversion that loses something."""
 
 
 class Work(Protocol):
     """What a command does to each file; it is sent to other processes."""
 
     def prepare(self) -> None:
-        """Load what is slow, and raise CvqnError where nothing can be made without it."""
-
-    def options(self) -> dict[str, object]:
-        """What decides an output beside its input; plain values."""
-
-    def __call__(self, source: Path, target: Path) -> Outcome:
-        """Make `target` of `source`.
+        """Load what is slow to load.
 
         Raises:
-            CvqnError, OSError, MemoryError: this one cannot be made.
+            CvqnError: something is missing without which no file can be made.
+        """
+
+    def options(self) -> dict[str, object]:
+        """The options that affect an output; plain values."""
+
+    def __call__(self, source: Path, target: Path) -> Outcome:
+        """Make `target` from `source`.
+
+        Raises:
+            CvqnError, OSError, MemoryError: this one cannot be made; a batch continues with the next.
         """

@@ -1,4 +1,4 @@
-"""The file around the payload: a header of 18 bytes, little endian, then the words of the range coder.
+"""The .cvqn file: a header of 18 bytes, little endian, then the payload, the words of the range coder.
 
 magic 4 | version 1 | flags 1 | height 2 | width 2 | model id 4 | CRC-32 of all other bytes 4 | words
 """
@@ -26,7 +26,7 @@ MAX_PIXELS = 1 << 27
 
 
 class Header(NamedTuple):
-    """What a file says about itself."""
+    """The facts in a file's header."""
 
     height: int  # of the image in pixels, 1..65535
     width: int
@@ -34,10 +34,15 @@ class Header(NamedTuple):
 
 
 def pack(height: int, width: int, model_id: bytes, payload: bytes) -> bytes:
-    """A complete file of an image of height x width pixels, each 1..65535; a model id is 4 bytes.
+    """The complete file of an image of `width` x `height` pixels, sides 1..65535.
+
+    Args:
+        model_id: 4 bytes.
+        payload: whole words of 4 bytes.
 
     Raises:
         ImageTooLargeError: a side is longer than the header can hold.
+        ValueError: a side is below 1, or `model_id` or `payload` has another length.
     """
     if max(height, width) > LARGEST_SIDE:
         raise ImageTooLargeError(f"an image of {width}x{height} pixels: sides are at most {LARGEST_SIDE}")
@@ -50,15 +55,17 @@ def pack(height: int, width: int, model_id: bytes, payload: bytes) -> bytes:
 def unpack(data: bytes, model_id: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, bytes]:
     """Header and payload of a file that was made with the model `model_id`.
 
-    Raises, in the order of the checks; nothing of the size that the header states is allocated:
-        TruncatedError: there is no whole header.
-        NotACvqnFileError: the magic number is another.
+    No memory is allocated for the size that the header states.
+
+    Raises, in the order of the checks:
+        TruncatedError: the header is incomplete.
+        NotACvqnFileError: the file does not begin with the magic number.
         UnsupportedVersionError: another version, or unknown flags.
         CorruptError: a side is zero.
-        ImageTooLargeError: more than `max_pixels` pixels.
-        WrongModelError: made with another model.
+        ImageTooLargeError: the image has more than `max_pixels` pixels.
+        WrongModelError: the file was made with another model.
         TruncatedError: the payload is not whole words.
-        CorruptError: the checksum does not fit.
+        CorruptError: the checksum does not match.
     """
     header = _header(data)
     if header.height * header.width > max_pixels:
@@ -73,10 +80,10 @@ def unpack(data: bytes, model_id: bytes, *, max_pixels: int = MAX_PIXELS) -> tup
 
 
 def inspect(data: bytes) -> Header:
-    """The header of an undamaged file, whatever its model and size.
+    """The header of a file, once its checksum is verified.
 
     Raises:
-        BitstreamError: as `unpack`, without its checks of size and model.
+        BitstreamError: as for `unpack`, without its checks of size and model.
     """
     header = _header(data)
     _payload(data)

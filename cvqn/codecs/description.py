@@ -1,4 +1,4 @@
-"""What a model folder says of itself, model.json; without its tensors, and without torch."""
+"""model.json, the description in a model folder. Reading it needs neither the tensors nor torch."""
 
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,7 +14,7 @@ FILES = ("model.json", "model.safetensors")
 
 
 class _Said(Settings):
-    """What a model says of its making: these keys have these types, others are allowed."""
+    """Statements about the origin of a model; keys beyond the declared ones are allowed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -23,22 +23,22 @@ class ImageSet(_Said):
     """A set of training images."""
 
     name: str
-    """Of its manifest."""
+    """Name of its manifest."""
     licence: str
-    """Of its images."""
+    """Licence of its images."""
 
 
 class TrainingImages(_Said):
-    """What a model was trained on."""
+    """The images that a model was trained on."""
 
     count: Annotated[int, Field(ge=0)]
-    """Images in all."""
+    """Number of images in all sets."""
     sets: tuple[ImageSet, ...]
-    """Where they are from."""
+    """The sets that they are from."""
 
 
 class About(_Said):
-    """Where a model comes from: a run of the workflow, which has a scale and steps, or what `origin` says."""
+    """Where a model comes from: a run of the workflow, which needs `scale` and `step`, or another `origin`."""
 
     run: str | None = None
     """Name of the run that trained it."""
@@ -47,15 +47,15 @@ class About(_Said):
     step: Annotated[int, Field(ge=0)] | None = None
     """Steps that it was trained for."""
     origin: str | None = None
-    """Where a model from elsewhere is from."""
+    """Source of a model that no run of the workflow trained."""
     training_images: TrainingImages | None = None
-    """What it was trained on, of a shipped model."""
+    """The images that a built-in model was trained on."""
     training_seconds: Annotated[float, Field(ge=0)] | None = None
-    """How long, of a shipped model."""
+    """Wall time of a built-in model's training."""
     training_machine: str | None = None
-    """On what processor or GPU, of a shipped model."""
+    """Processor or GPU that a built-in model was trained on."""
     torch: str | None = None
-    """Version, of a shipped model."""
+    """Version of PyTorch that a built-in model was trained with."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -67,25 +67,25 @@ class About(_Said):
 
 
 class Description(Settings):
-    """model.json."""
+    """The content of model.json."""
 
     format: int
     """Version of the format."""
     model_id: str = Field(pattern="^[0-9a-f]{8}$")
-    """Four bytes of the SHA-256 over all that decides a picture: codec, settings and every tensor."""
+    """First four bytes of the SHA-256 over all that determines a picture: codec, settings and every tensor."""
     codec: str
     """Name of the learned codec."""
     settings: dict[str, Any]
-    """What builds its network."""
+    """Settings of its network."""
     about: dict[str, Any]
-    """Where the model comes from, checked as `About`: run, experiment, seed, scale, checkpoint, step."""
+    """Where the model comes from, checked by `About`: run, experiment, seed, scale, checkpoint, step."""
 
 
 def describe(folder: str | Path) -> Description:
-    """The description in a model folder; its tensors are not looked at.
+    """The description in a model folder; the tensors are not read.
 
     Raises:
-        CvqnError: the folder is not a model's, its format is another, or it says of its origin what makes no sense.
+        CvqnError: the folder is not a model's, has another format, or its model.json is invalid.
     """
     folder = Path(folder)
     for name in FILES:

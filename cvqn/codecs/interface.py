@@ -1,4 +1,4 @@
-"""What a codec is: conventional, learned, in training, trained. Nothing here imports torch."""
+"""Interfaces of codecs: conventional ones, learned ones, and their trained models. Nothing here imports torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -20,16 +20,16 @@ Picture = np.ndarray
 class Codec(Protocol):
     """A still-image codec as it is measured. A quality is on the codec's own scale; for a trained model it is None.
 
-    A conventional codec also has `quality_range`, the lowest and the highest quality that it takes, and may have
-    `rates(picture, data)`, estimates of the rate in bits per pixel by name. Every codec may have a `look`, a
-    `cvqn.codecs.looks.Look`, for figures.
+    A conventional codec also has `quality_range`, the lowest and the highest quality that it takes. Optional are
+    `rates(picture, data)`, estimates of the rate in bits per pixel by name, and `look`, a `cvqn.codecs.looks.Look` for
+    figures.
     """
 
     name: str
     title: str
     """Its name in tables and figures."""
     suffix: str
-    """Ends the names of its files, without the dot."""
+    """Suffix of its files, without the dot."""
 
     def encode(self, picture: Picture, quality: float | None) -> bytes:
         """The complete file of `picture`."""
@@ -42,10 +42,10 @@ class Codec(Protocol):
         """
 
     def versions(self) -> dict[str, str]:
-        """Every library or program that decides the bytes, with its version."""
+        """Every library or program that affects the bytes, with its version."""
 
     def settings(self) -> dict[str, object]:
-        """The settings that hold for every quality."""
+        """The settings that are the same at every quality."""
 
 
 class Crops(Protocol):
@@ -54,39 +54,39 @@ class Crops(Protocol):
     def __call__(self, count: int, patch: int, batch: int | None = None) -> Iterator["Tensor"]:
         """`count` crops in batches `[batch, 3, patch, patch]`, float32 in [0, 1], on the training's device.
 
-        Without `batch` all are in one.
+        Without `batch`, all are in one batch.
         """
 
 
 class LearnedCodec(Protocol):
-    """A codec that is trained. An object with these is what an entry point in the group `cvqn.codecs` names."""
+    """A codec that is trained; an entry point in the group `cvqn.codecs` names an object of this form."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     """Its name in tables and figures."""
     model_settings: ClassVar[type[Settings]]
-    """What builds the network, and is stored with a trained model."""
+    """Settings of the network; they are stored with a trained model."""
     training_settings: ClassVar[type[TrainingSettings]]
-    """What its training takes."""
+    """Settings of the training."""
     modules: ClassVar[tuple[str, ...]]
-    """Modules that decide what a training makes; an edit in one trains again."""
+    """Modules that affect the result of a training; after an edit to one, the models are trained again."""
     coding_modules: ClassVar[tuple[str, ...]]
-    """Modules that decide the bytes and pixels that a trained model makes."""
+    """Modules that affect the bytes and pixels that a trained model makes."""
     has_channels: ClassVar[bool]
     """Whether its trained models are `HasChannels`."""
     exact: ClassVar[bool]
-    """Whether a file decodes to the same symbols on every machine: decoding them uses integers only."""
+    """Whether a file decodes to the same symbols on every machine, because decoding them uses integers only."""
     libraries: ClassVar[tuple[str, ...]]
-    """Installed distributions that decide them too."""
+    """Installed distributions that affect training or coding."""
 
     def build(self, model: Settings, training: TrainingSettings) -> "Trainable":
-        """The network before its first step; random numbers come from torch's generator, seeded by the caller."""
+        """The untrained network; random numbers come from torch's global generator, which the caller seeds."""
 
     def load(self, model: Settings, tensors: Mapping[str, "Tensor"], device: str) -> "TrainedModel":
-        """The model that `Trainable.export` made tensors of, on `device`.
+        """The trained model on `device`, from the tensors that `Trainable.export` returned.
 
         Raises:
-            CvqnError: settings and tensors do not fit.
+            CvqnError: settings and tensors do not fit together.
         """
 
 
@@ -94,7 +94,7 @@ class TrainedModel(Protocol):
     """A trained model: pictures to payloads, and back."""
 
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
-        """The payload of each of some pictures of one size; its length is a multiple of 4."""
+        """The payload of each picture, a multiple of 4 bytes; all pictures have one size."""
 
     def decode(self, payload: bytes, height: int, width: int) -> Picture:
         """The picture `[height, width, 3]` in a payload.
@@ -108,10 +108,10 @@ class TrainedModel(Protocol):
 
 
 class Layout(NamedTuple):
-    """How the channels of a latent are dealt to groups of levels."""
+    """How the channels of a latent are assigned to groups, each with its number of levels."""
 
     order: list[int]
-    """Channels from 0, by ascending importance; each group takes the next of them."""
+    """Channels, counted from 0, by ascending importance; each group takes the next ones."""
     sizes: list[int]
     """Channels of each group."""
     levels: list[int]
@@ -120,11 +120,11 @@ class Layout(NamedTuple):
 
 @runtime_checkable
 class HasChannels(Protocol):
-    """A trained model whose latent has channels that can be told apart: what analyses of channels ask for."""
+    """A trained model whose channels can be analysed one by one."""
 
     layout: Layout
     integer_models: Sequence["IntegerModel"]
-    """What codes the symbols of each group, of as many levels as the group has."""
+    """The entropy model of each group, with as many levels as the group."""
     stride: int
     """Pixels per position of the latent, along a side."""
 
@@ -142,13 +142,13 @@ class HasChannels(Protocol):
         """The payload of symbols, the same on every machine."""
 
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The place 0..levels-1 of each symbol's value among the values of its group, `[C_g, h, w]`."""
+        """For each symbol, the rank 0..levels-1 of its value among the values of its group, `[C_g, h, w]`."""
 
     def group_values(self) -> list[np.ndarray]:
-        """The values of each group, rising, `[levels]`: what a rank stands for."""
+        """The values of each group in ascending order, `[levels]`, so that a rank is an index into them."""
 
     def values(self, symbols: Sequence[np.ndarray]) -> np.ndarray:
-        """The quantized latent that symbols stand for, float32 `[C, h, w]` in its own order of channels."""
+        """The quantized latent of symbols, float32 `[C, h, w]` in its own order of channels."""
 
     def merge(self, groups: Sequence[np.ndarray]) -> np.ndarray:
         """Arrays `[C_g, ...]` of each group as `[C, ...]` in the latent's own order of channels."""
@@ -160,4 +160,4 @@ class HasChannels(Protocol):
         """Ideal code length of each channel in bits, `[C_g]` of each group."""
 
     def importance(self) -> tuple[str, list[float] | None]:
-        """What ordered the channels, and each channel's learned weight where there is one."""
+        """The method that ordered the channels, and the learned weight of each channel, or None without weights."""

@@ -8,7 +8,7 @@ BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#8a8a8a"
 
 
 class Look(NamedTuple):
-    """Colour and Matplotlib marker of a codec; `hollow` where it shares its colour with another."""
+    """Colour and Matplotlib marker of a codec; the marker is `hollow` if another codec has the same colour."""
 
     colour: str
     marker: str

@@ -1,7 +1,7 @@
-"""Codecs by name: every entry point of the group `cvqn.codecs`, of this package and of any other that is installed.
+"""Codecs by name: the entry points in the group `cvqn.codecs` of this package and of all other installed ones.
 
-An entry point of a conventional codec names a class of `Codec` that is made without arguments; one of a learned codec
-names a `LearnedCodec`, an object.
+For a conventional codec, the entry point names a class of the form `Codec` whose constructor takes no arguments; for a
+learned codec, it names an object of the form `LearnedCodec`.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ GROUP = "cvqn.codecs"
 
 @cache
 def names() -> tuple[str, ...]:
-    """The codecs that are installed."""
+    """The names of the installed codecs, sorted."""
     return tuple(sorted(_entries()))
 
 
@@ -51,23 +51,23 @@ def is_learned(name: str) -> bool:
     """Whether the codec called `name` is trained.
 
     Raises:
-        CvqnError: as `learned`.
+        CvqnError: there is no such codec, or this installation lacks what it needs.
     """
     return not isinstance(_load(name), type)
 
 
 def title(name: str) -> str:
-    """What tables and figures call a codec: its name where it is not installed."""
+    """The name of a codec in tables and figures; `name` itself if it is not installed."""
     return cast(Codec, _load(name)).title if name in _entries() else name
 
 
 def look(name: str) -> Look | None:
-    """How figures show a codec; None where it is not installed or leaves that to them."""
+    """How figures show a codec; None if it is not installed or does not say."""
     return getattr(_load(name), "look", None) if name in _entries() else None
 
 
 def module_of(name: str) -> str:
-    """The module of the codec called `name`.
+    """The Python module of the codec called `name`.
 
     Raises:
         CvqnError: there is no such codec.

@@ -11,7 +11,7 @@ DEFAULT_QUALITY = 3
 
 
 def qualities() -> list[int]:
-    """The qualities that there are, by rising rate; 1 gives the smallest files. Folders of other names do not count."""
+    """The qualities of the built-in models, by rising rate; 1 gives the smallest files."""
     names = (re.fullmatch("quality-([1-9][0-9]*)", path.parent.name) for path in FOLDER.glob("quality-*/model.json"))
     return sorted(int(name[1]) for name in names if name)
 
@@ -20,37 +20,37 @@ def folder_of_quality(quality: int) -> Path:
     """The model folder of a quality.
 
     Raises:
-        CvqnError: there is none.
+        CvqnError: there is no built-in model of this quality.
     """
     if quality not in qualities():
         known = ", ".join(map(str, qualities())) or "none"
-        raise CvqnError(f"quality {quality}: no such built-in model ({known}); or use --model")
+        raise CvqnError(f"quality {quality}: no such built-in model; choose one of {known}, or use --model")
     return FOLDER / f"quality-{quality}"
 
 
 def folders() -> dict[str, Path]:
-    """The folder of each shipped model by its id in hexadecimal digits; damaged ones are left out."""
+    """The folder of each built-in model by its id in hexadecimal; damaged models are left out."""
     return _known()[0]
 
 
 def folder_of_model(model_id: bytes) -> Path:
-    """The folder of the shipped model with this id, as a file's header states it.
+    """The folder of the built-in model with this id of 4 bytes, as a file's header states it.
 
     Raises:
-        WrongModelError: it is none of the shipped that can be read; damaged ones are named.
+        WrongModelError: no readable built-in model has this id; the message names damaged ones.
     """
     known, damaged = _known()
     if model_id.hex() not in known:
         beside = "".join(f"; {fault}" for fault in damaged)
         raise WrongModelError(
-            f"made with model {model_id.hex()}, which is no built-in one; name its folder with --model{beside}"
+            f"made with model {model_id.hex()}, which is not built in; name its folder with --model{beside}"
         )
     return known[model_id.hex()]
 
 
 def _known() -> tuple[dict[str, Path], list[str]]:
-    """As `folders`, and what is wrong with each of the others."""
-    from cvqn.codecs.description import describe  # brings pydantic, for which `cvqn --help` need not wait
+    """The folders by id, and an error message for each damaged model."""
+    from cvqn.codecs.description import describe  # imports pydantic, which `cvqn --help` need not wait for
 
     found: dict[str, Path] = {}
     damaged = []

@@ -24,7 +24,7 @@ from cvqn.settings import Settings
 
 
 class Stored(NamedTuple):
-    """A model as loaded, ready to compress and decompress."""
+    """A loaded model, ready to compress and decompress."""
 
     codec: str
     model: TrainedModel
@@ -35,7 +35,10 @@ class Stored(NamedTuple):
 def save_model(
     folder: str | Path, codec: str, settings: Settings, tensors: Mapping[str, Tensor], about: dict[str, Any]
 ) -> bytes:
-    """Write the two files of a model folder, what float16 holds exactly as such; returns the model id, 4 bytes."""
+    """Write the two files of a model folder, and return the model id, 4 bytes.
+
+    Tensors of float32 whose values float16 holds exactly are stored as float16.
+    """
     compact = {name: _compact(tensor.detach().cpu().contiguous()) for name, tensor in tensors.items()}
     model_id = _model_id(codec, settings.plain(), _arrays(compact))
     description = Description(
@@ -52,8 +55,8 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     """Read a model folder.
 
     Raises:
-        CvqnError: the folder is not a model's, a file is damaged, settings and tensors do not fit, or this machine does
-            not compute exactly what the model's files need.
+        CvqnError: the folder is not a model's, a file is damaged, settings and tensors do not fit together, or this
+            machine does not compute exactly what decoding needs.
     """
     folder = Path(folder)
     description = describe(folder)
@@ -65,7 +68,7 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     try:
         model_id = _model_id(description.codec, description.settings, _arrays(tensors))
     except TypeError as error:
-        raise CvqnError(f"{folder}/model.safetensors: a type of number that no model has ({error})") from error
+        raise CvqnError(f"{folder}/model.safetensors: a data type that no model has ({error})") from error
     if model_id.hex() != description.model_id:
         raise CvqnError(
             f"{folder}: tensors and settings give model id {model_id.hex()}, model.json says {description.model_id}"
@@ -91,9 +94,9 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Within it a network is made that has at most about as many numbers as given tensors: more cannot be theirs.
+    """While active, a network with far more parameters than the given tensors cannot be built.
 
-    Its memory is refused before it is filled, and with it what settings of a few bytes could ask for.
+    Otherwise, a few bytes of settings in a damaged or malicious model could request any amount of memory.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]):
@@ -112,7 +115,7 @@ class _NoLargerThan(TorchFunctionMode):
 
 
 def _check_names(models: Sequence[IntegerModel], tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError where there are tensors of integer models, `integer.<group>...`, beyond those of the groups."""
+    """Raise ValueError if tensors named `integer.<group>...` belong to no group."""
     expected = {f"integer.{group}.{name}" for group, model in enumerate(models) for name in model.to_arrays()}
     superfluous = sorted(name for name in tensors if name.startswith("integer.") and name not in expected)
     if models and superfluous:
@@ -120,7 +123,7 @@ def _check_names(models: Sequence[IntegerModel], tensors: Mapping[str, Tensor]) 
 
 
 def _check_groups(model: HasChannels) -> None:
-    """Raise ValueError where the order of the channels is none, or a group's entropy coder has other levels than it."""
+    """Raise ValueError if the order is no permutation, or if a group and its entropy model differ in levels."""
     order, sizes, levels = model.layout
     if sorted(order) != list(range(sum(sizes))):
         raise ValueError(f"the order of the channels, {order}, does not name each of the {sum(sizes)} once")
@@ -130,7 +133,7 @@ def _check_groups(model: HasChannels) -> None:
 
 
 def _compact(tensor: Tensor) -> Tensor:
-    """The tensor in half the bytes where nothing is lost by that."""
+    """The tensor as float16 if that loses nothing, else as it is."""
     if tensor.dtype != torch.float32:
         return tensor
     half = tensor.half()
@@ -142,7 +145,7 @@ def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 
 
 def _model_id(codec: str, settings: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The same for arrays of either byte order: they are hashed as little-endian ones."""
+    """The model id; arrays are hashed in little-endian order, so that every machine computes the same."""
     digest = hashlib.sha256(json.dumps([codec, settings], sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)

@@ -1,4 +1,4 @@
-"""A network in training: what the training loop asks of a learned codec."""
+"""A network in training: what the training loop requires of a learned codec."""
 
 from typing import Any, Protocol
 
@@ -19,46 +19,49 @@ class Forward(Protocol):
 
 
 class Loss(Protocol):
-    """What is minimized."""
+    """The quantity that training minimizes."""
 
     total: Tensor
     """A scalar."""
 
 
 class Trainable(nn.Module):
-    """Base of the networks that a training can train; `forward` takes images `[B, 3, H, W]` in [0, 1].
+    """Base of the networks that the training loop can train.
 
-    H and W are multiples of `stride`.
+    `forward` takes images `[B, 3, H, W]` in [0, 1], H and W multiples of `stride`, and returns a `Forward`.
     """
 
     stride: int
 
     def start(self, crops: Crops) -> None:
-        """Fit to the images what is fitted before the first step."""
+        """Fit initial weights to training images, before the first step; by default nothing."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Groups for Adam, each with `params` and its learning rate `lr`; the log shows the rate of the first."""
         raise NotImplementedError
 
     def loss(self, forward: Forward, images: Tensor) -> Loss:
-        """The loss of a pass, in float32."""
+        """The loss of a pass over `images`, computed in float32."""
         raise NotImplementedError
 
     def describe(self, forward: Forward, loss: Loss) -> dict[str, float]:
-        """A row of the log; `loss`, `bpp` and `ms_ssim` are among its columns."""
+        """A row of the log; its columns include `loss`, `bpp` and `ms_ssim`."""
         raise NotImplementedError
 
     def fault(self, row: dict[str, float]) -> str | None:
-        """What in a row of the log shows that the training has diverged, beside a loss that is not finite."""
+        """How a row of the log shows that the training has diverged, or None; a loss that is not finite always does."""
         return None
 
     def end_epoch(self, epoch: int, crops: Crops) -> None:
-        """What happens after each epoch, counted from 1."""
+        """Called after each epoch, counted from 1; by default does nothing."""
 
     @torch.inference_mode()
     def export(self, images: Tensor) -> dict[str, Tensor]:
-        """Every tensor that encoding and decoding need; `images` `[B, 3, H, W]` are for calibration.
+        """Every tensor that encoding and decoding need.
 
-        Called on a CPU, in evaluation mode, in float32.
+        Called in evaluation mode, with float32 weights on a CPU.
+
+        Args:
+            images: `[B, 3, H, W]` in [0, 1], training images for calibration.
         """
         return dict(self.state_dict())

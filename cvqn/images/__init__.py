@@ -18,9 +18,9 @@ from cvqn.images.headers import examine
 from cvqn.images.parts import Essence, RefusedError, length_of
 from cvqn.images.tiff import orientation_of
 
-LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a bound on what a small file can unfold to
-LARGEST_MEMORY = 7 << 27  # bytes that reading takes at most: RGB in Pillow's 4 bytes per pixel and in the result's 3
-LARGEST_PIPE = 1 << 29  # bytes; more than the largest picture has as it is
+LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a limit to what a small file can expand to
+LARGEST_MEMORY = 7 << 27  # bytes; enough for the largest picture in Pillow's 4 bytes per pixel and the result's 3
+LARGEST_PIPE = 1 << 29  # bytes; more than the pixels of the largest picture
 READABLE = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
     ".heic", ".heif", ".hif", ".jxl",
@@ -29,8 +29,8 @@ if features.check("avif"):
     READABLE.add(".avif")
 _WRITERS = {".png": "PNG", ".ppm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 _GREY = ("1", "L", "LA")
-_STRIP = 1 << 20  # pixels converted at a time, so that a picture is never in memory more than twice
-_TURNED = {  # to upright, by EXIF's number
+_STRIP = 1 << 20  # pixels converted at a time, so that a picture is in memory at most twice
+_TURNED = {  # how to turn a picture upright, by EXIF orientation
     2: lambda picture: picture[:, ::-1],
     3: lambda picture: picture[::-1, ::-1],
     4: lambda picture: picture[::-1],
@@ -42,31 +42,31 @@ _TURNED = {  # to upright, by EXIF's number
 
 
 class Conversions(NamedTuple):
-    """What is done to pictures that are refused otherwise, because it loses something."""
+    """Conversions that lose something; pictures that need one are refused unless it is asked for."""
 
     background: tuple[int, int, int] | None = None
-    """sRGB, 0..255, for what is transparent to be laid on, by a weighted mean of the encoded values."""
+    """sRGB, 0..255; transparent pixels are blended with it, by a weighted mean of the encoded values."""
     reduce_depth: bool = False
-    """Samples of more than 8 bits become 8: the upper 8 in PNG and TIFF, the nearest level elsewhere."""
+    """Reduce samples of more than 8 bits to 8: the upper 8 bits in PNG and TIFF, the nearest level elsewhere."""
     max_pixels: int = LARGEST_PICTURE
-    """Larger pictures are refused; never more than `LARGEST_PICTURE`."""
+    """Larger pictures are refused; values above `LARGEST_PICTURE` count as that."""
     notice: Callable[[str], None] = lambda message: None
-    """Called with a line for each of the two that was done."""
+    """Called with one line for each conversion that was done."""
 
 
 def read_picture(path: str | Path, conversions: Conversions = Conversions()) -> np.ndarray:  # noqa: B008
-    """The picture in a file, uint8 `[H, W, 3]`, writable and shared with nothing.
+    """The picture in a file, a new and writable array, uint8 `[H, W, 3]`.
 
-    Defined conversions: grey is repeated in the three channels; palettes and 1-bit become RGB; alpha that is opaque
-    everywhere is dropped; EXIF orientation is applied; colours are converted to sRGB by the ICC profile, if there is
-    one that can be read and that is not sRGB's by what it contains. Nothing else in the file affects the result:
-    comments, thumbnails and other metadata may be damaged.
+    Grey is repeated in the three channels. Palettes and 1-bit pictures become RGB. Alpha that is opaque everywhere is
+    dropped. EXIF orientation is applied. Colours are converted to sRGB by the ICC profile, unless it cannot be read or
+    is itself that of sRGB. Nothing else in the file affects the result: comments, thumbnails and other metadata may be
+    damaged.
 
     Raises:
-        CvqnError: the file is missing, truncated, not a picture, or holds what has no defined conversion
-            (CMYK, several frames; transparency and more than 8 bits per sample, where `conversions` does not say what
-            to do), or is of a format whose library is not installed; or it has more than `LARGEST_PICTURE` pixels, or
-            would take more than `LARGEST_MEMORY`, which is found out before a pixel is decoded.
+        CvqnError: the file is missing, truncated or not a picture; its library is not installed; it has no defined
+            conversion (CMYK, several frames), or needs one that `conversions` does not ask for (transparency, more than
+            8 bits per sample); or, found before any pixel is decoded, it has more pixels than allowed or would take
+            more than `LARGEST_MEMORY`.
     """
     try:
         with open(path, "rb") as file:
@@ -80,7 +80,7 @@ def decode_picture(
     name: str | Path,
     conversions: Conversions = Conversions(),  # noqa: B008
 ) -> np.ndarray:
-    """The same for an open file or the bytes of one; `name` is what errors call it."""
+    """Like `read_picture`, for an open file or the bytes of one; errors call it by `name`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities in files; its bomb warning is an error below
@@ -105,7 +105,7 @@ def decode_picture(
 
 
 def check_picture(picture: np.ndarray) -> None:
-    """Raise ValueError for all but a uint8 array `[H, W, 3]` with H and W of 1 at least."""
+    """Raise ValueError unless `picture` is a uint8 array `[H, W, 3]` with H and W at least 1."""
     if not isinstance(picture, np.ndarray):
         raise ValueError(f"a picture is a numpy array, uint8 [H, W, 3], not {type(picture).__name__}")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
@@ -113,7 +113,7 @@ def check_picture(picture: np.ndarray) -> None:
 
 
 def check_suffix(path: str | Path) -> None:
-    """Raise CvqnError for a path whose suffix is none that `write_picture` writes."""
+    """Raise CvqnError unless `write_picture` can write a file with this suffix."""
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise CvqnError(f"{path}: pictures are written as {', '.join(_WRITERS)}, not as {suffix or 'no suffix'}")
@@ -123,28 +123,28 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
     """Write a picture, uint8 `[H, W, 3]`, as PNG; the file is whole or absent.
 
     Raises:
-        CvqnError: the folder cannot be written to or the disk is full.
-        ValueError: not such an array.
+        CvqnError: the folder cannot be written to, or the disk is full.
+        ValueError: `picture` is another kind of array.
     """
     _save(path, picture, "PNG")
 
 
 def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """The same in the lossless format that the suffix names: .png, .ppm, .bmp, .tif.
+    """Like `write_png`, in the lossless format that the suffix names: .png, .ppm, .bmp, .tif or .tiff.
 
     Raises:
-        CvqnError: another suffix; the folder cannot be written to or the disk is full.
-        ValueError: not such an array.
+        CvqnError: the suffix is another, the folder cannot be written to, or the disk is full.
+        ValueError: `picture` is another kind of array.
     """
     check_suffix(path)
     _save(path, picture, _WRITERS[Path(path).suffix.lower()])
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
-    """The picture files right in a folder, by suffix in any case, sorted by name; `scan_folder` says what is not.
+    """The picture files directly in a folder, judged by suffix, sorted by name.
 
     Raises:
-        CvqnError: not a folder, not readable, or no picture in it.
+        CvqnError: `folder` is not a folder, cannot be read, or holds no picture.
     """
     paths, _ = scan_folder(folder, READABLE)
     if not paths:
@@ -169,8 +169,8 @@ def _check(
     conversions: Conversions,
     image: Image.Image | None = None,
 ) -> None:
-    """Refuse what has no defined conversion, once before a decoder is asked and once after."""
-    single = image is None or image.mode in ("1", "L", "P")  # the least, until the kind of pixels is known
+    """Refuse what has no defined conversion; called before a decoder opens the file, and again with the image."""
+    single = image is None or image.mode in ("1", "L", "P")  # assume the least until the kind of pixels is known
     memory = max(3, known.working) + (1 if single else 4)
     read_whole = known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS)  # before a pixel is decoded
     read = length_of(known.file) if read_whole else 0
@@ -199,7 +199,7 @@ def _decoded(known: Essence, name: str | Path, conversions: Conversions) -> tupl
         image = Image.open(known.file, formats=[known.format])
     with image:
         _check(known, image.size, name, conversions, image)
-        if known.format == "AVIF":  # it says both in boxes of its own, which Pillow puts like this
+        if known.format == "AVIF":  # only Pillow's decoder reads the boxes that hold these two
             orientation = orientation_of(image.info.get("exif", b""))
             profile = image.info.get("icc_profile")
         image.load()

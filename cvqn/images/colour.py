@@ -1,4 +1,4 @@
-"""Colours of other spaces to sRGB, by the ICC profile that a picture brings."""
+"""Conversion of colours to sRGB, by a picture's ICC profile."""
 
 import io
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
-SAME = 3  # levels of 255; profiles of sRGB differ by so much, in the rounding of their curves
+SAME = 3  # levels of 255 by which profiles of sRGB differ, because their curves are rounded differently
 
 
 def conversion(profile: bytes | None, grey: bool) -> Callable[[Image.Image], Image.Image] | None:
-    """What makes an RGB image in sRGB of an image of mode L or RGB; None where nothing is to be done.
+    """A function from an image of mode L or RGB to one in sRGB, or None if there is nothing to convert.
 
-    That is so without a profile, with one that cannot be read or is made for other pixels (a grey one is for grey
-    pictures only), and with one that maps every colour to itself within `SAME`, whatever its name is.
+    There is nothing to convert without a profile, with one that cannot be read or is made for other pixels (a grey
+    profile applies to grey pictures only), or with one that maps every colour to itself within `SAME` levels.
     """
     if not profile:
         return None
@@ -33,7 +33,7 @@ def conversion(profile: bytes | None, grey: bool) -> Callable[[Image.Image], Ima
 
 
 def _changes(apply: Callable[[Image.Image], Image.Image], mode: str) -> int:
-    """By how many levels a conversion changes what it changes most, of all greys and 17 levels of each primary."""
+    """The largest change in levels that a conversion makes to any grey or any mixture of 17 levels of each primary."""
     greys = np.arange(256, dtype=np.uint8)[None, :, None]
     if mode == "L":
         colours = greys

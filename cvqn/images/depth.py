@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits to 8, in the formats whose decoders are known to read them right."""
+"""Reduction of samples of more than 8 bits to 8, in the formats whose decoders are known to read them correctly."""
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -10,14 +10,14 @@ _GREYSCALE_WITH_ALPHA = b"\4"  # PNG's colour type
 
 
 def check_reducible(known: Essence, image: Image.Image | None) -> None:
-    """Refuse deep samples that cannot be reduced; without an image, by what the headers say.
+    """Refuse deep samples that cannot be reduced; without an image, judged by the headers alone.
 
     Raises:
-        RefusedError: they cannot; the message says what to do.
+        RefusedError: they cannot be reduced; the message says what to do.
     """
     fits = known.bits <= 16 and known.format in ("PNG", "TIFF", "PPM", "AVIF", *FORMATS)
     if image and known.format == "PNG":
-        fits = fits and "transparency" not in image.info  # of 16 bits, while Pillow has pixels of 8
+        fits = fits and "transparency" not in image.info  # a 16-bit colour, which Pillow compares with 8-bit pixels
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         fits = fits and tags.get(284, 1) == 1 and tags.get(262) in (1, 2) and set(tags.get(258, ())) == {16}

@@ -1,4 +1,4 @@
-"""HEIC and JPEG XL, which Pillow does not read: through pillow-heif and imagecodecs, where these are installed."""
+"""HEIC and JPEG XL, which Pillow does not read; pillow-heif and imagecodecs read them if they are installed."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from PIL import Image
 from cvqn.images.parts import Essence, RefusedError
 
 FORMATS = {"HEIF": ("HEIC", "pillow_heif", "pillow-heif"), "JXL": ("JPEG XL", "imagecodecs", "imagecodecs")}
-"""What Pillow's name of a format would be; its own name, and module and package of what reads it."""
+"""By the name in the style of Pillow's: the format's own name, and the module and package that read it."""
 
 
 def open_foreign(known: Essence) -> tuple[Image.Image, bytes | None]:

@@ -15,15 +15,15 @@ from cvqn.images.jxl import examine_jxl
 from cvqn.images.parts import LARGEST_PROFILE, Essence, Part, RefusedError, few, length_of, read_between, splice
 from cvqn.images.tiff import examine_tiff, orientation_of
 
-DEFLATED = 1040  # bytes that one of deflate unfolds to at most; 1032, and some room
+DEFLATED = 1040  # the most bytes that one byte of deflate expands to: 1032, and some room
 
 
 def examine(file: BinaryIO) -> Essence | None:
-    """What a seekable file says of itself; None where it is none of the known formats.
+    """What the headers of a seekable file say; None if the format is unknown.
 
     Raises:
-        RefusedError: damaged, or of a kind that no decoder here understands.
-        struct.error, ValueError, IndexError: damaged.
+        RefusedError: the file is damaged, or of a kind that no decoder here understands.
+        struct.error, ValueError, IndexError: the file is damaged.
     """
     file.seek(0)
     start = file.read(16)
@@ -65,7 +65,7 @@ def _png(file: BinaryIO) -> Essence:
 
 
 def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of every chunk; what follows the pixels may be missing."""
+    """Kind, start and end of every chunk; chunks after the pixels may be missing or cut."""
     place, end, first = 8, length_of(file), True
     while place + 8 <= end:
         length, kind = struct.unpack(">I4s", read_between(file, place, place + 8))
@@ -90,7 +90,7 @@ def _sound(file: BinaryIO, start: int, stop: int) -> bool:
 
 
 def _png_extra(file: BinaryIO, kind: bytes, start: int, stop: int, late: bool, extra: dict[bytes, bytes]) -> None:
-    """Add to `extra` what an ancillary chunk says, if it is sound; the first of a kind holds."""
+    """Add the content of an ancillary chunk to `extra` if it is sound; the first chunk of a kind counts."""
     if stop - start > LARGEST_PROFILE or kind in extra or not _sound(file, start, stop):
         return
     content = read_between(file, start + 8, stop - 4)
@@ -108,7 +108,7 @@ def _png_extra(file: BinaryIO, kind: bytes, start: int, stop: int, late: bool, e
 
 
 def _inflated(data: bytes) -> bytes:
-    """What zlib data unfold to; nothing where they are damaged or unfold to more than any profile has."""
+    """Decompressed zlib data; empty if they are damaged or longer than any profile."""
     inflater = zlib.decompressobj()
     try:
         unfolded = inflater.decompress(data, LARGEST_PROFILE)
@@ -152,10 +152,10 @@ def _jpeg(file: BinaryIO) -> Essence:
 
 
 def _jpeg_blocks(frame: bytes) -> tuple[int, int]:
-    """Of the marker and content of a frame: bytes of all coefficients per pixel, and of the shortest possible scans.
+    """For the marker and content of a frame: bytes per pixel of all coefficients, and bytes of the shortest scans.
 
-    A block takes at least a bit for its mean, and where a scan holds whole blocks another for their end; arithmetic
-    coding can do with any part of these.
+    A block takes at least one bit for its mean and, if a scan holds whole blocks, another for its end. Arithmetic
+    coding may take less.
     """
     height, width, count = struct.unpack_from(">HHB", frame, 2)
     factors = [(frame[place] >> 4, frame[place] & 15) for place in range(8, 7 + 3 * count, 3)]
@@ -167,7 +167,7 @@ def _jpeg_blocks(frame: bytes) -> tuple[int, int]:
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
-    """Marker (0 for a byte that is none), start and end of every segment; the last is the scan with what follows."""
+    """Marker (0 for a byte outside a segment), start and end of every segment; the scan reaches to the file's end."""
     place, end = 2, length_of(file)
     while place + 4 <= end:
         head = read_between(file, place, place + 4)
@@ -186,7 +186,10 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
 
 
 def _jpeg_decides(marker: int, content: bytes) -> bool:
-    """Whether a segment affects the pixels: all but comments and notes; two notes name the kind of colours."""
+    """Whether a segment affects the pixels: all do except comments and application segments, other than two of these.
+
+    JFIF's and Adobe's segments name the kind of colours.
+    """
     if marker == 0xE0:
         return content.startswith(b"JFIF\0") and len(content) >= 14
     if marker == 0xEE:
@@ -277,7 +280,7 @@ def _avif(file: BinaryIO) -> Essence:
 
 
 def _boxes(file: BinaryIO, place: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of what is in the boxes that describe a picture, in their order in the file."""
+    """Kind, start and end of the boxes that describe a picture, in file order; their containers are left out."""
     while place + 8 <= end:
         length, kind = struct.unpack(">I4s", read_between(file, place, place + 8))
         start = place + 8
@@ -300,10 +303,6 @@ def _boxes(file: BinaryIO, place: int, end: int, depth: int = 0) -> Iterator[tup
         place = stop
 
 
-_BOXES = {  # that hold others, and how many bytes come before these
-    b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0,
-    b"stsd": 8, b"av01": 78,
-}  # fmt: skip
 _READERS: list[tuple[bytes, Callable[[BinaryIO], Essence]]] = [
     (rb"\x89PNG\r\n\x1a\n", _png),
     (rb"\xff\xd8\xff", _jpeg),

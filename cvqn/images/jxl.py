@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from cvqn.images.parts import Essence, RefusedError, length_of, read_between
 
-_HEADER = 4096  # bytes; more than a header with the longest names of channels that are read here
+_HEADER = 4096  # bytes; more than a header with the longest channel name that is read here
 _RATIOS = ((1, 1), (6, 5), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height
 _SIDE = ((1, 9), (1, 13), (1, 18), (1, 30))
 _SAMPLE = ((8, 0), (10, 0), (12, 0), (1, 6))
@@ -37,10 +37,12 @@ class _Bits:
 
 
 def examine_jxl(file: BinaryIO) -> Essence:
-    """What a JPEG XL says of itself. Its decoder turns it upright and does not tell its colours, so only sRGB is read.
+    """What the header of a JPEG XL file says.
+
+    The decoder turns the picture upright but does not report its colour space, so only sRGB is read.
 
     Raises:
-        RefusedError: damaged, or with colours or channels that have no defined conversion.
+        RefusedError: the file is damaged, or its colours or channels have no defined conversion.
     """
     bits = _Bits(_codestream(file))
     size = _size(bits)
@@ -65,7 +67,7 @@ def examine_jxl(file: BinaryIO) -> Essence:
 
 
 def _codestream(file: BinaryIO) -> bytes:
-    """The beginning of the picture's own bytes, which may be in a box of a container."""
+    """The beginning of the codestream after its signature, which may be in a box of a container."""
     if read_between(file, 0, 2) == b"\xff\x0a":
         return read_between(file, 2, _HEADER)
     place, end = 0, length_of(file)
@@ -104,13 +106,13 @@ def _depth(bits: _Bits) -> int:
 
 
 def _extra_channels(bits: _Bits) -> None:
-    """Pass over the channels beside the colours; only one of opacity, not multiplied into the colours, is known."""
+    """Skip the extra channels; the only one accepted is opacity that is not premultiplied into the colours."""
     count = bits.choose(_COUNT)
     kind = premultiplied = 0
     if count == 1 and not bits.take(1):
         kind = bits.choose(_ENUM)
         _depth(bits)
-        bits.choose(((0, 0), (3, 0), (4, 0), (1, 3)))  # by what it is smaller
+        bits.choose(((0, 0), (3, 0), (4, 0), (1, 3)))  # the channel's downsampling
         bits.take(8 * bits.choose(_NAME))
         premultiplied = bits.take(1) if kind == _ALPHA else 0
     if count > 1 or kind != _ALPHA or premultiplied:

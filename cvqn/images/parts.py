@@ -1,4 +1,4 @@
-"""Picture files in parts: some kept as they are, some left out or put in place of others."""
+"""Views of picture files in which some parts are left out or replaced."""
 
 import bisect
 import io
@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-LARGEST_PROFILE = 1 << 24  # bytes; those of printers have 3 million
+LARGEST_PROFILE = 1 << 24  # bytes of an ICC profile; printers' have about 3 million
 
-Part = bytes | tuple[int, int]  # of a file: new bytes, or start and end of old ones
+Part = bytes | tuple[int, int]  # new bytes, or start and end of bytes of the file
 
 
 class RefusedError(Exception):
@@ -16,21 +16,21 @@ class RefusedError(Exception):
 
 
 class Essence(NamedTuple):
-    """What is known of a picture before its pixels are decoded."""
+    """What is known about a picture before its pixels are decoded."""
 
-    format: str  # Pillow's name of it
+    format: str  # in Pillow's naming
     file: BinaryIO  # the parts that a decoder needs
     bits: int = 8  # of the deepest sample
     frames: int = 1
-    size: tuple[int, int] | None = None  # width and height, where a decoder would ask too late
+    size: tuple[int, int] | None = None  # width and height, if a decoder would check it too late
     orientation: int = 1  # as EXIF counts
     profile: bytes | None = None  # ICC
-    working: int = 0  # bytes per pixel that the decoder holds at most beside the picture in Pillow's form
-    whole: bool = True  # False where the compressed pixels are shorter than those of any picture of this size
+    working: int = 0  # the most bytes per pixel that the decoder needs besides Pillow's image
+    whole: bool = True  # False if the compressed pixels are shorter than for any picture of this size
 
 
 class _Spliced(io.RawIOBase):
-    """Parts of a file, and bytes in place of others, as one file."""
+    """Parts of a file, and new bytes, read as one file."""
 
     def __init__(self, file: BinaryIO, parts: list[Part]):
         self._file, self._place = file, 0
@@ -64,21 +64,21 @@ class _Spliced(io.RawIOBase):
 
 
 def splice(file: BinaryIO, parts: list[Part]) -> BinaryIO:
-    """The parts in their order as one file, read when they are asked for."""
+    """The parts in order as one file, read on demand."""
     joined: list[Part] = []
     for part in parts:
         if part == b"" or (isinstance(part, tuple) and part[0] >= part[1]):
             continue
         last = joined[-1] if joined else b""
         if isinstance(last, tuple) and isinstance(part, tuple) and last[1] == part[0]:
-            joined[-1] = (last[0], part[1])  # so that a file of many small parts is read fast
+            joined[-1] = (last[0], part[1])  # a file of many small parts would be slow to read
         else:
             joined.append(part)
     return io.BufferedReader(_Spliced(file, joined), 1 << 16)
 
 
 def few(parts: Iterator, most: int = 100_000) -> Iterator:
-    """The parts of a file, refused where they are so many that reading them would take minutes."""
+    """The parts of a file; RefusedError if there are so many that reading them would take minutes."""
     for number, part in enumerate(parts):
         if number >= most:
             raise RefusedError("has more parts than any picture; replace the file")
@@ -91,6 +91,6 @@ def length_of(file: BinaryIO) -> int:
 
 
 def read_between(file: BinaryIO, start: int, stop: int) -> bytes:
-    """The bytes of a file from `start` on, before `stop`; fewer where it ends before."""
+    """The bytes of a file from `start` up to but not including `stop`; fewer if the file ends first."""
     file.seek(start)
     return file.read(max(0, stop - start))

@@ -1,4 +1,4 @@
-"""The tags of TIFF files, and of EXIF, which has their form."""
+"""The tags of TIFF files, and of EXIF data, which have the same form."""
 
 import contextlib
 import io
@@ -9,13 +9,13 @@ from cvqn.images.parts import LARGEST_PROFILE, Essence, RefusedError, length_of,
 
 _KEPT_TIFF_TAGS = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324,
                    325, 332, 334, 338, 347, *range(512, 522), 529, 530, 531, 532, 50674}  # fmt: skip
-_MOST_TAGS = 4096  # of a directory; pictures have some dozens
+_MOST_TAGS = 4096  # in a directory; pictures have a few dozen
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q"}
 _SIZES = {code: struct.calcsize(f"<{number}") for code, number in _NUMBERS.items()} | {2: 1, 5: 8, 10: 8}
 
 
 def orientation_of(exif: bytes) -> int:
-    """The orientation 1..8 of EXIF data, 1 where none can be read; no other tag is looked at."""
+    """The orientation 1..8 in EXIF data, 1 if none can be read; other tags are ignored."""
     exif = exif.removeprefix(b"Exif\0\0")
     with contextlib.suppress(struct.error, ValueError, IndexError, OverflowError, RefusedError):
         directory = _Directory(io.BytesIO(exif))
@@ -25,7 +25,7 @@ def orientation_of(exif: bytes) -> int:
 
 
 class _Directory:
-    """The first directory of a TIFF file: its entries by tag, the first of each holds."""
+    """A directory of a TIFF file, by default the first: its entries by tag; the first entry of a tag counts."""
 
     def __init__(self, file: BinaryIO, start: int | None = None):
         head = read_between(file, 0, 16)
@@ -50,7 +50,7 @@ class _Directory:
         return struct.unpack(form, read_between(self.file, place, place + struct.calcsize(form)))
 
     def data(self, tag: int, largest: int = 1 << 16) -> bytes:
-        """The bytes of an entry's values; empty where they are too many or of no known type."""
+        """The bytes of an entry's values; empty if there are too many or their type is unknown."""
         entry = self.entries[tag]
         kind, count = struct.unpack_from(self.order + ("HQ" if self.big else "HI"), entry)
         size = _SIZES.get(kind, 0) * count
@@ -72,7 +72,7 @@ class _Directory:
         return [value for (value,) in struct.iter_unpack(self.order + _NUMBERS[kind], data)]
 
     def following(self) -> int:
-        """Where the next directory begins, 0 where there is none."""
+        """Where the next directory begins, or 0."""
         with contextlib.suppress(struct.error):
             return self._read(self.number, self.stop)[0]
         return 0
@@ -83,7 +83,7 @@ def _upright(values: list[float]) -> int:
 
 
 def examine_tiff(file: BinaryIO) -> Essence:
-    """What a TIFF says of itself; a decoder gets only those of its tags that pixels depend on."""
+    """What the tags of a TIFF file say; a decoder gets only the tags that affect the pixels."""
     directory = _Directory(file)
     entries = directory.entries
     if 50706 in entries:
@@ -92,7 +92,7 @@ def examine_tiff(file: BinaryIO) -> Essence:
     if 339 in entries and set(directory.values(339)) - {1, 4}:
         if bits <= 8:
             raise RefusedError("samples that are no unsigned integers; convert it to 8-bit RGB first")
-        bits = max(bits, 32)  # refused as such; no depth of integers that could be reduced
+        bits = max(bits, 32)  # deep, but not integers that could be reduced, so always refused
     orientation = 1
     if 0x0112 in entries:
         with contextlib.suppress(struct.error, ValueError, KeyError):
@@ -106,7 +106,7 @@ def examine_tiff(file: BinaryIO) -> Essence:
     patch = count + kept + bytes(number)  # no next directory
     parts = [(0, directory.start), patch, (directory.start + len(patch), length_of(file))]
     compression = directory.values(259)[:1] if 259 in entries else [1]
-    working = 10 if compression in ([6], [7]) else 4  # a strip can be all of the picture; JPEG holds its coefficients
+    working = 10 if compression in ([6], [7]) else 4  # a strip can be the whole picture; JPEG also holds coefficients
     working *= compression != [1]
     return Essence("TIFF", splice(file, parts), int(bits), _pages(directory), None, orientation, profile, working)
 
@@ -119,7 +119,7 @@ def _pages(directory: _Directory) -> int:
             directory = _Directory(directory.file, start)
         except struct.error:
             break
-        if 256 not in directory.entries:  # no picture's; some programs leave what was in memory there
+        if 256 not in directory.entries:  # no width: not a picture's directory, but garbage that some programs write
             break
         seen.add(start)
     return len(seen)

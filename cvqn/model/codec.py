@@ -1,4 +1,4 @@
-"""CVQN behind the interface of a learned codec. Imports torch only where a network is made."""
+"""CVQN behind the interface of a learned codec. PyTorch is imported only when a network is built."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

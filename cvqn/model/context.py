@@ -12,11 +12,11 @@ CENTRE = 13
 
 
 class MaskedConv3d(nn.Module):
-    """A 3x3x3 convolution, zero padding 1, that sees only what precedes a position in raster order.
+    """A 3x3x3 convolution that sees only the positions before its own in raster order.
 
-    Taps are numbered in raster order of (channel, row, column): a hollow mask keeps the 13 before the centre, a
-    solid one the centre too. Weight `[outputs, inputs, 3, 3, 3]`, bias `[outputs]`. Without padding the first channel
-    and the outer rows and columns are lost.
+    Taps are numbered in raster order of (channel, row, column). A hollow mask keeps the 13 taps before the centre, a
+    solid mask the centre as well. Weight `[outputs, inputs, 3, 3, 3]`, bias `[outputs]`. With `padded`, the input is
+    zero-padded by 1; without it, the output lacks the first channel, and one row or column at each side.
     """
 
     def __init__(self, inputs: int, outputs: int, *, hollow: bool, padded: bool = True):
@@ -39,7 +39,7 @@ class MaskedConv3d(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Convolve `[B, inputs, channels, h, w]`, the group's channels on axis 2, to `[B, outputs, channels, h, w]`.
 
-        No kernel reaches a later channel, so two thirds of it are enough: the channel before and the channel itself.
+        The mask is zero for the next channel, so only the kernel's planes of the previous and the own channel are used.
         """
         weight = self.masked_weight[:, :, :2].contiguous(memory_format=torch.channels_last_3d)
         if not self.padded:
@@ -48,25 +48,25 @@ class MaskedConv3d(nn.Module):
 
 
 class Activations(NamedTuple):
-    """What the layers before the last make of quantized values, `[B, K, channels, rows, columns]` each."""
+    """Outputs of the layers before the last, `[B, K, channels, rows, columns]` each."""
 
-    x1: Tensor  # of the first layer, at least 0
+    x1: Tensor  # output of the first layer, at least 0
     y: Tensor  # inside the residual block, at least 0
-    x2: Tensor  # of the residual block
+    x2: Tensor  # output of the residual block
 
 
 class ContextModel(nn.Module):
-    """Probabilities of the symbols of one group, each from those before it in raster order (Section 3.3).
+    """Predicts each symbol of one group from those before it in raster order (Section 3.3).
 
-    A hollow convolution, one residual block of two solid ones, and a solid one to the logits; width K.
+    A hollow convolution, a residual block of two solid convolutions, and a solid convolution to the logits; width K.
 
     Args:
         levels: Q, the number of symbols.
         width: K, 192 in the released code, 24 in Mentzer et al. 2018.
         relu_logits: clip the logits at zero, as the released code does.
-        detach_input: keep the rate's gradient from the encoder, as Mentzer et al. do.
-        padded: each layer continues its input by zeros. Without, the caller continues the values, by 4 channels in
-            front and 4 rows and columns at each side (Mentzer et al.), and the logits are those of the inside.
+        detach_input: stop the rate's gradient before it reaches the encoder, as Mentzer et al. do.
+        padded: zero-pad the input of each layer. If false, the caller pads the values by 4 channels in front and by 4
+            rows and columns at each side (Mentzer et al.); logits are then returned for the unpadded volume only.
     """
 
     def __init__(
@@ -84,14 +84,17 @@ class ContextModel(nn.Module):
         self.last = MaskedConv3d(width, levels, hollow=False, padded=padded)
 
     def activations(self, values: Tensor) -> Activations:
-        """What the first three layers make of quantized values `[B, C_g, h, w]`."""
+        """Outputs of the first three layers for quantized values `[B, C_g, h, w]`."""
         x1 = F.relu(self.first(values.unsqueeze(1)), inplace=True)
         y = F.relu(self.residual1(x1), inplace=True)
         inside = x1 if self.padded else x1[:, :, 2:, 2:-2, 2:-2]
         return Activations(x1, y, inside + self.residual2(y))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Logits `[B, Q, C_g, h, w]` (natural log, unnormalized) of quantized values `[B, C_g, h, w]`."""
+        """Logits `[B, Q, C_g, h, w]` (natural log, unnormalized) of quantized values `[B, C_g, h, w]`.
+
+        If not `padded`, the values include the caller's padding and the logits do not.
+        """
         if self.detach_input:
             values = values.detach()
         logits = self.last(self.activations(values).x2).float()
@@ -100,5 +103,5 @@ class ContextModel(nn.Module):
         return logits
 
     def cross_entropy(self, values: Tensor, symbols: Tensor) -> Tensor:
-        """Nats spent on each symbol, `[B, C_g, h, w]`, of values, continued where not `padded`, and symbols 0..Q-1."""
+        """Nats spent on each of the symbols 0..Q-1, `[B, C_g, h, w]`; `values` as for `forward`."""
         return F.cross_entropy(self(values), symbols, reduction="none")

@@ -10,16 +10,16 @@ from cvqn.model.quantizer import GMMQuantizer
 
 
 class Controlled(NamedTuple):
-    """What the controller makes of a latent `[B, C, h, w]`; lists have one entry per group."""
+    """A quantized latent `[B, C, h, w]` and its cost; lists have one entry per group."""
 
     values: Tensor  # [B, C, h, w] in the latent's own channel order, for the decoder
     symbols: list[Tensor]  # int64 [B, C_g, h, w] in sorted order
     nats: list[Tensor]  # cross entropy of each symbol, [B, C_g, h, w]
-    nll: list[Tensor]  # equation (5) for each element, [B, C_g, h, w]
+    nll: list[Tensor]  # equation (5) of each element in nats, [B, C_g, h, w]
 
 
 class Controller(nn.Module):
-    """Quantizers and context models of G groups, and the order in which channels are dealt to them.
+    """Quantizers and context models of G groups, and the order in which channels are assigned to them.
 
     `order` `[C]` lists the channels by ascending importance; group g takes the next C_g of them.
     """
@@ -53,11 +53,11 @@ class Controller(nn.Module):
         return [q(z).symbols for q, z in zip(self.quantizers, self.split(latent), strict=True)]
 
     def values(self, symbols: list[Tensor]) -> Tensor:
-        """The quantized latent `[B, C, h, w]` that these symbols stand for, in its own channel order."""
+        """The quantized latent `[B, C, h, w]` of symbols, int64 `[B, C_g, h, w]` of each group, in its own order."""
         return self.merge([q.means[s] for q, s in zip(self.quantizers, symbols, strict=True)])
 
     def forward(self, latent: Tensor) -> Controlled:
-        """Quantize a latent and account for its bits."""
+        """Quantize a latent `[B, C, h, w]` and compute the terms of the loss for each group."""
         quantized = [q(z) for q, z in zip(self.quantizers, self.split(latent), strict=True)]
         nats = [c.cross_entropy(q.values, q.symbols) for c, q in zip(self.contexts, quantized, strict=True)]
         return Controlled(

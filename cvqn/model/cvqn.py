@@ -79,9 +79,14 @@ class Loss(NamedTuple):
 def loss(forward: Forward, images: Tensor, *, alpha: float, beta: float, clamp: bool, reflect: int = 0) -> Loss:
     """alpha (1 - MS-SSIM) + 1/G sum_g L_ent,g + beta 1/G sum_g L_GMM,g, equation (8).
 
-    With `clamp` the distortion is measured on the clipped image, which has no gradient where it clips. MS-SSIM's
-    windows are inside the image and give its border little weight, so both are first extended by `reflect` mirrored
-    pixels.
+    Args:
+        forward: a pass over `images`.
+        images: `[B, 3, H, W]` in [0, 1].
+        alpha: weight of the distortion.
+        beta: weight of L_GMM.
+        clamp: measure the distortion on the clipped reconstruction, which has no gradient where it is clipped.
+        reflect: mirrored pixels by which both images are extended first, because the windows of MS-SSIM stay inside
+            the image and give its border little weight.
     """
     reconstruction = forward.reconstruction.clamp(0, 1) if clamp else forward.reconstruction
     if reflect:

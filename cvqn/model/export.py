@@ -1,4 +1,4 @@
-"""A trained context model in integers: scales from calibration data, weights as large as exact sums allow."""
+"""Conversion of a trained context model to integers, with scales from calibration data and exact sums."""
 
 import math
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ from cvqn.errors import CvqnError
 from cvqn.model.context import ContextModel, MaskedConv3d
 from cvqn.model.cvqn import CVQN
 
-HEADROOM = 1.05  # over the largest activation of the calibration data
-LOGIT_SCALE = math.log(2) / UNIT  # nats in a unit of the integer logits
-BATCH = 8  # calibration images that are analysed at a time
+HEADROOM = 1.05  # above the largest activation on the calibration data
+LOGIT_SCALE = math.log(2) / UNIT  # nats per unit of the integer logits
+BATCH = 8  # calibration images analysed at a time
 
 
 @torch.inference_mode()
@@ -36,7 +36,7 @@ def export_model(model: CVQN, calibration: Tensor) -> list[IntegerModel]:
 
     Args:
         model: trained, in evaluation mode.
-        calibration: images `[B, 3, H, W]` in [0, 1], sides multiples of 16, like those that the model was trained on.
+        calibration: images `[B, 3, H, W]` in [0, 1], sides multiples of 16, similar to the training images.
 
     Raises:
         CvqnError: as `export_context`.
@@ -53,24 +53,24 @@ def export_model(model: CVQN, calibration: Tensor) -> list[IntegerModel]:
 def export_context(context: ContextModel, means: Tensor, calibration: Iterable[Tensor]) -> IntegerModel:
     """The integer model of a group.
 
-    An integer activation counts in units of its channel's scale, which lets the largest activation on the calibration
-    data become 255 / 1.05. x1 and x2 share a scale, so that they can be added.
+    Integer activations are in units of their channel's scale, which maps the largest activation on the calibration
+    data to 255 / 1.05. x1 and x2 share a scale, so that they can be added.
 
     Args:
         context: the float context model of Q levels.
-        means: `[Q]` of the quantizer; the context model sees means[s] for symbol s.
-        calibration: symbols of the group, integers 0..Q-1, `[C_g, h, w]`, of typical images, with their margin where
-            the context model does not pad by itself.
+        means: the quantizer's means, `[Q]`; the context model sees means[s] for symbol s.
+        calibration: the group's symbols of typical images, integers 0..Q-1, `[C_g, h, w]`; with their margin if the
+            context model is not `padded`.
 
     Raises:
-        CvqnError: there is no calibration data, a weight is not finite, or weights are so large that no scale keeps
-            the sums exact.
+        CvqnError: there is no calibration data, a weight is not finite, or the weights are too large for exact sums
+            at any scale.
     """
     weights, biases = _parameters(context, means)
     largest_x, largest_y = _largest_activations(context, means, calibration)
     x_scale, y_scale = (largest.double().cpu().numpy() * HEADROOM / ACTIVATION for largest in (largest_x, largest_y))
 
-    # A channel that is dead on the calibration data has scale 0, a nearly dead one too small a scale for exact sums.
+    # A channel that is zero on the calibration data would get scale 0, a nearly zero one too small a scale to be exact.
     x_scale = np.maximum(x_scale, _smallest_scale(weights[0], biases[0], 1))
     y_scale = np.maximum(y_scale, _smallest_scale(weights[1], biases[1], x_scale))
     x_scale = np.maximum(x_scale, _smallest_scale(weights[2], biases[2], y_scale))
@@ -118,7 +118,7 @@ def _largest_activations(context: ContextModel, means: Tensor, calibration: Iter
 
 
 def _smallest_scale(weight: np.ndarray, bias: np.ndarray, input_scale: np.ndarray | float) -> np.ndarray:
-    """The output scale, `[outputs]`, from which on shift 0 is possible, with room for rounding."""
+    """The smallest output scale, `[outputs]`, that allows shift 0, with room for rounding."""
     input_size = 1 if np.ndim(input_scale) == 0 else ACTIVATION
     scaled = np.abs(weight) * np.reshape(input_scale, (-1, 1))
     sums = scaled.sum(axis=(0, 1)) * input_size + np.abs(bias)
@@ -133,7 +133,7 @@ def _integer_layer(
     output_scale: np.ndarray,
     limits: tuple[int, int],
 ) -> IntegerLayer:
-    """Weight and bias in units of the scales, times 2^shift, rounded; the shift is the largest with exact sums."""
+    """Weight and bias in units of the scales, times 2^shift, rounded; uses the largest shift with exact sums."""
     unit = np.where(output_scale > 0, output_scale, 1)  # a scale is 0 where the output can only be 0
     weight, bias = weight * input_scale[:, None] / unit, bias / unit
     shift = np.full(bias.shape, -1)
@@ -148,6 +148,6 @@ def _integer_layer(
 
 
 def _rounded(weight: np.ndarray, bias: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integers in float64; the bias with half a unit of the output, so that the floor after it rounds."""
+    """Integers in float64; the bias includes half an output unit, so that the later floor rounds to nearest."""
     half = np.where(shift > 0, np.ldexp(0.5, shift), 0)
     return np.rint(np.ldexp(weight, shift)), np.rint(np.ldexp(bias, shift)) + half

@@ -1,4 +1,4 @@
-"""Channel importance (Section 3.3): what decides the order in which channels are given levels."""
+"""Channel importance (Section 3.3), which decides the order in which channels are given levels."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ MOMENTUM = 0.1
 class SqueezeExcitation(nn.Module):
     """The importance of C channels by average pooling and two 1x1 convolutions (Section 3.3, after Hu et al. 2018).
 
-    The paper sorts by w only, which gives w no gradient. Here the latent is multiplied by w, in training by the mean
-    over the batch and in evaluation by its running mean, so that the loss reaches it. With `scale_latent` off the
-    latent passes unchanged and w is, as in the released code, never trained.
+    The paper only sorts by w, so w gets no gradient. With `scale_latent` the latent is multiplied by w, so that the
+    loss trains w: by its mean over the batch in training, by its running mean in evaluation. Without it the latent is
+    unchanged and w is never trained, as in the released code.
     """
 
     def __init__(self, channels: int, reduction: int, *, scale_latent: bool):
@@ -26,7 +26,7 @@ class SqueezeExcitation(nn.Module):
         self.register_buffer("importance", torch.full((channels,), 0.5))
 
     def forward(self, latent: Tensor) -> Tensor:
-        """The latent `[B, C, h, w]`, each channel multiplied by its importance in (0, 1)."""
+        """The latent `[B, C, h, w]`, with `scale_latent` each channel multiplied by its importance in (0, 1)."""
         if self.training:
             pooled = latent.float().mean(dim=(2, 3))
             weights = torch.sigmoid(self.excite(F.relu(self.squeeze(pooled)))).float().mean(dim=0)
@@ -44,13 +44,13 @@ def reconstruction_errors(
     reconstruct: Callable[[Tensor], Tensor],
     distance: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """Equation (6) for some images: the mean distance `[C]` to the original with each channel pruned in turn.
+    """Equation (6) over a batch: the mean distance `[C]` to the originals with each channel set to 0 in turn.
 
     Args:
-        latent: `[N, C, h, w]`, before the quantizer, where the channel is set to 0.
+        latent: `[N, C, h, w]`, before the quantizer.
         images: `[N, 3, H, W]` in [0, 1].
         reconstruct: quantizer and decoder, from latent to images.
-        distance: one number per image, `[N]`, such as 1 - MS-SSIM.
+        distance: from two batches of images to one number per image, `[N]`, such as 1 - MS-SSIM.
     """
     errors = []
     for channel in range(latent.shape[1]):

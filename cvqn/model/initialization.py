@@ -1,4 +1,4 @@
-"""A start for short trainings in which signals keep their variance through encoder and decoder."""
+"""Initialization for short trainings that preserves the variance of signals through encoder and decoder."""
 
 import math
 
@@ -10,8 +10,8 @@ from cvqn.model.network import ResidualBlock, ResidualGroup
 def preserve_variance(transform: nn.Module, *, branch: float = 0.3) -> None:
     """Initialize every 3x3 convolution of an encoder or decoder so that signals keep their variance.
 
-    torch's own initialization shrinks it to a third per layer, and a short training does not recover. What ends a
-    residual branch starts at `branch` of that, so that a group begins near the identity.
+    PyTorch's own initialization cuts the variance to a third per layer, from which a short training does not recover.
+    The last convolution of each residual branch gets `branch` times the gain, so that a group begins near the identity.
     """
     for module in transform.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):

@@ -1,4 +1,4 @@
-"""Integer context models among the tensors of a trained model."""
+"""Stores integer context models among the tensors of a trained model."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,10 +20,10 @@ def to_tensors(models: Sequence[IntegerModel]) -> dict[str, Tensor]:
 
 
 def from_tensors(tensors: Mapping[str, Tensor], groups: int) -> tuple[list[IntegerModel], dict[str, Tensor]]:
-    """The integer models among tensors, and the rest of them.
+    """The integer models of the groups, and the other tensors.
 
     Raises:
-        CvqnError: an array is missing or superfluous, or sums could be inexact.
+        CvqnError: an array of a group is missing or superfluous, or sums could be inexact.
     """
     models = []
     for group in range(groups):

@@ -1,7 +1,7 @@
-"""MS-SSIM for training (Wang et al. 2003): differentiable, per image, fixed data range, for crops from 11 pixels up.
+"""MS-SSIM for training (Wang et al. 2003): differentiable, per image, data range 1, for sides of at least 11 pixels.
 
-Where pytorch-msssim is defined this agrees with it. Speed is a matter of layout: all planes of a batch lie side by
-side in memory, one number of each after the other, so that a depthwise convolution runs over all of them at once.
+It agrees with pytorch-msssim wherever that is defined. For speed, the planes of a batch are interleaved in memory, so
+that one depthwise convolution runs over all of them at once.
 """
 
 import functools
@@ -14,11 +14,11 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW = 11
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03
-FLOOR = 1e-6  # a power below 1 has infinite slope at 0
+FLOOR = 1e-6  # a power with an exponent below 1 has infinite slope at 0
 
 
 def scales_for(height: int, width: int) -> int:
-    """How many of the five scales fit: the window must fit the picture at the coarsest.
+    """The number of scales, 1 to 5, at which the window still fits into the picture.
 
     Raises:
         ValueError: a side is shorter than the window, 11 pixels.
@@ -39,14 +39,14 @@ def _taps(device: torch.device) -> Tensor:
 
 
 def _blur(planes: Tensor) -> Tensor:
-    """Each plane under the window where it fits, `[B, P, h - 10, w - 10]`, of planes `[B, P, h, w]`."""
+    """Planes `[B, P, h, w]` weighted by the window, without padding: `[B, P, h - 10, w - 10]`."""
     count = planes.shape[1]
     window = _taps(planes.device).expand(count, 1, 1, WINDOW)
     return F.conv2d(F.conv2d(planes, window.mT, groups=count), window, groups=count)
 
 
 def _similarity(x: Tensor, y: Tensor, *, luminance: bool) -> Tensor:
-    """Mean contrast and structure of each of P planes at one scale, `[P]`, of `[1, P, h, w]`; SSIM with luminance."""
+    """Mean contrast-structure term of planes `[1, P, h, w]` at one scale, `[P]`; with `luminance`, their mean SSIM."""
     mean_x, square, product = _blur(torch.cat([x, x * x + y * y, x * y]))
     mean_y = _blur(y)[0]
     means, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
@@ -59,9 +59,12 @@ def _similarity(x: Tensor, y: Tensor, *, luminance: bool) -> Tensor:
 @torch.autocast("cuda", enabled=False)
 @torch.autocast("cpu", enabled=False)
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """MS-SSIM of each image, `[B]`, mean over channels, of float images `[B, C, H, W]` with data range 1.
+    """MS-SSIM of each image, `[B]`, averaged over channels, of float images `[B, C, H, W]` with data range 1.
 
-    Crops too small for five scales use as many as fit, with the weights scaled to the sum that all five have.
+    Images too small for five scales use as many as fit, with the weights rescaled to the sum of all five.
+
+    Raises:
+        ValueError: a side is shorter than the window, 11 pixels.
     """
     images, channels = x.shape[:2]
     scales = scales_for(*x.shape[-2:])
@@ -78,6 +81,6 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _side_by_side(images: Tensor) -> Tensor:
-    """The planes of `[B, C, H, W]` as `[1, B C, H, W]`, on a CPU in the layout of its fast depthwise kernels."""
+    """The planes of `[B, C, H, W]` as `[1, B C, H, W]`; on a CPU channels last, for its fast depthwise kernels."""
     planes = images.float().flatten(0, 1).unsqueeze(0)
     return planes.contiguous(memory_format=torch.channels_last) if planes.device.type == "cpu" else planes

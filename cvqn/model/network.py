@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as in the released code, there trained, here constant
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K; the released code begins with it and trains it, here it is constant
 STRIDE = 16  # pixels per latent position: four stages of 2
 PEDESTAL, SMALLEST_BETA = 2.0**-36, 1e-6  # of GDN
 
@@ -17,7 +17,7 @@ def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
 
 
 class ChannelAttention(nn.Module):
-    """Every channel times a factor in (0, 1) computed from all channels' means (Zhang et al. 2018)."""
+    """Multiplies every channel by a factor in (0, 1) computed from the means of all channels (Zhang et al. 2018)."""
 
     def __init__(self, channels: int, reduction: int):
         super().__init__()
@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGroup(nn.Sequential):
-    """B residual blocks and a convolution, with a skip round all of them."""
+    """B residual blocks and a convolution, with a skip around all of them."""
 
     def __init__(self, channels: int, blocks: int, reduction: int):
         super().__init__(*(ResidualBlock(channels, reduction) for _ in range(blocks)), conv(channels, channels))
@@ -55,9 +55,9 @@ class ResidualGroup(nn.Sequential):
 class GDN(nn.Module):
     """Generalized divisive normalization (Ballé et al. 2017): x_i / sqrt(beta_i + sum_j gamma_ij x_j^2).
 
-    The paper does not mention it; the released code has one after every unshuffle and, not inverted, in the decoder.
-    The trained parameters are the square roots of beta and gamma plus a pedestal of 2^-36, as there, so that a gamma of
-    0 still gets a gradient.
+    The paper does not mention it. The released code has one after every unshuffle, and before every shuffle the same
+    one, not its inverse. As there, the trained parameters are the square roots of beta and gamma plus a pedestal of
+    2^-36, so that a gamma of 0 still gets a gradient.
     """
 
     def __init__(self, channels: int):
@@ -80,7 +80,7 @@ class GDN(nn.Module):
 
 
 class _LowerBound(torch.autograd.Function):
-    """max(x, bound), through which a gradient passes where x is not below it or would rise."""
+    """max(x, bound); the gradient passes where x is at least the bound, or where a descent step would raise x."""
 
     @staticmethod
     def forward(context: torch.autograd.function.FunctionCtx, x: Tensor, bound: float) -> Tensor:
@@ -98,10 +98,10 @@ class Encoder(nn.Module):
     """Images `[B, 3, H, W]` in [0, 1], H and W multiples of 16, to latents `[B, C, H/16, W/16]`.
 
     Args:
-        widths: C_0 .. C_3, the channels of the head and into each stage; residual groups run at four times these.
-        channels: C.
+        widths: C_0 .. C_3, channels into each stage; its residual group has four times as many.
+        channels: C, of the latent.
         blocks: B, residual blocks per group.
-        reduction: of the channel attention.
+        reduction: factor by which channel attention narrows its channels inside.
         downsampling: `shuffle` for equation (1), `strided` for a convolution of stride 2 instead.
         gdn: normalize after every down-sampling.
     """
@@ -126,7 +126,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Quantized latents `[B, C, h, w]` to images `[B, 3, 16 h, 16 w]`, nominally in [0, 1] but not clipped.
 
-    `widths` D_0 .. D_3 are the channels into each stage; the residual group of stage t runs at 4 D_(t+1).
+    `widths` D_0 .. D_3 are the channels into each stage; the residual group of stage t has 4 D_(t+1), the last 4 D_3.
     """
 
     def __init__(self, widths: list[int], channels: int, blocks: int, reduction: int, gdn: bool):

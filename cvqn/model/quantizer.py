@@ -11,9 +11,9 @@ SOFT_VARIANCE = 0.5  # sigma = sqrt(2)/2, at which equation (3) with equal weigh
 
 
 class Quantized(NamedTuple):
-    """What the quantizer makes of a latent of shape `[...]`."""
+    """A quantized latent; each tensor has the latent's shape."""
 
-    values: Tensor  # the chosen means in the forward pass, the gradient of equation (4) in the backward pass
+    values: Tensor  # the chosen means in the forward pass; in the backward pass the gradient is that of equation (4)
     symbols: Tensor  # int64 0..Q-1, the index of the chosen mean
     nll: Tensor  # -log p(z) in nats for each element, equation (5)
 
@@ -21,13 +21,13 @@ class Quantized(NamedTuple):
 class GMMQuantizer(nn.Module):
     """Equations (2) to (5) for one group, in the log domain.
 
-    Means start centred with unit steps, weights equal and variances at 1/2, which is the soft quantizer.
+    Means start one unit apart around zero, with equal weights and variances of 1/2: the soft quantizer.
 
     Args:
         levels: Q, at least 2.
-        rule: `responsibility` chooses the mean as equation (3) does; `nearest` as the released code does, the mean
-            nearest in units of its own standard deviation, without the weights.
-        mixture: learn weights and variances; without it this stays the soft quantizer.
+        rule: `responsibility` chooses the mean by equation (3); `nearest` chooses as the released code does, the mean
+            nearest in units of its own standard deviation, ignoring the weights.
+        mixture: learn weights and variances; if false, this stays the soft quantizer.
         variance_floor: added to every learned variance, so that no component collapses onto a point.
     """
 
@@ -52,7 +52,7 @@ class GMMQuantizer(nn.Module):
         return F.log_softmax(self.log_weights, dim=0) + log_normal
 
     def forward(self, latent: Tensor) -> Quantized:
-        """Quantize a float latent of any shape."""
+        """Quantize a latent of any shape."""
         latent = latent.float()
         log_joint = self.log_joint(latent)
         if self.rule == "responsibility":
@@ -67,9 +67,9 @@ class GMMQuantizer(nn.Module):
 
     @torch.no_grad()
     def is_monotone(self, latent: Tensor) -> bool:
-        """Whether, over the values of `latent`, a larger value never gets a smaller mean.
+        """Whether no value in `latent` is quantized to a smaller mean than a value below it.
 
-        With unequal variances a cell of equation (3) need not be an interval.
+        With unequal variances, the values that equation (3) assigns to a mean need not form an interval.
         """
         ordered = latent.flatten().float().sort().values
         return bool((self.means[self(ordered).symbols].diff() >= 0).all())

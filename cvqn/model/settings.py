@@ -1,4 +1,4 @@
-"""CVQN's settings: the network (Section 3) and what its training takes beyond any codec's (Section 4.1)."""
+"""CVQN's settings: the network (Section 3), and what its training adds to the settings of every codec (Section 4.1)."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -14,7 +14,7 @@ class ImportanceSettings(Settings):
     """The channel importance module (Section 3.3)."""
 
     kind: Literal["none", "predefined", "se", "re"]
-    """none: no order, for one group; predefined: fixed; se: squeeze and excitation; re: reconstruction error."""
+    """none: no order, for a single group; predefined: fixed; se: squeeze and excitation; re: reconstruction error."""
     scale_latent: bool
     """se: multiply the latent by the weights w, so that they are trained; false: only sort by w, untrained."""
     reduction: Annotated[int, Field(ge=1, le=64)]
@@ -49,15 +49,15 @@ class ModelSettings(Settings):
     channels: Annotated[int, Field(ge=1, le=1024)]
     """C, channels of the latent."""
     levels: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], Field(min_length=1, max_length=16)]
-    """q, levels of each group, least important channels first."""
+    """q, levels of each group; the group of the least important channels first."""
     ratios: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=16)]
     """r, share of the channels in each group."""
     width: Annotated[float, Field(gt=0, le=4)]
     """Factor on all widths of encoder and decoder."""
     encoder_widths: Widths
-    """Channels after each stage of the encoder."""
+    """C_0 to C_3, channels into each stage of the encoder."""
     decoder_widths: Widths
-    """Channels of each stage of the decoder."""
+    """D_0 to D_3, channels into each stage of the decoder."""
     blocks: Annotated[int, Field(ge=1, le=64)]
     """B, residual channel attention blocks per stage."""
     attention_reduction: Annotated[int, Field(ge=1, le=64)]
@@ -65,7 +65,7 @@ class ModelSettings(Settings):
     downsampling: Literal["shuffle", "strided"]
     """shuffle: equation (1); strided: a convolution of stride 2 in the encoder."""
     gdn: bool
-    """GDN after every down-sampling, as in the released code."""
+    """GDN after every down-sampling and before every up-sampling, as in the released code."""
     importance: ImportanceSettings
     quantizer: QuantizerSettings
     context: ContextSettings
@@ -112,16 +112,16 @@ class LearningRates(Settings):
 
 
 class OrderSettings(Settings):
-    """When and on what SE and RE update the order of the channels."""
+    """When SE and RE update the order of the channels, and the crops from which RE computes it."""
 
     every: Positive
     """Epochs between updates."""
     freeze: Positive
-    """The last epoch at which the order may change."""
+    """The last epoch after which the order may change."""
     images: Positive
-    """N, fixed crops of equation (6)."""
+    """N, number of fixed crops in equation (6)."""
     patch: Patch
-    """Their side in pixels."""
+    """Side of these crops in pixels."""
 
 
 class Training(TrainingSettings):
@@ -134,13 +134,13 @@ class Training(TrainingSettings):
     clamp: bool
     """Measure the distortion on the clipped image."""
     reflect: Annotated[int, Field(ge=0)]
-    """Pixels by which image and reconstruction are extended by reflection before MS-SSIM, which sees borders little."""
+    """Mirrored pixels added around image and reconstruction before MS-SSIM, which gives borders little weight."""
     learning_rates: LearningRates
     mixture_rate: Annotated[float, Field(ge=0, le=1)]
     """Factor on the quantizer's rate for its weights and variances."""
     importance: OrderSettings
     initialization: Literal["torch", "variance", "components"]
-    """torch: the library's; variance: variance-preserving; components: fitted to the images, see cvqn.start."""
+    """torch: PyTorch's own; variance: variance-preserving; components: fitted to training images, see cvqn.start."""
 
 
 def _whole(value: float) -> bool:

@@ -1,4 +1,4 @@
-"""The start of CVQN from principal components, see `cvqn.start`: no part of the method, it only saves time."""
+"""Initialization of CVQN from principal components (see `cvqn.start`), which shortens training; not in the paper."""
 
 import torch
 import torch.nn.functional as F
@@ -8,13 +8,13 @@ from cvqn.model.cvqn import CVQN
 from cvqn.model.initialization import preserve_variance
 from cvqn.start import SEARCH, centre, deal, fit_cascade, fit_upward, in_batches, rows_of
 
-BRANCH = 0.1  # of variance-preserving, where a residual branch ends
-IMPORTANCE = 0.4, 0.6  # SE's, of the first and the last channel in order
+BRANCH = 0.1  # gain of the last convolution of a residual branch, as a share of the variance-preserving gain
+IMPORTANCE = 0.4, 0.6  # SE's importance of the first and the last channel in order
 
 
 @torch.no_grad()
 def start_from_components(model: CVQN, images: Tensor) -> None:
-    """Fit a fresh model to `images` `[N, 3, H, W]` in [0, 1], in place; the order of its channels stays."""
+    """Fit a new model, in place, to `images` `[N, 3, H, W]` in [0, 1]; the order of its channels is kept."""
     model.eval()
     encoder, decoder, controller, importance = model.encoder, model.decoder, model.controller, model.importance
     for transform in (encoder, decoder):
@@ -28,7 +28,7 @@ def start_from_components(model: CVQN, images: Tensor) -> None:
     w = torch.linspace(*IMPORTANCE, len(place))[place] if importance is not None else torch.ones(len(place))
     factor = w if importance is not None and importance.scale_latent else torch.ones_like(w)
     centre(encoder.tail, F.one_hot(component, len(spread)) / (step * factor)[:, None], shift / factor)
-    if importance is not None:  # untrained, w is anything near a half and would shuffle the channels
+    if importance is not None:  # an untrained w is random, near a half, and would reorder the channels at random
         pooled = in_batches(encoder.tail, features[-1]).mean(dim=(2, 3))
         for _ in range(50):
             now = torch.sigmoid(importance.excite(F.relu(importance.squeeze(pooled)))).mean(dim=0)

@@ -1,12 +1,13 @@
 """Encoder and decoder on pictures of any size, in bounded memory.
 
-Up to `WHOLE` pixels go through the network in one piece. Larger pictures go through in tiles that overlap by as much as
-the convolutions reach, so that the inside of a tile is what it would be in the whole. Only channel attention looks
-further, at means over the whole picture: there they are taken once, over windows spread evenly over it, and hold for
-every tile. All of this depends on the picture's size alone, so that every machine decodes the same picture.
+Pictures of up to `WHOLE` pixels go through the network in one piece. Larger ones go through in tiles that overlap by
+the reach of the convolutions, so that the inside of a tile is the same as without tiling. Only channel attention sees
+further: it takes means over the whole picture. With tiles, these means are computed once, over windows spread evenly
+over the picture, and used for every tile. The tiling depends only on the picture's size, so every machine decodes the
+same picture.
 
-The largest maps of the network have 32 channels per pixel times the width factor, and five of them live at once: in
-float32 that is 640 bytes per pixel times the width factor, for the pixels of one tile with its overlap.
+The largest feature maps have 32 channels per pixel times the width factor, and five of them exist at once. In float32
+this takes 640 bytes per pixel of a tile and its overlap, times the width factor.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ WINDOWS = 4  # along each side
 
 
 def reach(blocks: int) -> int:
-    """How many positions of the latent the convolutions of encoder or decoder see to each side."""
+    """How far the convolutions of encoder or decoder see to each side, in positions of the latent."""
     layers = 2 * blocks + 2  # of each stage, at 2, 4, 8 and 16 pixels per position
     pixels = 1 + layers * (2 + 4 + 8 + 16) + 16 + (1 + 2 + 4 + 8)  # head, stages, tail, strided convolutions
     return -(-pixels // STRIDE)
@@ -38,11 +39,11 @@ def evaluate(
 
     Args:
         network: the encoder or decoder that `apply` calls.
-        apply: what to do with a piece of the source; it may move it to another device and must bring it back.
+        apply: called with each piece of the source; it may compute on another device, but returns to the source's.
         source: `[B, channels, unit_in h, unit_in w]`, h and w positions of the latent.
         unit_in: 16 for pictures, 1 for latents.
         unit_out: the same for the result.
-        overlap: of the tiles, in positions of the latent; at least the network's `reach`.
+        overlap: between tiles, in positions of the latent; at least the network's `reach`.
     """
     rows, columns = source.shape[2] // unit_in, source.shape[3] // unit_in
     if len(source) * rows * columns * STRIDE**2 <= WHOLE:
@@ -81,7 +82,7 @@ def windows(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
 
 @contextmanager
 def constant_attention(network: nn.Module) -> Iterator[None]:
-    """Within it every channel attention keeps the means of its first call, averaged over that call's batch."""
+    """While active, every channel attention reuses the means of its first call, averaged over that call's batch."""
     means: dict[nn.Module, Tensor] = {}
 
     def keep(squeeze: nn.Module, pooled: tuple[Tensor]) -> Tensor:

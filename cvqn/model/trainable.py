@@ -1,4 +1,4 @@
-"""CVQN in training: parameter groups, the start, the learned order of channels, the row of the log, export."""
+"""CVQN in training: initialization, parameter groups, rows of the log, the learned order of channels, export."""
 
 import torch
 from torch import Tensor
@@ -22,7 +22,8 @@ START_PIXELS = 1 << 22  # of the crops that a start from components is fitted to
 class TrainableCVQN(CVQN, Trainable):
     """The network with what its training needs.
 
-    An order that is learned (SE, RE) begins at random, or as the predefined one where the start gives channels one.
+    A learned order of channels (SE, RE) starts at random; with initialization `components` it starts as the predefined
+    order, because that initialization sorts the channels itself.
     """
 
     stride = STRIDE
@@ -41,14 +42,14 @@ class TrainableCVQN(CVQN, Trainable):
         return self.settings.importance.kind in ("se", "re")
 
     def start(self, crops: Crops) -> None:
-        """Fit the network to the images where the settings say so."""
+        """Fit the network to training images if `initialization` is `components`."""
         settings = self.training_settings
         if settings.initialization == "components":
             [images] = crops(START_PIXELS // settings.patch**2, settings.patch)
             start_from_components(self, images)
 
     def parameter_groups(self) -> list[dict]:
-        """A group for each part of the network with its learning rate (Section 4.1), the encoder's first."""
+        """One group per part of the network, with its learning rate (Section 4.1); the encoder's is first."""
         rates, quantizers = self.training_settings.learning_rates, self.controller.quantizers
         mixture = [p for q in quantizers for p in (q.log_weights, q.log_sigmas) if p.requires_grad]
         parts = [
@@ -70,7 +71,11 @@ class TrainableCVQN(CVQN, Trainable):
 
     @torch.no_grad()
     def describe(self, forward: Forward, loss: Loss) -> dict[str, float]:
-        """Loss terms, rate, spread of the latent, and for each group the share of every level."""
+        """Loss terms, rate and spread of the latent.
+
+        For each group, also the share of every level, the number of unused levels, and whether the quantizer is
+        monotone (1 or 0).
+        """
         row = {
             "loss": loss.total.item(),
             "ms_ssim": loss.ms_ssim.item(),
@@ -95,7 +100,7 @@ class TrainableCVQN(CVQN, Trainable):
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, crops: Crops) -> None:
-        """Sort the channels by ascending importance where it is due: SE's running mean, or equation (6)."""
+        """Sort the channels by ascending importance in the epochs set for it: SE's running mean, or equation (6)."""
         settings = self.training_settings.importance
         if self._learns_order and epoch % settings.every == 0 and epoch <= settings.freeze:
             importance = self._reconstruction_errors(crops) if self.importance is None else self.importance.importance

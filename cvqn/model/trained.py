@@ -33,7 +33,7 @@ class TrainedCVQN:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
-        """The payload of each of some pictures of one size, which go through the network together."""
+        """The payload of each picture; all have one size and go through the network together."""
         groups = [group.cpu().numpy() for group in self.network.controller.symbols(self._latents(pictures))]
         return [self.write_symbols(symbols) for symbols in zip(*groups, strict=True)]
 
@@ -58,11 +58,11 @@ class TrainedCVQN:
 
     @torch.inference_mode()
     def symbols(self, picture: Picture) -> list[np.ndarray]:
-        """The symbols of `picture`, int64 `[C_g, h, w]` of each group."""
+        """The symbols of `picture`: int64 `[C_g, h, w]` per group."""
         return [group[0].cpu().numpy() for group in self.network.controller.symbols(self._latents([picture]))]
 
     def read_symbols(self, payload: bytes, height: int, width: int) -> list[np.ndarray]:
-        """The symbols in a payload, as `symbols`.
+        """The symbols in a payload: integers `[C_g, h, w]` per group.
 
         Raises:
             BitstreamError: the payload does not decode.
@@ -75,7 +75,7 @@ class TrainedCVQN:
         return encode_symbols(self.integer_models, list(symbols))
 
     def ranks(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The place 0..Q-1 of each symbol's mean among the means of its group."""
+        """For each symbol, the rank 0..Q-1 of its mean among the means of its group."""
         return [own.argsort().argsort()[group] for own, group in zip(self._means(), symbols, strict=True)]
 
     def group_values(self) -> list[np.ndarray]:
@@ -108,11 +108,11 @@ class TrainedCVQN:
         return [np.ascontiguousarray(picture) for picture in cropped]
 
     def code_lengths(self, symbols: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Ideal code length of each channel in bits, `[C_g]` of each group."""
+        """Ideal code length of each channel in bits, `[C_g]` per group."""
         return code_lengths(self.integer_models, symbols)
 
     def importance(self) -> tuple[str, list[float] | None]:
-        """The kind of the importance module, and SE's running mean of w."""
+        """The kind of the importance module, and for SE the running mean of w of each channel."""
         module = self.network.importance
         return self.network.settings.importance.kind, None if module is None else module.importance.tolist()
 

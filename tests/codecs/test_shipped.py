@@ -196,7 +196,7 @@ def test_odd_folders_beside_the_shipped_models_are_in_nobodys_way(tmp_path, monk
     assert "(quality 2 of this program, experiment c16)" in capsys.readouterr().out
     assert main(["compress", *names[:2], "--quality", "3", "--force"]) == 2
     assert "quality-3" in capsys.readouterr().err
-    with pytest.raises(CvqnError, match=r"no built-in one.*quality-3.model.json.*not the description"):
+    with pytest.raises(CvqnError, match=r"not built in.*quality-3.model.json.*not the description"):
         shipped.folder_of_model(b"none")
 
 

@@ -1,4 +1,4 @@
-"""The plan of the scale, and the paths and parameters that rules share."""
+"""The plan of the scale, and the paths and parameters that the rules share."""
 
 import json
 import shlex
@@ -74,12 +74,12 @@ if workflow.is_main_process:
 
 
 def one_of(names):
-    """A constraint of a wildcard to some names."""
+    """A wildcard constraint: any of these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def run_but(names):
-    """A constraint of a wildcard to runs, in a path, but for some names."""
+    """A wildcard constraint: any run except these names."""
     return f"(?!({one_of(names)})(?![a-z0-9-])){PATTERN}"
 
 
@@ -93,12 +93,12 @@ wildcard_constraints:
 
 
 def all_exist(paths):
-    """Whether every one of these files is there."""
+    """Whether all of these files exist."""
     return all(os.path.exists(path) for path in paths)
 
 
 def code(job, codec=None):
-    """What a job's result is a function of, as one hash."""
+    """One hash of the code that a job's result depends on."""
     return digest(PLAN.code[key(job, codec)])
 
 
@@ -113,7 +113,7 @@ def codec_of(wildcards):
 
 
 def settings_of(*keys):
-    """Sections of the configuration as one parameter, so that a change in them, and in nothing else, runs a job again."""
+    """Sections of the configuration as one parameter, so that only a change in these runs a job again."""
     plain = CONFIG.plain()
     return json.dumps({key: plain[key] for key in keys}, sort_keys=True)
 
@@ -134,7 +134,7 @@ def bitstreams(runs):
 
 
 def beside(path, *endings):
-    """A file's name with other endings."""
+    """A file's name with other suffixes."""
     return multiext(os.path.splitext(path)[0], *endings)
 
 
@@ -154,7 +154,7 @@ def entry_files(target):
 def made(target):
     """All outputs of a target except the documents.
 
-    Models and bitstreams are included, so that a clone that has only the tables rebuilds everything.
+    Models and bitstreams are included, so that a clone that has only the tables makes them again too.
     """
     runs, inputs = BEYOND.get(target, RUNS), Inputs(CONFIG, RESULTS, target)
     return [*models(runs), *bitstreams(runs), *inputs.files("measurements", "analyses"), *entry_files(target)]
@@ -167,7 +167,7 @@ def model_of(wildcards):
 
 
 def shown_of(wildcards):
-    """What of a run's channels the report shows."""
+    """What the report shows of a run's channels: the image of its maps, and whether their influence."""
     experiment = Run.parse(wildcards.run).experiment
     return [REPORT.shown_image(experiment), REPORT.shows_influence(experiment)]
 
@@ -178,7 +178,7 @@ def folder_of_output(wildcards, output):
 
 
 def is_final(job):
-    """Whether another attempt of a job that has failed would end the same way."""
+    """Whether another attempt of a failed job would end in the same way."""
     kind = job.rule.name.removesuffix("_monitored").removesuffix("_channels")
     codecs = {
         "train": codec_of,

@@ -1,4 +1,4 @@
-"""Evaluation images through every codec: one job per trained model, one per quality of a conventional codec."""
+"""Encodes and measures the evaluation images: a job per trained model, and per quality of a conventional codec."""
 
 EVALUATED = {
     "archive": RESULTS.archive("{learned}", "{run}"),
@@ -41,7 +41,7 @@ use rule evaluate as evaluate_channels with:
     wildcard_constraints:
         run=one_of(WITH_CHANNELS),
     message:
-        f"compress, decode and measure {CONFIG.data.evaluation} with {{wildcards.run}}, and look into its channels"
+        f"compress, decode and measure {CONFIG.data.evaluation} with {{wildcards.run}}, and analyse its channels"
 
 
 rule encode:

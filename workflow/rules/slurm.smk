@@ -1,10 +1,10 @@
-"""What SLURM would refuse or let wait forever is found before anything is submitted."""
+"""Finds jobs that SLURM would refuse or never start, before anything is submitted."""
 
 from cvqn.lab.progress import preflight
 
 
 def asked_of(job):
-    """Resources of a job's first attempt, with the longest runtime and the most memory of all its attempts."""
+    """The resources of a job's first attempt, but the longest runtime and the most memory of all attempts."""
     minutes, memory = [], []
     for job.attempt in range(job.restart_times + 1, 0, -1):
         minutes.append(job.resources.get("runtime") or 0)
@@ -22,7 +22,7 @@ def asked_of(job):
 
 
 def require_cluster():
-    """End with exit code 2, nothing submitted, where jobs could not run."""
+    """End with exit code 2 before anything is submitted, if jobs could not run."""
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     wanted = [(job.rule.name, "_".join(job.wildcards).replace(os.sep, "_")) for job in jobs]
     settings = workflow.executor_settings

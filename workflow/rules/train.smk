@@ -1,12 +1,12 @@
-"""One job per training. What it has reached lives in the store of trainings, which is no output of the workflow.
+"""One job per training. Its progress is kept in the store of trainings, which is not an output of the workflow.
 
-On a cluster a training may take several jobs: each stops itself before its time limit, and the next one goes on.
+On a cluster a training may take several jobs: each stops before its time limit, and the next one resumes.
 """
 
 
 rule train:
     input:
-        pack=ancient(PACK),  # its index holds its checksum
+        pack=ancient(PACK),  # pack_index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
         evaluation=EVALUATION,
     output:
@@ -20,14 +20,15 @@ rule train:
         training=run_but(MONITORED),
     threads: lambda wildcards: experiment_of(wildcards).training.threads
     resources:
-        runtime=240,  # minutes of a cluster's job, unless the profile says otherwise
+        runtime=240,  # minutes of a cluster job, unless the profile sets another limit
         plan=PLAN_FILE,
     params:
         settings=lambda wildcards: json.dumps(experiment_of(wildcards).identity(), sort_keys=True),
         code=lambda wildcards: code("train", codec_of(wildcards)),
     message:
         "train {wildcards.training}"
-    # A step of its own within a cluster's job: SLURM tells only a step's first process to stop, else Snakemake.
+    # In a cluster job, srun starts the training as its own step. SLURM signals only the first process of a step, which
+    # would otherwise be Snakemake.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
         " cvqn train --plan {resources.plan:q} --run {wildcards.training} --pack {input.pack:q}"

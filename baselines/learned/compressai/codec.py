@@ -1,4 +1,4 @@
-"""CompressAI's models behind the interface of a learned codec. Imports torch only where a network is made."""
+"""CompressAI's models behind the interface of a learned codec. PyTorch is imported only when a network is built."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ class CompressaiCodec:
 FACTORIZED = CompressaiCodec(
     "factorized", "Factorized prior", Look(SKY, "h", hollow=True), "FactorizedPrior", exact=True
 )
-# Floats choose the tables of a hyperprior's symbols.
+# Not exact: the scales that choose the coding table of each symbol are computed in floating point.
 HYPERPRIOR = CompressaiCodec(
     "hyperprior", "Hyperprior", Look(BLUE, ">", hollow=True), "MeanScaleHyperprior", exact=False
 )

@@ -1,7 +1,7 @@
-"""CompressAI's models. The one place that imports the library.
+"""CompressAI's models. This is the only module that imports the library.
 
-At its import CompressAI registers the transformations of torchvision and torch_geometric for its data sets; no model
-uses them. Where they are missing, or a torchvision is of another build than torch and fails, stand-ins take their place
+On import, CompressAI registers the transformations of torchvision and torch_geometric for its data sets, which no model
+uses. If these packages are missing, or fail because torchvision is of another build than torch, stand-ins replace them
 while CompressAI is imported.
 """
 
@@ -26,7 +26,7 @@ UNUSED = {
 
 
 def installed() -> bool:
-    """Whether CompressAI is there."""
+    """Whether CompressAI is installed."""
     return find_spec("compressai") is not None
 
 
@@ -76,7 +76,7 @@ def _forget(package: str) -> None:
 
 
 class _StandIn(ModuleType):
-    """A module that has every name."""
+    """A module in which every name exists."""
 
     __path__ = ()
 

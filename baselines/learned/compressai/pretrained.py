@@ -1,4 +1,4 @@
-"""A pretrained model of CompressAI's zoo as a model folder, to be measured like a trained one; needs a network.
+"""Saves a pretrained model of CompressAI's zoo as a model folder, to be measured like a trained one; needs internet.
 
     python -m cvqn_baselines.learned.compressai.pretrained hyperprior 3 FOLDER
 
@@ -21,7 +21,7 @@ ZOO = {FACTORIZED.name: "bmshj2018_factorized", HYPERPRIOR.name: "mbt2018_mean"}
 
 @torch.no_grad()
 def save_pretrained(codec: str, quality: int, folder: str | Path, *, pretrained: bool = True) -> None:
-    """Write a model folder of a quality, 1 to 8; without `pretrained` it is as initialized, for tests."""
+    """Write the model folder of a quality, 1 to 8; without `pretrained`, for tests, the network is untrained."""
     network = getattr(zoo(), ZOO[codec])(quality, metric="ms-ssim", pretrained=pretrained).eval()
     network.update(force=True)
     settings = CompressaiSettings(features=network.N, channels=network.M)

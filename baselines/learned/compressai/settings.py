@@ -1,4 +1,4 @@
-"""Settings of CompressAI's models: the network, and what its training takes beyond any codec's."""
+"""Settings of CompressAI's models: the network, and what its training adds to the settings of every codec."""
 
 from typing import Annotated
 
@@ -20,8 +20,8 @@ class CompressaiTraining(TrainingSettings):
     """The training."""
 
     lmbda: Annotated[float, Field(gt=0)]
-    """Lambda, weight of 1 - MS-SSIM beside bits per pixel; its authors took 2.4 to 220.5."""
+    """Lambda, weight of 1 - MS-SSIM against bits per pixel; CompressAI's authors use 2.4 to 220.5."""
     learning_rate: Rate
-    """Of the network."""
+    """Learning rate of the network."""
     auxiliary_rate: Rate
-    """Of the entropy bottleneck's quantiles, which the auxiliary loss alone trains."""
+    """Learning rate of the entropy bottleneck's quantiles, which only the auxiliary loss trains."""

@@ -1,4 +1,4 @@
-"""The strings of an entropy coder as the payload of a file: each after its length, and zeros up to a multiple of 4."""
+"""The strings of an entropy coder as one payload: each after its length (4 bytes), with zeros to a multiple of 4."""
 
 import struct
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def unpack(payload: bytes, count: int) -> list[bytes]:
     """The `count` strings in a payload.
 
     Raises:
-        CorruptError: the payload does not hold exactly so many.
+        CorruptError: the payload does not hold exactly `count` strings.
     """
     strings, start = [], 0
     for _ in range(count):

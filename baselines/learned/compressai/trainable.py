@@ -1,4 +1,4 @@
-"""CompressAI's models in training: bits per pixel + lambda (1 - MS-SSIM), and the auxiliary loss of the quantiles."""
+"""CompressAI's models in training: bits per pixel + lambda (1 - MS-SSIM) + the auxiliary loss of the quantiles."""
 
 import copy
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from cvqn.model.ms_ssim import ms_ssim
 from cvqn_baselines.learned.compressai.library import STRIDES, build
 from cvqn_baselines.learned.compressai.settings import CompressaiSettings, CompressaiTraining
 
-QUANTILES = "quantiles"  # ends the names of what the auxiliary loss trains
+QUANTILES = "quantiles"  # suffix of the names of the parameters that the auxiliary loss trains
 
 
 class Forward(NamedTuple):
@@ -37,8 +37,8 @@ class Loss(NamedTuple):
 class TrainableCompressai(Trainable):
     """One of CompressAI's models with what its training needs.
 
-    Its noise comes from torch's generator, which is seeded in every step: a function of the run's seed and the
-    number of steps, both among the tensors, so that a resumed training meets the noise of an uninterrupted one.
+    Its noise comes from torch's generator, which every step seeds with a number that depends only on the run's seed and
+    the number of steps. Both are among the tensors, so a resumed training sees the same noise as an uninterrupted one.
     """
 
     def __init__(self, model: str, settings: CompressaiSettings, training: CompressaiTraining):
@@ -57,7 +57,7 @@ class TrainableCompressai(Trainable):
         self._next_seed = int(self.noise_seed) + self._steps
 
     def forward(self, images: Tensor) -> Forward:
-        """Of images `[B, 3, H, W]` in [0, 1]: the library's pass, with its entropy models always in float32."""
+        """One pass of images `[B, 3, H, W]` in [0, 1], as in the library, with the entropy models always in float32."""
         if self.training:
             self._seed_noise()
         network = self.network
@@ -80,13 +80,13 @@ class TrainableCompressai(Trainable):
 
     @staticmethod
     def _coded(model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What an entropy model makes of a latent, with noise or rounded, and its likelihoods."""
+        """A latent quantized by an entropy model (noise in training, else rounded), and its likelihoods."""
         with torch.autocast(inputs[0].device.type, enabled=False):
             quantized, likelihoods = model(*inputs)
         return quantized, likelihoods
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The network, and the quantiles, which the rest of the loss does not reach."""
+        """The network, and the quantiles, to which only the auxiliary loss has a gradient."""
         named = list(self.named_parameters())
         network = [parameter for name, parameter in named if not name.endswith(QUANTILES)]
         quantiles = [parameter for name, parameter in named if name.endswith(QUANTILES)]
@@ -97,7 +97,7 @@ class TrainableCompressai(Trainable):
         ]
 
     def loss(self, forward: Forward, images: Tensor) -> Loss:
-        """bpp + lambda (1 - MS-SSIM) + auxiliary loss; the last has a gradient to the quantiles alone."""
+        """bpp + lambda (1 - MS-SSIM) + auxiliary loss; the last has a gradient only to the quantiles."""
         quality, bpp = ms_ssim(forward.reconstruction, images).mean(), forward.bpp().mean()
         auxiliary = self.network.aux_loss()
         return Loss(bpp + self.training_settings.lmbda * (1 - quality) + auxiliary, quality, bpp, auxiliary)
@@ -113,14 +113,14 @@ class TrainableCompressai(Trainable):
 
     @torch.inference_mode()
     def export(self, images: Tensor) -> dict[str, Tensor]:
-        """The network's tensors, the tables of its entropy coder among them."""
+        """The network's tensors, including the tables of its entropy coder."""
         exported = copy.deepcopy(self)
         exported.network.update(force=True)
         return dict(exported.state_dict())
 
 
 def _make_room(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Give the tables of the entropy coder, which are empty until they are made, the sizes of those to be loaded."""
+    """Resize the entropy coder's tables, which are empty in a new network, to those that are about to be loaded."""
     for name, own in module.named_buffers():
         other = state.get(prefix + name)
         if other is not None and other.shape != own.shape:

@@ -1,8 +1,9 @@
-"""A trained model of CompressAI's: pictures to payloads and back, by its entropy models and its entropy coder.
+"""A trained CompressAI model: pictures to payloads and back, by its entropy models and its entropy coder.
 
-Latents are coded on the CPU in float32, wherever the transforms run. The hyperprior's scales choose the table of every
-symbol; a decoder that computes one of them otherwise in the last bit reads wrong symbols. Here they are computed in
-float64, in which two machines hardly ever fall on two sides of a border between tables; CompressAI takes float32.
+Latents are coded on the CPU in float32, wherever the transforms run. The hyperprior's scales choose the coding table of
+every symbol. If a decoder computes a scale that differs in the last bit, it may choose another table and read wrong
+symbols. Here the scales are computed in float64, so two machines hardly ever choose different tables; CompressAI itself
+uses float32.
 """
 
 import copy
@@ -20,9 +21,9 @@ from cvqn_baselines.learned.compressai.library import STRIDES, build
 from cvqn_baselines.learned.compressai.settings import CompressaiSettings
 from cvqn_baselines.learned.compressai.strings import pack, unpack
 
-PREFIX = "network."  # of its tensors; others are of the training
+PREFIX = "network."  # of the network's tensors; the others belong to its training
 UNIT = 16  # pixels per position of the latent y, along a side
-REACH = 4  # positions that four 5x5 convolutions of stride 2 see to each side, and more
+REACH = 4  # positions of y; more than four 5x5 convolutions of stride 2 see to each side
 
 
 class TrainedCompressai:
@@ -40,7 +41,7 @@ class TrainedCompressai:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
-        """The payload of each of some pictures of one size, which go through the network together."""
+        """The payload of each picture; all have one size and go through the network together."""
         return [pack(strings) for strings in self._coder.compress(self._latents(pictures))]
 
     def decode(self, payload: bytes, height: int, width: int) -> Picture:
@@ -67,7 +68,7 @@ class TrainedCompressai:
 
     @torch.inference_mode()
     def rates(self, picture: Picture) -> dict[str, float]:
-        """Bits per pixel by the likelihoods of the rounded latents."""
+        """Bits per pixel from the likelihoods of the rounded latents."""
         likelihoods = self._coder.likelihoods(self._latents([picture]))
         bits = -sum(float(own.log2().sum()) for own in likelihoods)
         return {"cross_entropy_bpp": bits / (picture.shape[0] * picture.shape[1])}
@@ -93,7 +94,7 @@ class TrainedCompressai:
 
 
 class _Factorized:
-    """Every channel of y has a distribution of its own."""
+    """The factorized prior: every channel of y has its own distribution."""
 
     strings = 1
 
@@ -101,11 +102,11 @@ class _Factorized:
         self._bottleneck = network.entropy_bottleneck
 
     def compress(self, latents: Tensor) -> list[list[bytes]]:
-        """The strings of each of some latents."""
+        """The strings of each latent."""
         return [[string] for string in self._bottleneck.compress(latents)]
 
     def decompress(self, strings: list[bytes], rows: int, columns: int) -> Tensor:
-        """The quantized latent of `rows` x `columns` strides."""
+        """The quantized latent y, of `rows` x `columns` positions."""
         return self._bottleneck.decompress([strings[0]], (rows, columns))
 
     def likelihoods(self, latents: Tensor) -> list[Tensor]:
@@ -114,7 +115,7 @@ class _Factorized:
 
 
 class _Hyperprior:
-    """A second latent z gives the mean and the scale of every element of y."""
+    """The hyperprior: a second latent z gives the mean and the scale of every element of y."""
 
     strings = 2
 
@@ -123,7 +124,7 @@ class _Hyperprior:
         self._analysis, self._synthesis = network.h_a, copy.deepcopy(network.h_s).double()
 
     def compress(self, latents: Tensor) -> list[list[bytes]]:
-        """The strings of z and y of each of some latents."""
+        """The strings of z and y of each latent y."""
         side = self._analysis(latents)
         first = self._bottleneck.compress(side)
         scales, means = self._parameters(self._bottleneck.decompress(first, side.shape[-2:]))
@@ -131,12 +132,12 @@ class _Hyperprior:
         return [list(pair) for pair in zip(first, second, strict=True)]
 
     def decompress(self, strings: list[bytes], rows: int, columns: int) -> Tensor:
-        """The quantized y of `rows` x `columns` strides."""
+        """The quantized latent y; `rows` x `columns` are the positions of z."""
         scales, means = self._parameters(self._bottleneck.decompress([strings[0]], (rows, columns)))
         return self._conditional.decompress([strings[1]], self._conditional.build_indexes(scales), means=means)
 
     def likelihoods(self, latents: Tensor) -> list[Tensor]:
-        """The likelihood of each rounded element, of z and y."""
+        """The likelihood of each rounded element of z and of y."""
         rounded, likelihoods = self._bottleneck(self._analysis(latents))
         scales, means = self._parameters(rounded)
         return [likelihoods, self._conditional(latents, scales.float(), means)[1]]

@@ -1,4 +1,4 @@
-"""Mentzer et al. 2018 behind the interface of a learned codec. Imports torch only where a network is made."""
+"""Mentzer et al. 2018 behind the interface of a learned codec. PyTorch is imported only when a network is built."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The network of Mentzer et al. 2018 put together, and its loss."""
+"""The assembled network of Mentzer et al. 2018, and its loss."""
 
 import math
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from cvqn.model.ms_ssim import ms_ssim
 from cvqn_baselines.learned.mentzer.network import Decoder, Encoder, Quantizer, importance_mask
 from cvqn_baselines.learned.mentzer.settings import MentzerSettings, MentzerTraining
 
-MARGIN = Margin(front=4, side=4, symbol=0)  # one for each of the context model's layers
-CENTRE_RANGE = 2.0  # of a network whose centres will be loaded
+MARGIN = Margin(front=4, side=4, symbol=0)  # 1 for each of the context model's four layers
+CENTRE_RANGE = 2.0  # for a network whose centres are loaded afterwards
 
 
 class Mentzer(nn.Module):
@@ -38,13 +38,13 @@ class Mentzer(nn.Module):
         )
 
     def analyse(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The masked latent that is quantized and its mask, `[B, C, h, w]`, float32, of images `[B, 3, 8 h, 8 w]`."""
+        """The masked latent before quantization and its mask, float32 `[B, C, h, w]`, of images `[B, 3, 8 h, 8 w]`."""
         encoded = self.encoder(images).float()
         mask = importance_mask(encoded[:, 0], self.settings.channels, self.settings.mask)
         return encoded[:, 1:] * mask, mask
 
     def continued(self, volume: Tensor, margin: Tensor) -> Tensor:
-        """Values or symbols `[B, C, h, w]` with their margin, a scalar, around them."""
+        """Values or symbols `[B, C, h, w]` surrounded by the margin, which is filled with the scalar `margin`."""
         front, side, _ = self.margin
         batch, channels, rows, columns = volume.shape
         whole = margin.expand(batch, channels + front, rows + 2 * side, columns + 2 * side).clone()
@@ -52,7 +52,7 @@ class Mentzer(nn.Module):
         return whole
 
     def nats(self, values: Tensor, symbols: Tensor) -> Tensor:
-        """What each symbol costs, `[B, C, h, w]`; the rate has no gradient to the values."""
+        """Nats spent on each symbol, `[B, C, h, w]`; there is no gradient to the values."""
         centres = self.quantizer.centres.detach()
         return self.context.cross_entropy(self.continued(values.detach(), centres[self.margin.symbol]), symbols)
 
@@ -98,9 +98,9 @@ class Loss(NamedTuple):
 def loss(forward: Forward, images: Tensor, regularization: Tensor, settings: MentzerTraining) -> Loss:
     """alpha (1 - MS-SSIM) + beta max(H - target, 0) + regularization, as in the released code.
 
-    H is the mean of H_real, bits per symbol, and H_mask, bits times mask, by which alone the rate reaches the
-    importance map. `rate: mask` leaves out the former; `context_loss: own` trains the context model by beta H_real
-    instead.
+    H is the mean of H_real, bits per symbol, and H_mask, bits times mask; only through H_mask does the rate train the
+    importance map. With `rate: mask`, H is H_mask alone. With `context_loss: own`, the context model is trained by
+    beta H_real instead.
     """
     reconstruction = forward.reconstruction.float()
     quality = ms_ssim(reconstruction.clamp(0, 1) if settings.clamp else reconstruction, images).mean()

@@ -1,7 +1,7 @@
 """Encoder, decoder, importance map and quantizer of Mentzer et al. 2018, as in the released code (arch CVPR).
 
-Every convolution has batch normalization and no bias; padding is TensorFlow's SAME, which at stride 2 has one more row
-and column behind than in front.
+Every convolution has batch normalization and no bias. Padding is TensorFlow's SAME, which at stride 2 adds one more row
+at the bottom than at the top, and one more column on the right than on the left.
 """
 
 from typing import NamedTuple
@@ -10,23 +10,24 @@ import torch
 from torch import Tensor, nn
 
 STRIDE = 8  # pixels per position of the latent, along a side
-MEAN = (121.85369873, 113.58860779, 100.63715363)  # of RGB, 0..255, released code
+MEAN = (121.85369873, 113.58860779, 100.63715363)  # of RGB, 0..255, from the released code
 VARIANCE = (4746.37695312, 4454.13964844, 4812.234375)
 BLOCKS = 3  # residual blocks in a group
-MOMENTUM, EPSILON = 0.1, 1e-5  # of batch normalization; TensorFlow's decay is 1 - momentum
+MOMENTUM, EPSILON = 0.1, 1e-5  # of batch normalization; the momentum is 1 minus TensorFlow's decay
 
 
 def reach(groups: int) -> int:
-    """How many positions of the latent the convolutions of encoder or decoder see to each side.
+    """How far the convolutions of encoder or decoder see to each side, in positions of the latent.
 
-    5x5 at one and two pixels, two 3x3 in each of 3 B + 1 blocks at four, 5x5 at four (in the decoder 3x3 at eight).
+    Convolutions by pixels per step: 5x5 at 1 and at 2, two 3x3 in each of 3 B + 1 blocks at 4, and 5x5 at 4 (in the
+    decoder 3x3 at 8).
     """
     pixels = 2 + 2 * 2 + 4 * 2 * (BLOCKS * groups + 1) + 8
     return -(-pixels // STRIDE) + 1
 
 
 class Crop(nn.Module):
-    """Without the last row and column."""
+    """Removes the last row and column."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x[..., :-1, :-1]
@@ -43,18 +44,18 @@ def conv(inputs: int, outputs: int, *, relu: bool = True) -> nn.Sequential:
 
 
 def down(inputs: int, outputs: int, *, relu: bool = True) -> nn.Sequential:
-    """A 5x5 convolution of stride 2, normalized; sides are even."""
+    """A 5x5 convolution of stride 2, normalized; the input's sides must be even."""
     return _normalized(outputs, relu, nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(inputs, outputs, 5, 2, bias=False))
 
 
 def up(inputs: int, outputs: int, kernel: int, *, relu: bool = True) -> nn.Sequential:
-    """A transposed convolution of stride 2, normalized: the transpose of SAME padding, twice the sides."""
+    """A transposed convolution of stride 2 with SAME padding, normalized; doubles the sides."""
     transposed = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding=(kernel - 3) // 2, bias=False)
     return _normalized(outputs, relu, transposed, Crop())
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, the first with a ReLU unless it is the block after the groups, and a skip."""
+    """Two 3x3 convolutions and a skip; the first has a ReLU, except in the block after the groups."""
 
     def __init__(self, features: int, *, relu: bool = True):
         super().__init__()
@@ -66,7 +67,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGroup(nn.Sequential):
-    """Three residual blocks with a skip round them."""
+    """Three residual blocks with a skip around them."""
 
     def __init__(self, features: int):
         super().__init__(*(ResidualBlock(features) for _ in range(BLOCKS)))
@@ -76,7 +77,7 @@ class ResidualGroup(nn.Sequential):
 
 
 class Body(nn.Sequential):
-    """B residual groups and a further block, with a skip round all of them."""
+    """B residual groups and one more block, with a skip around all of them."""
 
     def __init__(self, features: int, groups: int):
         super().__init__(*(ResidualGroup(features) for _ in range(groups)), ResidualBlock(features, relu=False))
@@ -119,7 +120,7 @@ class _Fixed(nn.Module):
 
 
 class Normalize(_Fixed):
-    """Images 0..1 with the fixed mean and variance taken out."""
+    """Normalizes images in 0..1 by the fixed mean and standard deviation."""
 
     def forward(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.deviation
@@ -135,7 +136,7 @@ class Denormalize(_Fixed):
 def importance_mask(logits: Tensor, channels: int, kind: str) -> Tensor:
     """The mask `[B, C, h, w]`, in 0..1, of an importance map's channel `[B, h, w]`: clip(C sigmoid(.) - c, 0, 1).
 
-    `ceiling` rounds it up to 0 or 1 and passes the gradient as if it did not, as its paper does.
+    With `ceiling`, as in its paper, the mask is rounded up to 0 or 1, and the gradient ignores the rounding.
     """
     levels = torch.arange(channels, device=logits.device, dtype=torch.float32).reshape(-1, 1, 1)
     mask = (channels * torch.sigmoid(logits.float()).unsqueeze(1) - levels).clamp(0, 1)
@@ -143,9 +144,9 @@ def importance_mask(logits: Tensor, channels: int, kind: str) -> Tensor:
 
 
 class Quantized(NamedTuple):
-    """What the quantizer makes of a latent of shape `[...]`."""
+    """A quantized latent; each tensor has the latent's shape."""
 
-    values: Tensor  # the nearest centres; in the backward pass the soft quantizer
+    values: Tensor  # the nearest centres; in the backward pass the gradient is that of the soft quantizer
     symbols: Tensor  # int64 0..L-1
 
 

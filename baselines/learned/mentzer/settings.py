@@ -1,4 +1,4 @@
-"""Settings of Mentzer et al. 2018: the network, and what its training takes beyond any codec's."""
+"""Settings of Mentzer et al. 2018: the network, and what its training adds to the settings of every codec."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,7 +15,7 @@ class ContextSettings(Settings):
     relu_logits: bool
     """A ReLU on the logits, as in the released code."""
     padding: Literal["volume", "layers"]
-    """volume: continued once by the value of centre 0, as in the released code; layers: by zeros in each layer."""
+    """volume: pad the input once, by the value of centre 0, as in the released code; layers: zero-pad in each layer."""
 
 
 class MentzerSettings(Settings):
@@ -32,7 +32,7 @@ class MentzerSettings(Settings):
     levels: Annotated[int, Field(ge=2, le=16)]
     """L, centres of the quantizer."""
     mask: Literal["clip", "ceiling"]
-    """What the latent is multiplied by: the importance map clipped to 0..1, or that rounded up to 0 or 1."""
+    """Mask of the latent: clip: the importance map clipped to 0..1; ceiling: the same, rounded up to 0 or 1."""
     context: ContextSettings
 
     @model_validator(mode="after")
@@ -44,7 +44,7 @@ class MentzerSettings(Settings):
 
     @property
     def scaled_features(self) -> int:
-        """n times the factor on it."""
+        """n times `width`."""
         return round(self.features * self.width)
 
 
@@ -69,19 +69,19 @@ class MentzerTraining(TrainingSettings):
     beta: Annotated[float, Field(gt=0)]
     """Weight of the bits per symbol above the target."""
     target: Annotated[float, Field(ge=0)]
-    """Bits per symbol below which the rate costs nothing: 64 bpp / C."""
+    """Bits per symbol below which the rate costs nothing; equal to 64 bpp / C."""
     rate: Literal["both", "mask"]
-    """Rate: half of the bits, half of the bits times the mask; or the latter alone, as in its paper."""
+    """both: mean of the bits and of the bits times the mask; mask: only the bits times the mask, as in its paper."""
     context_loss: Literal["shared", "own"]
-    """What trains the context model: the rate, which ends at the target; or its own cross entropy, always."""
+    """What trains the context model: shared: the rate, only above the target; own: its cross entropy, always."""
     weight_decay: Annotated[float, Field(ge=0)]
-    """L2 on the weights of encoder and decoder: this times half the sum of their squares."""
+    """Weight of half the sum of squares of the weights of encoder and decoder."""
     centre_decay: Annotated[float, Field(ge=0)]
-    """The same on the centres."""
+    """Weight of half the sum of squares of the centres."""
     centre_range: Annotated[float, Field(gt=0)]
-    """Centres start at random within +- this."""
+    """The centres are drawn at random between minus and plus this value."""
     clamp: bool
     """Measure the distortion on the clipped image, as in the released code."""
     learning_rates: LearningRates
     initialization: Literal["torch", "components"]
-    """torch: the library's; components: fitted to the images, see cvqn.start."""
+    """torch: PyTorch's own; components: fitted to training images, see cvqn.start."""

@@ -1,9 +1,10 @@
-"""The start of Mentzer's network from principal components, see `cvqn.start`: no part of the method.
+"""Initialization of Mentzer's network from principal components (see `cvqn.start`); not part of the published method.
 
-A ReLU keeps half of a signal, so a component travels as a pair of channels, itself and its negative. What batch
-normalization takes out, mean and variance, is measured on the images. Skips double what passes a residual group, which
-needs nothing but a scale. The strongest components are the first channels of the latent, which the importance map
-closes last; it starts nearly open. Centre 0, the margin's, is next to 0, the value that the map closes a channel to.
+A ReLU removes half of a signal, so each component is carried by a pair of channels, itself and its negative. The means
+and variances of batch normalization are measured on the images. The skip of each residual group doubles the signal,
+which only changes its scale. The strongest components are the first channels of the latent, which the importance map
+closes last; at first it is nearly open. Centre 0, which fills the margin, is the one nearest to 0, the value of closed
+channels.
 """
 
 import torch
@@ -14,9 +15,9 @@ from cvqn.start import FIT, SEARCH, components, deal, in_batches, rows_of, solve
 from cvqn_baselines.learned.mentzer.model import Mentzer
 from cvqn_baselines.learned.mentzer.network import MOMENTUM, Body
 
-BRANCH = 0.1  # deviation that a residual block adds to a signal, relative to it
-OPEN, OPEN_SPREAD = 4.0, 0.5  # mean and deviation of the importance map before its sigmoid
-PATCH = slice(1, 3)  # of a 5x5 kernel of stride 2: what one stride covers
+BRANCH = 0.1  # standard deviation that a residual block adds to a signal, relative to the signal's
+OPEN, OPEN_SPREAD = 4.0, 0.5  # mean and standard deviation of the importance map before its sigmoid
+PATCH = slice(1, 3)  # the taps of a 5x5 kernel that cover one stride of 2
 
 
 @torch.no_grad()
@@ -37,7 +38,7 @@ def start_from_components(model: Mentzer, images: Tensor) -> None:
 
 
 def _down(layer: nn.Sequential, x: Tensor, spread: Tensor, *, of_pairs: bool) -> tuple[Tensor, Tensor]:
-    """Make a strided layer give pairs of components of `x`; returns its output and the components' deviations."""
+    """Fit a strided layer to give pairs of components of `x`; returns its output and the components' deviations."""
     conv, normalization = layer[1], layer[2]
     signed = _signed(x, len(spread)) if of_pairs else x
     count = normalization.num_features // 2
@@ -48,7 +49,7 @@ def _down(layer: nn.Sequential, x: Tensor, spread: Tensor, *, of_pairs: bool) ->
 
 
 def _to_latent(model: Mentzer, layer: nn.Sequential, x: Tensor, spread: Tensor) -> None:
-    """Make the last layer of the encoder give components at the steps of the quantizer."""
+    """Fit the last layer of the encoder to give components scaled to the quantizer's step of 1."""
     conv, normalization = layer[1], layer[2]
     levels, channels = model.settings.levels, model.settings.channels
     model.quantizer.centres.copy_(_centres(levels))
@@ -69,7 +70,7 @@ def _to_latent(model: Mentzer, layer: nn.Sequential, x: Tensor, spread: Tensor) 
 
 
 def _up(layer: nn.Sequential, x: Tensor, target: Tensor) -> Tensor:
-    """Fit a transposed layer from `x` to its first outputs before the ReLU, `target`; returns its output."""
+    """Fit the first outputs of a transposed layer, before the ReLU, to `target`, given `x`; returns its output."""
     conv, normalization = layer[0], layer[2]
     count, shift, kernel = target.shape[1], conv.padding[0], conv.kernel_size[0]
     intercepts = []
@@ -95,7 +96,7 @@ def _up(layer: nn.Sequential, x: Tensor, target: Tensor) -> Tensor:
 
 
 def _through(body: Body, x: Tensor) -> Tensor:
-    """Make every residual block add little to what passes it, measure what is normalized; returns the output."""
+    """Make every residual block add little, and measure the normalizations on `x`; returns the output for `x`."""
     deviation = float(x.std())
     for number, group in enumerate(body):
         blocks = group if isinstance(group, nn.Sequential) else [group]
@@ -114,14 +115,14 @@ def _through(body: Body, x: Tensor) -> Tensor:
 
 
 def _measure(normalization: nn.BatchNorm2d, x: Tensor) -> None:
-    """Mean and variance of what it will see, so that it gives zero mean and unit variance."""
+    """Set a normalization's mean and variance to those of its input `x`."""
     variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
     normalization.running_mean.copy_(mean)
     normalization.running_var.copy_(variance)
 
 
 def _place(conv: nn.Conv2d, matrix: Tensor, planes: int, of_pairs: bool) -> None:
-    """Make a strided convolution the first outputs' matrix `[outputs, 4 planes]`; of pairs it takes the difference."""
+    """Make a strided convolution's first outputs apply `matrix` `[outputs, 4 planes]`, to the difference of pairs."""
     kernel = matrix.reshape(len(matrix), planes, 2, 2)
     conv.weight[: len(matrix)] = 0
     conv.weight[: len(matrix), :planes, PATCH, PATCH] = kernel
@@ -130,16 +131,16 @@ def _place(conv: nn.Conv2d, matrix: Tensor, planes: int, of_pairs: bool) -> None
 
 
 def _signed(x: Tensor, planes: int) -> Tensor:
-    """Components of their pairs."""
+    """The components that pairs of channels carry."""
     return x[:, :planes] - x[:, planes : 2 * planes]
 
 
 def _paired(x: Tensor) -> Tensor:
-    """Components with their negatives."""
+    """Components followed by their negatives."""
     return torch.cat([x, -x], dim=1)
 
 
 def _centres(levels: int) -> Tensor:
-    """Centres a unit apart, by rising distance from 0."""
+    """Centres one unit apart around 0, in order of distance from 0."""
     centres = torch.arange(levels, dtype=torch.float32) - (levels - 1) / 2
     return centres[centres.abs().argsort(stable=True)]

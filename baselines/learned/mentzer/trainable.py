@@ -1,4 +1,4 @@
-"""Mentzer et al. 2018 in training: parameter groups, the row of the log, export."""
+"""Mentzer et al. 2018 in training: initialization, parameter groups, rows of the log, export."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ class TrainableMentzer(Mentzer, Trainable):
         self.training_settings = training
 
     def start(self, crops: Crops) -> None:
-        """Fit the network to the images where the settings say so."""
+        """Fit the network to training images if `initialization` is `components`."""
         settings = self.training_settings
         if settings.initialization == "components":
             [images] = crops(START_PIXELS // settings.patch**2, settings.patch)
             start_from_components(self, images)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """A group for each part with its learning rate, the encoder's first."""
+        """One group per part of the network, with its learning rate; the encoder's is first."""
         rates = self.training_settings.learning_rates
         parts = [
             (self.encoder, rates.encoder),
@@ -45,13 +45,13 @@ class TrainableMentzer(Mentzer, Trainable):
         return [{"params": list(part.parameters()), "lr": rate} for part, rate in parts]
 
     def loss(self, forward: Forward, images: Tensor) -> Loss:
-        """The loss of a pass, with the regularizers."""
+        """The loss of a pass, including the regularization."""
         settings = self.training_settings
         return loss(forward, images, self.regularization(settings.weight_decay, settings.centre_decay), settings)
 
     @torch.no_grad()
     def describe(self, forward: Forward, loss: Loss) -> dict[str, float]:
-        """Loss terms, rate, how open the mask is, and the share and place of every centre."""
+        """Loss terms, rate, mean of the mask, spread of the latent, and the share and value of every centre."""
         shares = torch.bincount(forward.symbols.flatten(), minlength=self.settings.levels) / forward.symbols.numel()
         return {
             "loss": loss.total.item(),

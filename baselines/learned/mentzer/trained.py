@@ -29,7 +29,7 @@ class TrainedMentzer:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> list[bytes]:
-        """The payload of each of some pictures of one size, which go through the network together."""
+        """The payload of each picture; all have one size and go through the network together."""
         models, margin = self.integer_models, self.network.margin
         return [encode_symbols(models, [symbols], margin=margin) for symbols in self.symbols(pictures)]
 

@@ -5,7 +5,9 @@ import shlex
 import tarfile
 from pathlib import Path
 
+from cvqn.cli.options import positive
 from cvqn.errors import CvqnError
+from cvqn.lab.cli.options import add_threads
 from cvqn.lab.cli.outputs import add_force, check_replaceable
 
 SCALE = {"metavar": "SCALE", "nargs": "?", "default": "small", "help": "a scale of dvc.yaml (default: %(default)s)"}
@@ -27,8 +29,8 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
         "record",
         help="certify the finished results of a scale in DVC, with the job that made each file",
         description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and SHA256SUMS, and "
-        "push models, bitstreams and figures to the DVC remote. Refuses if anything is not committed, if the workflow "
-        "is not finished, or if a file changed after its job wrote it (by checksum, or by making it again).",
+        "push models, bitstreams and figures to the DVC remote. Refuse if anything is not committed, if the workflow "
+        "is not finished, or if a file changed after its job wrote it (checked by checksum, or by making it again).",
     )
     record.add_argument("scale", **SCALE)
     record.set_defaults(handler=_record)
@@ -37,9 +39,10 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
 def _register_release(commands: argparse._SubParsersAction) -> None:
     release = commands.add_parser(
         "release",
-        help="one archive of a recorded scale for a web page or Zenodo, the same bytes each time",
-        description="Pack results, models, bitstreams, record and checksums of a recorded scale, and their description "
-        "as an RO-Crate, into one tar with its .sha256 beside it. cvqn restore takes it from a file or a web server.",
+        help="pack a recorded scale into one archive for a web page or Zenodo",
+        description="Pack the results, models, bitstreams, record and checksums of a recorded scale, with an RO-Crate "
+        "that describes them, into one tar, and write its .sha256 beside it. The bytes are the same each time. cvqn "
+        "restore reads it from a file or a web server.",
     )
     release.add_argument("scale", **SCALE)
     release.add_argument(
@@ -53,15 +56,16 @@ def _register_restore(commands: argparse._SubParsersAction) -> None:
     restore = commands.add_parser(
         "restore",
         help="get a recorded scale's models and bitstreams, and Snakemake's records of their jobs",
-        description="In a clone: get what git does not hold, from the DVC remote or a release, compare every file with "
-        "the record and put Snakemake's records of jobs back, so that the workflow has nothing to do.",
+        description="In a clone, get the files of a recorded scale that git does not hold, from the DVC remote or from "
+        "a release. Compare every file with the record, and put back Snakemake's records of the jobs, so that the "
+        "workflow finds nothing to do.",
     )
     restore.add_argument("scale", **SCALE)
     restore.add_argument(
         "--from",
         dest="source",
         metavar="FILE|URL",
-        help="a release, or its http(s) address; an interrupted download is resumed (default: the DVC remote)",
+        help="a release, as a file or an http(s) address; resumes an interrupted download (default: the DVC remote)",
     )
     restore.set_defaults(handler=_restore)
 
@@ -69,24 +73,22 @@ def _register_restore(commands: argparse._SubParsersAction) -> None:
 def _register_verify(commands: argparse._SubParsersAction) -> None:
     verify = commands.add_parser(
         "verify",
-        help="make recorded results again from bitstreams and models, and compare; no GPU, no training",
-        description="Make again and compare every recorded result that needs no training: bitstreams are decoded, "
-        "measured and coded again, channels analysed, tables, figures, metrics and audit rebuilt. Where bitstreams "
-        "have not been restored, the pictures are encoded again. Exit code 1 if anything differs.",
+        help="make recorded results again from bitstreams and models, and compare them; needs no GPU",
+        description="Make every recorded result that needs no training again, and compare: decode, measure and "
+        "re-encode the bitstreams, analyse the channels, and rebuild tables, figures, metrics and audit. If bitstreams "
+        "have not been restored, encode the pictures again. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help="codecs or runs to decode, such as webp c32-seed1"
+        "--only", nargs="+", default=[], metavar="NAME", help="decode only these codecs or runs, such as webp c32-seed1"
     )
     verify.add_argument(
         "--sample",
-        type=int,
+        type=positive,
         metavar="N",
-        help="decode N files, drawn at random, and analyse no channels",
+        help="decode only N files, drawn at random, and analyse no channels",
     )
-    verify.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="CPU threads of the models' transforms (default 1)"
-    )
+    add_threads(verify)
     verify.set_defaults(handler=_verify)
 
 
@@ -94,7 +96,7 @@ def _register_trace(commands: argparse._SubParsersAction) -> None:
     trace = commands.add_parser(
         "trace",
         help="list the jobs and files that a result was made from, back to the manifests",
-        description="Print the jobs and files that a result was made from, back to the manifests of the data sets, "
+        description="List the jobs and files that a result was made from, back to the manifests of the data sets, "
         "with commands and checksums.",
     )
     trace.add_argument("file", metavar="FILE", help="a result, such as results/small/tables/table1.csv")
@@ -104,24 +106,26 @@ def _register_trace(commands: argparse._SubParsersAction) -> None:
 def _register_compare(commands: argparse._SubParsersAction) -> None:
     compare = commands.add_parser(
         "compare",
-        help="compare the metrics of two commits, with tolerances and verdicts",
-        description="Compare metrics.json of a commit with that of another, or with the one on the disk. Exit code 1 "
-        "if a metric got worse by more than its tolerance, is gone, or changed although it must not.",
+        help="compare the metrics of two commits, within tolerances",
+        description="Compare the metrics.json of a commit with that of another commit or of the working tree. Exit "
+        "code 1 if a metric got worse by more than its tolerance, is gone, or changed although it must not.",
     )
     compare.add_argument("before", metavar="REV", help="git revision to compare with")
     compare.add_argument(
         "after", metavar="REV", nargs="?", help="git revision to judge (default: the file in the working tree)"
     )
     compare.add_argument("--scale", default="small", help="the scale whose metrics to compare (default: %(default)s)")
-    compare.add_argument("--markdown", action="store_true", help="print a Markdown table, as for a pull request")
-    compare.add_argument("--all", action="store_true", help="list metrics that are the same as well")
+    compare.add_argument(
+        "--markdown", action="store_true", help="print a Markdown table, for example for a pull request"
+    )
+    compare.add_argument("--all", action="store_true", help="also list unchanged metrics")
     compare.set_defaults(handler=_compare)
 
 
 def _register_stages(commands: argparse._SubParsersAction) -> None:
     checksums = commands.add_parser(
         "checksums",
-        help="rewrite SHA256SUMS, after a change of built-in models or of figures in docs",
+        help="rewrite SHA256SUMS, after a change to the built-in models or the figures of docs",
         description="Write SHA256SUMS: checksums of the committed results and their record, the built-in models, the "
         "logs of their trainings and the figures of docs.",
     )
@@ -129,8 +133,8 @@ def _register_stages(commands: argparse._SubParsersAction) -> None:
     stage = commands.add_parser(
         "not-by-dvc",
         help="used in dvc.yaml only: stop, and print the command to run instead",
-        description="Stands in front of each command of dvc.yaml, so that dvc repro and dvc exp run stop instead of "
-        "running a workflow past the guards of cvqn record.",
+        description="Stop, and print the command to run instead. This precedes each command of dvc.yaml, so that dvc "
+        "repro and dvc exp run cannot bypass the checks of cvqn record.",
     )
     stage.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command that makes a scale")
     stage.set_defaults(handler=_not_by_dvc)
@@ -176,8 +180,6 @@ def _verify(arguments: argparse.Namespace) -> int:
     from cvqn.lab.record.recorded import read_recorded
     from cvqn.lab.record.verify import other_code, verify
 
-    if arguments.sample is not None and arguments.sample < 1:
-        raise CvqnError(f"--sample {arguments.sample}: must be at least 1")
     torch.set_num_threads(arguments.threads)
     if note := other_code(arguments.scale):
         tqdm.write(note)

@@ -1,8 +1,9 @@
-"""Subcommands for data: get sets of images, check them, describe one's own, pack them for training."""
+"""Subcommands for data: get sets of images, check them, describe your own, pack them for training."""
 
 import argparse
 from pathlib import Path
 
+from cvqn.cli.options import positive
 from cvqn.lab.cli.options import add_optional_plan, read_planned
 from cvqn.lab.cli.outputs import add_force, check_replaceable, json_with
 
@@ -13,14 +14,18 @@ def register(commands: argparse._SubParsersAction) -> None:
     jobs = data.add_subparsers(title="jobs", metavar="JOB", required=True)
     manifests = argparse.ArgumentParser(add_help=False)
     manifests.add_argument(
-        "--manifests", type=Path, default="data/manifests", metavar="DIR", help="folder of manifests (%(default)s)"
+        "--manifests",
+        type=Path,
+        default="data/manifests",
+        metavar="DIR",
+        help="folder of manifests (default: %(default)s)",
     )
     places = argparse.ArgumentParser(add_help=False, parents=[manifests])
     places.add_argument(
-        "--root", type=Path, default="data", metavar="DIR", help="folder that holds sets/ (%(default)s)"
+        "--root", type=Path, default="data", metavar="DIR", help="folder that holds sets/ (default: %(default)s)"
     )
 
-    help = "get sets by their manifests, from CVQN_MIRROR or their official URLs"
+    help = "get the sets that manifests describe, from CVQN_MIRROR or the URLs where they are published"
     more = "Complete files are kept. Every file is verified. Run the command again to resume."
     fetch = _job(jobs, "fetch", _fetch, help, more, places)
     add_optional_plan(fetch)
@@ -32,7 +37,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     _job(jobs, "list", _list, "list the sets: images, bytes to fetch, whether they are present, licence", "", places)
 
     help = "write the manifest of a folder of photographs"
-    more = "The set has every picture directly in the folder. Unusable ones are all listed, and nothing is written."
+    more = "The set is every picture directly in the folder. If any cannot be used, list them and write nothing."
     describe = _job(jobs, "describe", _describe, help, more, manifests)
     describe.add_argument("folder", type=Path, metavar="FOLDER", help="folder of pictures")
     describe.add_argument("--name", required=True, help="name of the set")
@@ -49,7 +54,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pack.add_argument(
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
     )
-    pack.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one per core)")
+    pack.add_argument("--workers", type=positive, metavar="N", help="CPU threads (default: one per core)")
     help = "index.json of evaluation sets, whose photographs must not be in the pack"
     pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
     add_force(pack)
@@ -109,7 +114,7 @@ def _pack(arguments: argparse.Namespace) -> None:
 
 
 def _is_pack(path: Path) -> bool:
-    """By the JSON beside it, or by itself where an interrupted run has removed that."""
+    """Whether a file is a pack, by the JSON beside it, or by its own header if an interrupted run removed that."""
     from numpy.lib import format as npy
 
     sidecar = path.with_suffix(".json")
@@ -119,10 +124,3 @@ def _is_pack(path: Path) -> bool:
         npy.read_magic(file)
         shape, _, kind = npy.read_array_header_1_0(file)
     return len(shape) == 1 and kind == "uint8"
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

@@ -1,4 +1,4 @@
-"""Commands that make models, files and measurements."""
+"""Commands that resolve settings, train models, encode, measure and analyse."""
 
 import argparse
 import json
@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 from cvqn.errors import CvqnError
-from cvqn.lab.cli.options import add_images, add_optional_plan, add_plan, add_transforms, read_planned
+from cvqn.lab.cli.options import (
+    add_images,
+    add_optional_plan,
+    add_overlays,
+    add_plan,
+    add_results,
+    add_run,
+    add_transforms,
+    read_planned,
+)
 from cvqn.lab.cli.outputs import add_force, check_replaceable, has_keys, json_with, table_of
 
 
@@ -21,13 +30,13 @@ def _register_config(commands: argparse._SubParsersAction) -> None:
     config = commands.add_parser(
         "config",
         help="resolve and validate settings",
-        description="Lay files such as workflow/scales/mini.yaml over params.yaml, validate the result and print or "
-        "write it with every experiment spelt out.",
+        description="Lay files such as workflow/scales/mini.yaml over params.yaml, validate the result, and print or "
+        "write it with the settings of every experiment in full.",
     )
-    config.add_argument("overlays", nargs="*", metavar="FILE", help="YAML on top of params.yaml, later ones on top")
-    config.add_argument("--plan", metavar="FILE", help="the settings of a plan instead")
+    add_overlays(config, "*")
+    config.add_argument("--plan", metavar="FILE", help="plan file to take the settings from instead")
     config.add_argument("--output", metavar="FILE", help="file to write (default: print)")
-    config.add_argument("--schema", action="store_true", help="print the JSON schema, which says what each key means")
+    config.add_argument("--schema", action="store_true", help="print the JSON schema, which explains each key")
     add_force(config)
     config.set_defaults(handler=_config)
 
@@ -37,30 +46,30 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         "train",
         help="train one model, or resume its training",
         description="Train one run. Run the same command again to resume an interrupted training from its last save. "
-        "If the training has finished, only its files are put in place. Exit codes: 0 done, 2 bad input, 74 disk "
-        "full, 75 paused and saved, 76 diverged, 78 the code has changed.",
+        "If the store has the finished training, only put its files in place. Exit codes: 0 done, 2 bad input, 74 "
+        "disk full, 75 paused and saved, 76 diverged, 78 the code has changed.",
     )
     add_plan(train)
-    train.add_argument("--run", required=True, metavar="NAME", help="experiment and seed, such as c32-seed1")
-    train.add_argument("--pack", required=True, metavar="NPY", help="training images (cvqn data pack)")
+    add_run(train, "c32-seed1")
+    train.add_argument("--pack", required=True, metavar="NPY", help="training images, made by cvqn data pack")
     train.add_argument(
         "--monitor",
         required=True,
         metavar="INDEX",
-        help="index.json of the evaluation set: monitored, never trained on",
+        help="index.json of the evaluation set, which is monitored and never trained on",
     )
     train.add_argument(
         "--job-minutes",
         type=float,
         metavar="MINUTES",
-        help="time limit of the cluster's job; shortly before it the training saves and stops with exit code 75",
+        help="time limit of the cluster job; shortly before it, the training saves and stops with exit code 75",
     )
     train.add_argument(
         "--adopt",
         type=Path,
         metavar="DIR",
-        help="use a training that finished on another machine: a folder runs/RUN with the same seed, images, code and "
-        "settings; device, precision, threads and versions of libraries may differ",
+        help="take over a training that finished on another machine, from its folder runs/RUN; seed, images, code and "
+        "settings must be the same, device, precision, threads and library versions may differ",
     )
     train.set_defaults(handler=_train)
 
@@ -68,12 +77,12 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
 def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser(
         "evaluate",
-        help="encode, measure and analyse the images with one trained run",
-        description="Encode the images with a trained run, then decode and measure the files. If the codec has "
-        "channels, also analyse the channels of the last checkpoint. All results are written under results/SCALE.",
+        help="encode, measure and analyse the evaluation set with one trained run",
+        description="Encode the evaluation set with a trained run, then decode and measure the files. If the codec has "
+        "channels, also analyse those of the last checkpoint. Write all results under results/SCALE.",
     )
     add_plan(evaluate)
-    evaluate.add_argument("--run", required=True, metavar="NAME", help="such as c32-seed1 or c32-seed1-best")
+    add_run(evaluate, "c32-seed1, or c32-seed1-best for its best checkpoint")
     add_images(evaluate)
     add_transforms(evaluate)
     evaluate.set_defaults(handler=_evaluate)
@@ -81,39 +90,48 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     encode = commands.add_parser(
         "encode",
         help="encode the images of a set into one archive of bitstreams",
-        description="Encode the images of a set with a conventional codec, or with a trained model, into one archive "
-        "with a file per image. Settings and versions of the encoder are printed on stderr.",
+        description="Encode the images of a set with a conventional codec or a trained model, into one archive with a "
+        "file per image. Print the encoder's settings and versions on stderr.",
     )
     _add_codec(encode)
-    encode.add_argument("--quality", type=float, metavar="Q", help="on the conventional codec's own scale")
-    encode.add_argument("--output", required=True, metavar="TAR", help="archive to write; its table goes beside it")
+    encode.add_argument(
+        "--quality",
+        type=float,
+        metavar="Q",
+        help="quality of a conventional codec, on its own scale (docs/baselines.md)",
+    )
+    encode.add_argument(
+        "--output", required=True, metavar="TAR", help="archive to write; a table of sizes and times goes beside it"
+    )
     add_force(encode)
     encode.set_defaults(handler=_encode)
 
     measure = commands.add_parser(
         "measure",
-        help="decode archives of bitstreams and compare with the originals",
-        description="Decode archives of bitstreams and compare with the originals: bytes, bpp, MS-SSIM, PSNR and "
-        "seconds, a row per image and archive.",
+        help="decode archives of bitstreams and compare the pictures with the originals",
+        description="Decode archives of bitstreams, compare the pictures with the originals, and write bytes, bpp, "
+        "MS-SSIM, PSNR and seconds, a row per image and archive.",
     )
     _add_codec(measure)
     measure.add_argument(
-        "--bitstreams", required=True, nargs="+", metavar="TAR", help="archives of `cvqn encode`, one per setting"
+        "--bitstreams", required=True, nargs="+", metavar="TAR", help="archives made by cvqn encode, one per quality"
     )
-    measure.add_argument("--output", required=True, metavar="CSV", help="table to write; its record goes beside it")
+    measure.add_argument(
+        "--output", required=True, metavar="CSV", help="table to write; a JSON record of how it was made goes beside it"
+    )
     add_force(measure)
     measure.set_defaults(handler=_measure)
 
     crops = commands.add_parser(
         "crops",
         help="cut the crops of figure 4 out of decoded files",
-        description="Cut the crops of report.figure4 from the originals, from the run's decoded pictures and, for each "
-        "other codec, from the decoded pictures of the setting nearest in rate.",
+        description="Cut the crops that report.figure4 lists: from the originals, from the run's decoded pictures and, "
+        "for each other codec, from the decoded pictures at the quality nearest in rate.",
     )
     add_plan(crops)
     add_images(crops)
     add_transforms(crops)
-    crops.add_argument("--output", required=True, metavar="DIR", help="folder to write")
+    crops.add_argument("--output", required=True, metavar="DIR", help="folder to write into")
     add_force(crops)
     crops.set_defaults(handler=_crops)
 
@@ -124,7 +142,10 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     )
     add_plan(complexity)
     complexity.add_argument(
-        "--target", default="all", choices=("all", "learned"), help="of the report, or of the learned codecs' curves"
+        "--target",
+        default="all",
+        choices=("all", "learned"),
+        help="all: the experiments of the report; learned: those of learned_curves (default: %(default)s)",
     )
     complexity.add_argument("--output", required=True, metavar="CSV", help="file to write")
     add_force(complexity)
@@ -133,7 +154,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
     identities = commands.add_parser(
         "identities",
         help="check the paper's statements that hold by definition",
-        description="Compute both sides of the paper's statements that hold by definition, for the audit.",
+        description="Compute both sides of the statements of the paper that hold by definition, for the audit.",
     )
     add_optional_plan(identities)
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
@@ -142,17 +163,17 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
 
     ship = commands.add_parser(
         "ship",
-        help="make the models of a scale's rate-distortion curve the built-in ones of compress --quality",
+        help="make the models of a scale's rate-distortion curve the built-in models of cvqn compress",
         description="Copy the models of report.rate_curve, first seed, to cvqn/models/quality-1 and up, and record in "
-        "each the names and licences of its training sets. Other quality-N folders are deleted.",
+        "each the names and licences of its training sets. Delete other quality-N folders.",
     )
-    ship.add_argument("results", metavar="DIR", help="results of the scale, such as results/small")
+    add_results(ship)
     ship.set_defaults(handler=_ship)
 
 
 def _add_codec(command: argparse.ArgumentParser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("--codec", metavar="NAME", help="a conventional codec (docs/baselines.md)")
+    which.add_argument("--codec", metavar="NAME", help="name of a conventional codec (docs/baselines.md)")
     which.add_argument("--model", metavar="DIR", help="folder of a trained model")
     add_optional_plan(command)
     add_images(command)
@@ -169,9 +190,9 @@ def _config(arguments: argparse.Namespace) -> None:
     if arguments.schema:
         print(json.dumps(schema(), indent=1))
         return
-    if arguments.plan and arguments.overlays:
+    if arguments.plan and arguments.files:
         raise CvqnError("--plan holds resolved settings; name either it or files on top of params.yaml")
-    settings = read_plan(arguments.plan).configuration if arguments.plan else configuration.resolve(arguments.overlays)
+    settings = read_plan(arguments.plan).configuration if arguments.plan else configuration.resolve(arguments.files)
     if arguments.output:
         check_replaceable(arguments, _are_settings, arguments.output)
         configuration.write(settings, arguments.output)
@@ -180,7 +201,7 @@ def _config(arguments: argparse.Namespace) -> None:
 
 
 def _are_settings(path: Path) -> bool:
-    """Resolved ones: an overlay, which somebody wrote, has not all of this."""
+    """Whether a file holds resolved settings; an overlay, written by hand, lacks some of these keys."""
     from cvqn.lab.settings.strict_yaml import read_yaml
 
     content = read_yaml(path)
@@ -198,7 +219,7 @@ def _train(arguments: argparse.Namespace) -> None:
     run = Run.parse(arguments.run)
     plan = read_planned(arguments, "train", _codec_of(arguments, run))
     minutes = arguments.job_minutes
-    if minutes is not None:  # what has gone by since the job began is no longer there
+    if minutes is not None:  # less the time since the job began
         minutes = min(minutes, minutes_left() or minutes)
     train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes, adopt=arguments.adopt)
 
@@ -230,7 +251,7 @@ def _encode(arguments: argparse.Namespace) -> None:
     if not arguments.output.endswith(".tar"):
         raise CvqnError(f"{arguments.output}: the archive's name must end in .tar")
     if (arguments.quality is None) != (arguments.codec is None):
-        raise CvqnError("a conventional codec needs --quality, and a trained model has none")
+        raise CvqnError("--quality: a conventional codec needs it, and a trained model takes none")
     output = Path(arguments.output)
     check_replaceable(arguments, _is_archive, output, output.with_suffix(".csv"))
     codec = _open_codec(arguments, "encode")
@@ -320,6 +341,6 @@ def _identities(arguments: argparse.Namespace) -> None:
 def _ship(arguments: argparse.Namespace) -> None:
     from cvqn.lab.record.ship import ship
 
-    for folder in ship(Path(arguments.results)):
+    for folder in ship(arguments.results):
         print(folder)
     print("now: cvqn checksums, and commit both")

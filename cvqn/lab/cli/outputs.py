@@ -1,4 +1,4 @@
-"""What a command may replace without --force: an older output of its own kind, which its content tells."""
+"""What a command may replace without --force: an older output of the same kind, recognized by its content."""
 
 import argparse
 import csv
@@ -12,24 +12,24 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, is_stream, read_json
 
 Kind = Callable[[Path], bool]
-"""Whether the content of a file is of a kind; what cannot be read is not."""
+"""Tells whether a file is of a kind, by its content; raises an error if the file cannot be read as such."""
 
 
 def add_force(command: argparse.ArgumentParser) -> None:
-    """Replace whatever is there."""
+    """Permission to replace any file."""
     command.add_argument(
         "--force", action="store_true", help="replace an output that is not an older one of this command"
     )
 
 
 def check_replaceable(arguments: argparse.Namespace, is_ours: Kind, first: str | Path, *others: str | Path) -> None:
-    """Refuse to replace what is not an older output of the same kind.
+    """Refuse to replace files that are not an older output of the same kind.
 
     Args:
-        is_ours: says it of the first file; the others are written with it and are taken for what it is.
+        is_ours: judges the first file; the others, which are written together with it, count as the same kind.
 
     Raises:
-        CvqnError: something else is there.
+        CvqnError: one of the files exists and is something else.
     """
     if arguments.force:
         return
@@ -49,7 +49,7 @@ def _tells(is_ours: Kind, path: Path) -> bool:
 
 
 def table_of(*columns: str) -> Kind:
-    """CSV whose first columns are these."""
+    """CSV files that begin with these columns."""
 
     def is_ours(path: Path) -> bool:
         with open(path, newline="", encoding="utf-8") as file:
@@ -59,7 +59,7 @@ def table_of(*columns: str) -> Kind:
 
 
 def json_with(*keys: str) -> Kind:
-    """A JSON object that has these keys."""
+    """JSON files that hold an object with these keys."""
     return lambda path: has_keys(read_json(path), *keys)
 
 
@@ -69,7 +69,7 @@ def has_keys(content: Any, *keys: str) -> bool:
 
 
 def put(files: Sequence[Path], folder: Path) -> None:
-    """Put files that were made elsewhere into a folder."""
+    """Copy files into a folder, each whole or not at all."""
     for path in files:
         with open(path, "rb") as made, atomic_write(folder / path.name) as file:
             shutil.copyfileobj(made, file)

@@ -1,11 +1,13 @@
-"""Commands that say what is to be done and how far it is: plan, why, preflight, status, cost, prune."""
+"""Commands that say what is to be done, is done and has cost: plan, why, preflight, status, cost, prune."""
 
 import argparse
 import sys
 import time
 from pathlib import Path
 
+from cvqn.cli.options import positive
 from cvqn.errors import CvqnError
+from cvqn.lab.cli.options import add_overlays, add_results
 from cvqn.lab.cli.outputs import add_force, check_replaceable, json_with
 
 RESULTS = Path("results")
@@ -25,15 +27,20 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
     plan = commands.add_parser(
         "plan",
         help="list the trainings and jobs of a scale, with time, cluster resources and disk space",
-        description="Print the trainings and jobs of a scale, what each job asks of the cluster, the expected wall "
-        "time and the disk space. Trainings that have finished count as long as they took.",
+        description="List the trainings and jobs of a scale, with the resources that each job requests from the "
+        "cluster, the expected wall time and the disk space. Finished trainings count with the time they took.",
     )
-    plan.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    add_overlays(plan, "*")
     plan.add_argument("--profile", type=Path, metavar="DIR", help="Snakemake profile of the jobs, such as slurm")
     plan.add_argument(
-        "--gpus", nargs="+", type=int, default=[1, 4, 16, 64], metavar="N", help="numbers of GPUs (default: 1 4 16 64)"
+        "--gpus",
+        nargs="+",
+        type=positive,
+        default=[1, 4, 16, 64],
+        metavar="N",
+        help="numbers of GPUs to estimate the wall time for (default: 1 4 16 64)",
     )
-    plan.add_argument("--write", metavar="FILE", help="also write a plan file, for running single commands")
+    plan.add_argument("--write", metavar="FILE", help="also write a plan file, for --plan of single commands")
     add_force(plan)
     plan.set_defaults(handler=_plan)
 
@@ -41,12 +48,12 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
 def _register_why(commands: argparse._SubParsersAction) -> None:
     why = commands.add_parser(
         "why",
-        help="say which setting, module or version changed since a run or a codec's files were made",
+        help="list which settings, modules or versions changed since a run or a codec's files were made",
         description="Compare the settings, code and versions that made the results of a run or a codec with the "
         "current ones, and list every difference.",
     )
-    why.add_argument("name", metavar="RUN", help="a run such as c32-seed1, or a codec such as webp")
-    why.add_argument("files", nargs="+", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    why.add_argument("name", metavar="NAME", help="a run such as c32-seed1, or a codec such as webp")
+    add_overlays(why, "+")
     why.set_defaults(handler=_why)
 
 
@@ -58,9 +65,13 @@ def _register_preflight(commands: argparse._SubParsersAction) -> None:
         "and nodes of this SLURM cluster, and the free disk space with an estimate. Print one line per problem, with "
         "what to do; exit code 2 if there are any. The workflow runs the same check before its first job.",
     )
-    preflight.add_argument("files", nargs="*", metavar="FILE", help="YAML on top of params.yaml, as for snakemake")
+    add_overlays(preflight, "*")
     preflight.add_argument(
-        "--profile", type=Path, default=Path("slurm"), metavar="DIR", help="the profile (default: slurm)"
+        "--profile",
+        type=Path,
+        default=Path("slurm"),
+        metavar="DIR",
+        help="Snakemake profile of the jobs (default: %(default)s)",
     )
     preflight.set_defaults(handler=_preflight)
 
@@ -73,10 +84,14 @@ def _register_status(commands: argparse._SubParsersAction) -> None:
         "running, queued or failed.",
     )
     status.add_argument(
-        "results", nargs="*", type=Path, metavar="DIR", help="results of a scale, such as results/paper (default: all)"
+        "results",
+        nargs="*",
+        type=Path,
+        metavar="DIR",
+        help="folder with the results of a scale, such as results/small (default: all scales)",
     )
     status.add_argument(
-        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="refresh every SECONDS seconds (default 30)"
+        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="refresh every SECONDS (default: 30)"
     )
     status.set_defaults(handler=_status)
 
@@ -85,21 +100,21 @@ def _register_cost(commands: argparse._SubParsersAction) -> None:
     cost = commands.add_parser(
         "cost",
         help="print what the results cost: CPU and GPU hours and memory per rule",
-        description="Sum up per rule what Snakemake recorded of every job, and the GPU hours of trainings and of "
+        description="Sum up what Snakemake recorded about every job, per rule, and the GPU hours of trainings and "
         "evaluations.",
     )
-    cost.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
+    add_results(cost)
     cost.set_defaults(handler=_cost)
 
 
 def _register_prune(commands: argparse._SubParsersAction) -> None:
     prune = commands.add_parser(
         "prune",
-        help="list the store of trainings, and remove from it what you name",
+        help="list the store of trainings, and remove the entries that you name",
         description="List the entries of a scale's store of trainings with age, size and what still uses them, ask "
-        "which to remove, and remove these. Nothing else removes anything from the store.",
+        "which to remove, and remove these. No other command removes entries from the store.",
     )
-    prune.add_argument("results", type=Path, metavar="DIR", help="results of a scale, such as results/paper")
+    add_results(prune)
     prune.add_argument("--yes", nargs="+", metavar="ENTRY", help="remove these without asking")
     prune.set_defaults(handler=_prune)
 
@@ -110,8 +125,6 @@ def _plan(arguments: argparse.Namespace) -> None:
     from cvqn.lab.report import registry as report_registry
     from cvqn.lab.settings import configuration
 
-    if min(arguments.gpus) < 1:
-        raise CvqnError(f"--gpus {min(arguments.gpus)}: must be at least 1")
     if arguments.write:
         check_replaceable(arguments, json_with("configuration", "code"), arguments.write)
     files = arguments.files or (forecast.configfiles(arguments.profile) if arguments.profile else [])
@@ -161,7 +174,7 @@ def _scales() -> list[Path]:
 
 
 def _or_reason(text, folder: Path) -> str:
-    """The text of a scale, or why there is none, so that one damaged scale does not hide the others."""
+    """The text for a scale, or the error, so that one damaged scale does not hide the others."""
     try:
         return text(folder)
     except CvqnError as error:

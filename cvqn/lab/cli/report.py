@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json
-from cvqn.lab.cli.options import add_optional_plan, add_plan, read_planned
+from cvqn.lab.cli.options import add_optional_plan, add_plan, add_results, read_planned
 from cvqn.lab.cli.outputs import add_force, check_replaceable, has_keys, json_with, put, table_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     """Add these commands."""
     table = _add(commands, "table", "CSV", "write a table as CSV and Markdown", _table)
     figure = _add(commands, "figure", "SVG", "draw a figure as SVG and PNG, its numbers as CSV", _figure)
-    for command in (table, figure):
-        command.add_argument("name", metavar="NAME", help="name; an unknown one prints the list")
+    for command, kind in ((table, "table"), (figure, "figure")):
+        command.add_argument("name", metavar="NAME", help=f"name of the {kind}; an unknown one prints the list")
     _add(commands, "curves", "DIR", "write each measured rate-distortion curve into a file of its own", _curves)
     _add(commands, "metrics", "JSON", "write every headline number as flat JSON", _metrics)
     _register_audit(commands)
@@ -31,7 +31,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "can be written while the workflow runs. Run the command in the project's folder.",
     )
     add_optional_plan(page)
-    page.add_argument("results", metavar="DIR", help="results of the scale, such as results/mini")
+    add_results(page)
     page.add_argument("--embed", metavar="HTML", help="also write the page with its pictures as one file, for mail")
     add_force(page)
     page.set_defaults(handler=_page)
@@ -40,7 +40,10 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _add(commands: argparse._SubParsersAction, name: str, output: str, text: str, handler) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}, from a scale's results.")
     add_plan(command)
-    command.add_argument("--output", required=True, metavar=output, help="what to write")
+    help = {"DIR": "folder to write into", "JSON": "file to write"}.get(
+        output, "file to write; its other formats go beside it"
+    )
+    command.add_argument("--output", required=True, metavar=output, help=help)
     add_force(command)
     command.set_defaults(handler=handler)
     return command
@@ -49,23 +52,21 @@ def _add(commands: argparse._SubParsersAction, name: str, output: str, text: str
 def _register_audit(commands: argparse._SubParsersAction) -> None:
     audit = commands.add_parser(
         "audit",
-        help="a verdict for every claim of the paper",
-        description="Judge every claim of the paper from a scale's results and write JSON, Markdown and HTML; or, "
-        "with --check, only look at an audit that is there. Exit code 1 if --fail-on or --against finds something.",
+        help="judge every claim of the paper",
+        description="Judge every claim of the paper from a scale's results, and write JSON, Markdown and HTML. With "
+        "--check, only read an existing audit. Exit code 1 if --fail-on or --against finds something.",
     )
     given = audit.add_mutually_exclusive_group(required=True)
-    given.add_argument("--plan", metavar="FILE", help="settings and the code they were planned with: judge its results")
-    given.add_argument(
-        "--check", metavar="JSON", help="an audit.json: apply --fail-on and --against to it, judge nothing"
-    )
-    audit.add_argument("--extras", action="store_true", help="with the runs of the experiments beyond the paper")
-    audit.add_argument("--output", metavar="JSON", help="file to write; .md and .html go beside it; with --plan")
+    given.add_argument("--plan", metavar="FILE", help="plan file of the scale to judge; needs --output")
+    given.add_argument("--check", metavar="JSON", help="existing audit.json to apply --fail-on and --against to")
+    audit.add_argument("--extras", action="store_true", help="also use the runs of the experiments beyond the paper")
+    audit.add_argument("--output", metavar="JSON", help="file to write, with --plan; Markdown and HTML go beside it")
     audit.add_argument(
         "--fail-on",
         nargs="+",
         default=[],
         metavar="VERDICT",
-        help='fail if a claim has this verdict, such as "not reproduced"',
+        help='fail if a claim has one of these verdicts, such as "not reproduced"',
     )
     audit.add_argument(
         "--against", metavar="REV", help="compare with the audit.json of a git revision; fail if a verdict got worse"
@@ -177,7 +178,7 @@ def _page(arguments: argparse.Namespace) -> None:
     embed = None if arguments.embed is None else _ending(arguments.embed, ".html")
     if embed:
         check_replaceable(arguments, _is_page, embed)
-    for part in write_page(Path(arguments.results), embed):
+    for part in write_page(arguments.results, embed):
         if part.missing:
             print(f"missing {len(part.missing)} of {part.total} {part.name}: {', '.join(part.missing)}")
 

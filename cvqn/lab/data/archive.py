@@ -1,4 +1,4 @@
-"""Unpacking the images of a .zip or .tar file into one flat folder, trusting nothing that the archive says."""
+"""Unpacks the images of a .zip or .tar file into one flat folder, without trusting what the archive says."""
 
 import fnmatch
 import shutil
@@ -18,17 +18,18 @@ Member = tuple[str, int, bool, Callable[[], IO[bytes]]]  # name, declared bytes,
 
 
 def unpack(archive: Path, members: str, count: int, limit: int, folder: Path) -> list[str]:
-    """Write the members whose names match the pattern into `folder` under their base names, and return these.
+    """Write the members whose names match a pattern into `folder` under their base names, and return these.
 
-    Hidden files and macOS resource forks are no members.
+    Hidden files and macOS resource forks are ignored.
 
     Args:
-        count: how many members there must be.
-        limit: bytes that they may fill together.
+        members: the pattern, as for fnmatch.
+        count: how many members must match.
+        limit: the most bytes that they may take together.
 
     Raises:
-        CvqnError: not an archive, damaged, another number of members, or a member that is a link or a device,
-            escapes the folder, comes twice, or is larger than it or the limit says.
+        CvqnError: the archive is damaged, or another number of members matches; a member is a link or a device, would
+            be written outside the folder, appears twice, or exceeds its declared size or the limit.
     """
     files: dict[str, str] = {}
     try:
@@ -46,7 +47,7 @@ def unpack(archive: Path, members: str, count: int, limit: int, folder: Path) ->
                 if limit < 0 or len(files) > count:
                     raise CvqnError(f"{archive}: holds more than its manifest allows; do not trust it")
                 with open_member() as source, atomic_write(folder / path.name) as file:
-                    shutil.copyfileobj(source, file)  # no more than it declares: both modules see to that
+                    shutil.copyfileobj(source, file)  # zipfile and tarfile read no more than the declared size
                 bar.update()
     except CvqnError:
         raise

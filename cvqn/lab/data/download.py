@@ -1,4 +1,4 @@
-"""Getting one file: from a mirror folder, or by HTTP with resumption and retries; verified before it has its name."""
+"""Downloads one file by HTTP, with resumption and retries; it gets its name only once its checksum is verified."""
 
 import errno
 import hashlib
@@ -15,23 +15,23 @@ from cvqn import __version__
 from cvqn.errors import CvqnError, DiskFullError
 
 TIMEOUT = 30.0  # seconds without a byte
-WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry; a transfer that advances starts over with the first
+WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry; after progress, the first again
 CHUNK = 1 << 20
-GONE = (400, 401, 403, 404, 410, 451)  # answers that another try does not change
-NO_REST = 416  # answer to a request for what lies beyond the end
+GONE = (400, 401, 403, 404, 410, 451)  # HTTP codes that a retry would not change
+NO_REST = 416  # HTTP code for a range beyond the end of the file
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
 class Pin:
-    """What a file must be: its size where known, and its checksum by `algorithm` (sha256, md5 or git, a blob's id)."""
+    """The expected size of a file, if known, and its checksum by `algorithm` (sha256, md5, or git for a blob's id)."""
 
     algorithm: str
     digest: str
     bytes: int | None = None
 
     def mismatch(self, path: Path) -> str | None:
-        """What is wrong with a file, as expected and found; None if it is the pinned one."""
+        """How a file differs from the pinned one, in words; None if it does not."""
         found = path.stat().st_size
         if self.bytes is not None and found != self.bytes:
             return f"{found} bytes, expected {self.bytes}"
@@ -40,7 +40,7 @@ class Pin:
 
 
 class Unreachable(CvqnError):
-    """The file could not be got from its URL."""
+    """The file could not be downloaded from its URL."""
 
 
 def file_digest(path: Path, algorithm: str) -> str:
@@ -53,11 +53,12 @@ def file_digest(path: Path, algorithm: str) -> str:
 
 
 def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = None) -> Path:
-    """Get `url` into `target`, going on from `target.part` if an earlier call left one.
+    """Download `url` to `target`, resuming from `target.part` if an earlier call left one.
 
     Raises:
-        Unreachable: no connection, or the server has no such file.
-        CvqnError: the file is not the pinned one, or the disk is full.
+        Unreachable: there is no connection, or the server has no such file.
+        DiskFullError: the disk is full, or the file cannot be written.
+        CvqnError: the server has another file than the pinned one.
     """
     part = target.with_name(target.name + ".part")
     try:
@@ -70,7 +71,7 @@ def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = 
         if ended and clean:
             part.unlink()
             raise CvqnError(f"{target.name} from {url}: {wrong}; the server holds another file")
-        if ended:  # what an earlier call left may have been of another file: once from the start
+        if ended:  # an earlier call may have left a part of another file: try once from the start
             os.truncate(part, 0)
             clean = True
         start, ended = part.stat().st_size, False
@@ -91,7 +92,7 @@ def download(url: str, target: Path, pin: Pin, headers: dict[str, str] | None = 
 
 
 def _request(url: str, part: Path, start: int, pin: Pin, headers: dict[str, str]) -> None:
-    """One request; its answer goes behind what is there if the server agrees to send the rest, else in its place."""
+    """Make one request; append the answer to `part` if the server sends the rest, else replace `part` by it."""
     headers = {"User-Agent": f"cvqn/{__version__}", "Accept-Encoding": "identity", **headers}
     if start:
         headers["Range"] = f"bytes={start}-"

@@ -1,4 +1,4 @@
-"""The same photograph found again after re-encoding, scaling, mirroring or turning."""
+"""Recognizes a photograph after re-encoding, scaling, mirroring or turning."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from cvqn.errors import CvqnError
 from cvqn.lab.data.index import Image
 
 SIDE = 24  # pixels of a thumbnail
-ALIKE = 0.99  # correlation of two thumbnails from which their pictures count as one
+ALIKE = 0.99  # correlation of two thumbnails above which their pictures count as the same
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
@@ -21,12 +21,12 @@ def thumbnail(picture: np.ndarray) -> np.ndarray:
 
 
 def orientations(square: np.ndarray) -> list[np.ndarray]:
-    """The eight mirrored and turned forms of `[N, N]`."""
+    """The eight mirrored and turned forms of an array `[N, N]`."""
     return [np.rot90(form, turns) for form in (square, square.T) for turns in range(4)]
 
 
 class Excluded:
-    """Images that must not be trained on: found by checksum of their pixels, and by correlation of thumbnails."""
+    """Images that must not be trained on, recognized by the checksum of their pixels and by their thumbnails."""
 
     def __init__(self, images: Sequence[Image]):
         self._names = [str(image.path) for image in images]
@@ -40,7 +40,7 @@ class Excluded:
             self._refuse(image, self._by_pixels[image.pixels_sha256], "has the same pixels as")
 
     def refuse_alike(self, image: Image, small: np.ndarray) -> None:
-        """Raise CvqnError, naming both, if the thumbnail is nearly that of an excluded image in any orientation."""
+        """Raise CvqnError, naming both, if the thumbnail matches that of an excluded image in any orientation."""
         correlations = self._forms @ small.ravel()
         if correlations.size and correlations.max() > ALIKE:
             best = int(correlations.argmax())

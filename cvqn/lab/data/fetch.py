@@ -1,4 +1,4 @@
-"""Getting a set by its manifest: `<root>/sets/<set>/` with the image files and, written last, `index.json`."""
+"""Fetches a set by its manifest into `<root>/sets/<set>/`: the image files and, written last, `index.json`."""
 
 import contextlib
 import fcntl
@@ -26,16 +26,16 @@ BLOBS = "https://api.github.com/repos/{repository}/git/blobs/{blob}"  # with the
 def fetch(name: str, root: Path, manifests: Path) -> Path:
     """Fetch what is missing of a set, verify everything, and return its `index.json`.
 
-    Files come from the mirror folder that CVQN_MIRROR names, then from where the manifest says; downloads that were
-    interrupted go on. Images whose checksum is right stay as they are.
+    Files are looked for in the mirror folder that CVQN_MIRROR names, then where the manifest says. Interrupted
+    downloads are resumed. Images with the right checksum are kept.
 
     Raises:
-        CvqnError: a file can be had from no place (says what to put where), is not the one that the manifest pins, or
-            is not a picture; the disk is full.
+        CvqnError: a file cannot be found anywhere (the message says what to put where), is not the pinned one, or is
+            not a picture; or the disk is full.
     """
     manifest = read_manifest(name, manifests)
     folder, downloads = root / "sets" / name, root / "downloads" / name
-    # A workflow deletes the index before it runs a step again; its copy knows what no manifest pins.
+    # Snakemake deletes the index before it runs the job again. The copy has the checksums that no manifest pins.
     index, copy = folder / "index.json", folder / ".index.json"
     with _alone(folder / ".lock"):
         known: dict[str, Image] = {}
@@ -64,10 +64,10 @@ def fetch(name: str, root: Path, manifests: Path) -> Path:
 
 
 def verify(name: str, root: Path, manifests: Path) -> int:
-    """Check every image file of a set against its index and the manifest's pins; return how many there are.
+    """Check every image file of a set against its index and the manifest's checksums; return their number.
 
     Raises:
-        CvqnError: the set is not there or not complete, or files are not those that were fetched (all are named).
+        CvqnError: the set is missing or incomplete, or files have changed since they were fetched (all are named).
     """
     manifest = read_manifest(name, manifests)
     index = root / "sets" / name / "index.json"
@@ -83,7 +83,7 @@ def verify(name: str, root: Path, manifests: Path) -> int:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Wait for other processes that fetch the same set; where files cannot be locked, there is no waiting."""
+    """Wait for other processes that fetch the same set; does not wait on file systems without locks."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _unchanged(manifest: Manifest, images: list[Image]) -> dict[str, Image]:
-    """Those images, by file, that are present as their index says and the manifest pins."""
+    """By file name, the images that are unchanged by their index and by the manifest's checksums."""
     pins = {image.file: image.sha256 for image in manifest.images if manifest.kind != "rebuilt"}
     found = {}
     for image in tqdm(images, desc=f"verify {manifest.name}", unit="image", disable=None):
@@ -110,7 +110,7 @@ def _get_image(manifest: Manifest, image: Entry, folder: Path, downloads: Path) 
     if source := _find(pin, _places(manifest, image)):
         _copy(source, target)
     elif manifest.kind == "rebuilt":
-        # History may have moved the original since: the blob's id finds it wherever it was.
+        # If the repository's history was rewritten, the URL is dead, but the blob's id may still find the original.
         blob = BLOBS.format(repository=image.repository, blob=image.git_blob)
         urls = [(manifest.url(image), {}), (blob, {"Accept": "application/vnd.github.raw+json"})]
         source = _get(manifest, image.file, Pin("git", image.git_blob), downloads / image.git_blob, urls)
@@ -137,7 +137,11 @@ def _get_archive(manifest: Manifest, folder: Path, downloads: Path) -> list[str]
 
 
 def _get(manifest: Manifest, file: str, pin: Pin, target: Path, urls: list[tuple[str, dict]]) -> Path:
-    """`target`, downloaded if it is not there; say what to get by hand, and where to put it, if that cannot be."""
+    """`target`, downloaded if it is missing.
+
+    Raises:
+        CvqnError: no URL works; the message says what to get by hand, and where to put it.
+    """
     if _find(pin, [target]):
         return target
     reasons = [] if urls else ["it is not installed" if manifest.kind == "packages" else "its manifest names no URL"]
@@ -155,7 +159,7 @@ def _get(manifest: Manifest, file: str, pin: Pin, target: Path, urls: list[tuple
 
 
 def _find(pin: Pin, places: list[Path]) -> Path | None:
-    """The first place where a file lies, None if none has it; an error if it is another file."""
+    """The first of these places that has the file, or None; CvqnError if a different file is there."""
     for place in places:
         if place.is_file():
             if wrong := pin.mismatch(place):
@@ -165,9 +169,9 @@ def _find(pin: Pin, places: list[Path]) -> Path | None:
 
 
 def _places(manifest: Manifest, image: Entry) -> list[Path]:
-    """Where an image's file may lie: in its package, or else in the mirror or in the folder that was described."""
+    """Where an image's file may be: in its package, or else in the mirror or the described folder."""
     if image.package:
-        spec = importlib.util.find_spec(image.package)  # of a top-level package: nothing of it is imported
+        spec = importlib.util.find_spec(image.package)  # for a top-level package, this imports nothing
         return [Path(spec.origin).parent / image.path] if spec and spec.origin and image.path else []
     described = [Path(manifest.folder, image.file)] if manifest.folder else []
     return [*_mirrored(manifest.name, image.file), *described]
@@ -179,7 +183,7 @@ def _mirrored(name: str, file: str) -> list[Path]:
 
 
 def _unpacked(manifest: Manifest) -> list[Path]:
-    """The images of an archive that lie unpacked in the mirror, if they are all there."""
+    """The images of an archive that are unpacked in the mirror, if all of them are."""
     pattern = manifest.members.rsplit("/", 1)[-1]
     paths = (mirror() / manifest.name).glob("*") if mirror() else []
     found = sorted(path for path in paths if fnmatch.fnmatchcase(path.name, pattern) and path.is_file())
@@ -187,7 +191,11 @@ def _unpacked(manifest: Manifest) -> list[Path]:
 
 
 def mirror() -> Path | None:
-    """The folder that the environment variable CVQN_MIRROR names, None when it is not set."""
+    """The folder that the environment variable CVQN_MIRROR names, or None if it is not set.
+
+    Raises:
+        CvqnError: it does not name a folder.
+    """
     value = os.environ.get("CVQN_MIRROR")
     if value and not Path(value).is_dir():
         raise CvqnError(f"CVQN_MIRROR={value}: not a folder; name one that holds the sets, or unset it")

@@ -1,4 +1,4 @@
-"""What the fields of manifests, tables, indexes and packs may hold; checked where a file of these is read."""
+"""Types of the fields in manifests, their tables, indexes and packs, which are checked when such a file is read."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from cvqn import files
 from cvqn.errors import CvqnError
 
-LONGEST_NAME = 255  # bytes that file systems take
-_PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # of a path: neither hidden nor "..", no separator
+LONGEST_NAME = 255  # bytes of a file name that file systems accept
+_PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # a part of a path: not hidden, not "..", no separator
 
 
 def _text(pattern: str) -> type[str]:
@@ -37,13 +37,13 @@ Side = Annotated[int, Field(ge=1, lt=1 << 17)]  # of a picture, in pixels
 
 
 class Document(BaseModel):
-    """Fields of exactly these types, which do not change. What else a file holds is for other readers."""
+    """An immutable model of a JSON file, with strict types; other keys in the file are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
 
 class Strict(Document):
-    """The same for a file that holds nothing else."""
+    """A `Document` without other keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,7 +52,11 @@ Model = TypeVar("Model", bound=Document)
 
 
 def read_checked(model: type[Model], path: Path, advice: str) -> Model:
-    """A JSON file that holds what a model says; CvqnError, which ends in the advice, if it is missing or does not."""
+    """A JSON file as a model.
+
+    Raises:
+        CvqnError: the file is missing or does not fit the model; the message ends with the advice.
+    """
     try:
         return checked(model, files.read_json(path), str(path))
     except CvqnError as error:
@@ -60,7 +64,11 @@ def read_checked(model: type[Model], path: Path, advice: str) -> Model:
 
 
 def checked(model: type[Model], content: object, name: str) -> Model:
-    """The same for the content of the file called `name`."""
+    """The content of the file `name` as a model.
+
+    Raises:
+        CvqnError: the content does not fit the model.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -68,6 +76,6 @@ def checked(model: type[Model], content: object, name: str) -> Model:
 
 
 def problem(error: ValidationError) -> str:
-    """The first thing that is wrong, as `key.number.key: what`, without quoting a value."""
+    """The first error, as `key.number.key: what`, without quoting a value."""
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'top'}: {first['msg'].removeprefix('Value error, ')}"

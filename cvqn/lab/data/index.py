@@ -30,7 +30,7 @@ class Image(Strict):
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """The image file."""
         return self._folder / self.file
 
     def read(self) -> np.ndarray:
@@ -81,7 +81,7 @@ def describe(path: Path, licence: str) -> Image:
     """The index entry of an image file, from its bytes and its pixels.
 
     Raises:
-        CvqnError: the file is not a readable picture, or its name has no place in an index.
+        CvqnError: the file is not a readable picture, or its name is not allowed in an index.
     """
     data = _read(path)
     picture = decode_picture(data, path)
@@ -97,10 +97,10 @@ def describe(path: Path, licence: str) -> Image:
 
 
 def describe_all(files: Sequence[tuple[Path, str]], label: str) -> list[Image]:
-    """The index entries of image files, each given with its licence, decoded on all cores.
+    """The index entries of image files, each given with its licence; the files are decoded on all cores.
 
     Raises:
-        CvqnError: some are not readable pictures; all of these are named, one per line.
+        CvqnError: some files cannot be used; the message has one line for each.
     """
 
     def entry_or_error(file: tuple[Path, str]) -> Image | CvqnError:
@@ -119,7 +119,7 @@ def read_index(path: str | Path) -> list[Image]:
     """The images of a set, sorted by name, from its `index.json`; their files are checked when they are read.
 
     Raises:
-        CvqnError: no index there, or not one that `cvqn data fetch` wrote.
+        CvqnError: the index is missing, or is not one that `cvqn data fetch` wrote.
     """
     images = _index(path).images
     for image in images:

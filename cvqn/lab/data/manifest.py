@@ -20,7 +20,7 @@ from cvqn.lab.data.index import describe_all
 from cvqn.lab.settings.strict_yaml import read_yaml
 
 RAW = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
-KEYS = {  # by kind: those that a manifest must have and may have, and those that each image must have
+KEYS = {  # by kind of manifest: required keys, optional keys, and required keys of each image
     "files": ({"images"}, {"folder", "base_url"}, {"bytes"}),
     "packages": ({"images"}, set(), {"bytes", "package", "path"}),
     "archive": ({"archive", "members", "count"}, set(), set()),
@@ -29,16 +29,16 @@ KEYS = {  # by kind: those that a manifest must have and may have, and those tha
 
 
 class Entry(Strict):
-    """One image: the file it becomes, and what it is made from, if it is not fetched as it is.
+    """One image of a set: its file and, unless that is fetched as it is, what it is made from.
 
-    That is a file inside an installed package, or a picture in a repository, out of which a size is cut. Another JPEG
-    library may then write another file than `sha256` says; the pixels have a checksum of their own.
+    It can be made from a file in an installed package, or by cropping a picture in a repository. In the latter case
+    another JPEG library may write a file with another `sha256`; `pixels_sha256` is for the pixels alone.
     """
 
     file: fields.FileName
     sha256: Sha256
     bytes: Count | None = None
-    licence: Text | None = None  # that of the set
+    licence: Text | None = None  # None: the licence of the set
     pixels_sha256: Sha256 | None = None
     package: fields.PackageName | None = None
     repository: fields.Repository | None = None
@@ -50,7 +50,7 @@ class Entry(Strict):
 
 
 class Archive(Strict):
-    """A zip or tar file; `bytes` is None where the publisher does not say."""
+    """A zip or tar file; `bytes` is None if its size is not published."""
 
     url: fields.ArchiveUrl
     unpacked_limit: Count
@@ -66,7 +66,7 @@ class Archive(Strict):
 
 
 class Manifest(Strict):
-    """One set: `images` one by one, or those in an archive whose names match the pattern `members`."""
+    """One set: either a list of `images`, or the files in an archive whose names match the pattern `members`."""
 
     name: SetName = Field(alias="set")
     title: Text
@@ -104,19 +104,19 @@ class Manifest(Strict):
 
     @property
     def sha256(self) -> str:
-        """A checksum of everything that decides the images: it stays when words or places change."""
+        """A checksum of everything that determines the images; titles and URLs do not affect it."""
         facts = [self.kind, self.image_count, self.members, self.archive and (self.archive.sha256 or self.archive.md5)]
         facts += [[one.file, one.sha256, one.pixels_sha256, one.licence or self.licence] for one in self.images]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
     def bytes(self) -> int | None:
-        """Bytes to fetch; None where unknown."""
+        """Bytes to fetch, or None if unknown."""
         sizes = [one.bytes for one in self.images] or [self.archive.bytes]
         return None if None in sizes else sum(sizes)
 
     def url(self, image: Entry) -> str | None:
-        """Where an image's file, or the original of one that is rebuilt, can be fetched; None where nobody said."""
+        """The URL of an image's file, or of the original of a rebuilt one; None if the manifest has none."""
         if self.kind == "rebuilt":
             commit = self.commits[image.repository]
             return RAW.format(repository=image.repository, commit=commit, path=quote(image.path))
@@ -127,7 +127,7 @@ def read_manifest(name: str, folder: Path) -> Manifest:
     """The manifest of the set `name` in a folder of manifests, and the table beside it, if it names one.
 
     Raises:
-        CvqnError: no such set, or the manifest or its table holds what it must not; the message names the key.
+        CvqnError: there is no such set, or its manifest or table is invalid; the message names the key.
     """
     path = folder / f"{name}.yaml"
     if Path(name).name != name or not path.is_file():
@@ -148,10 +148,10 @@ def read_manifest(name: str, folder: Path) -> Manifest:
 
 
 def describe_folder(folder: Path, name: str, licence: str, manifests: Path) -> Path:
-    """Write `<name>.yaml`, the manifest of the pictures that lie right in a folder; hidden files are left out.
+    """Write `<name>.yaml`, the manifest of the pictures directly in a folder; hidden files are left out.
 
     Raises:
-        CvqnError: there is such a manifest already, no picture, or pictures that cannot be used (all are named).
+        CvqnError: the manifest exists already, there is no picture, or some cannot be used (all are named).
     """
     path = manifests / f"{name}.yaml"
     if path.exists():

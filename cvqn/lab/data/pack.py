@@ -1,7 +1,7 @@
-"""Decoded images of one or more sets in a single memory-mapped file that any number of jobs share.
+"""Packs: the decoded images of one or more sets in a single memory-mapped file, which any number of jobs can share.
 
-`<name>.npy` is one array, uint8, one dimension: the pixels of every image, row-major `[H, W, 3]`, one image after the
-other. `<name>.json` beside it says which images these are.
+`<name>.npy` is a one-dimensional uint8 array: the pixels of every image, row-major `[H, W, 3]`, one image after the
+other. `<name>.json` beside it lists the images.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from cvqn.lab.data.fields import SetName, Sha256, Strict, read_checked
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
 from cvqn.lab.data.workers import parallel
 
-ABANDONED = 900.0  # seconds after which a temporary file that nobody writes to is of a process that was killed
+ABANDONED = 900.0  # seconds without a write after which a temporary file is taken to be left by a killed process
 
 
 class Member(Image):
@@ -65,7 +65,7 @@ class Pack:
 
     @classmethod
     def open(cls, path: str | Path) -> "Pack":
-        """Map `<name>.npy`; nothing is read yet.
+        """Map `<name>.npy`; pixels are read on demand.
 
         Raises:
             CvqnError: the pack or its index is missing, or they do not belong together.
@@ -99,7 +99,7 @@ class Pack:
             size: side in pixels.
 
         Raises:
-            IndexError: a square outside its image.
+            IndexError: a square is outside its image.
         """
         out = np.empty((len(specs), size, size, 3), np.uint8) if out is None else out
         for square, (image, top, left) in zip(out, specs, strict=True):
@@ -114,11 +114,11 @@ class Pack:
 
 
 def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), workers: int | None = None) -> None:
-    """Decode the images of sets into one pack, on all cores.
+    """Decode the images of sets into one pack.
 
-    The pack appears when it is whole, so that any number of processes may make it at once; none is continued. A second
-    link to it, in `.<name>.whole`, outlives its removal: Snakemake removes outputs before a job, and in a folder that
-    two clones share these may be what the other has just made.
+    The pack appears only when it is complete, so several processes may make it at once; an interrupted run starts over.
+    A second link to it is kept in `.<name>.whole`. Snakemake removes outputs before it runs a job, and if two clones
+    share a folder, that can be a pack that the other has just made; the link brings it back.
 
     Args:
         indexes: `index.json` of each set.
@@ -126,7 +126,7 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
         exclude: `index.json` of sets whose photographs must not be in the pack, whatever their file or orientation.
 
     Raises:
-        CvqnError: an image is damaged or excluded (both are named), or the disk is full.
+        CvqnError: an image is damaged, or is one of the excluded (both are named), or the disk is full.
     """
     if output.suffix != ".npy":
         raise CvqnError(f"{output}: a pack's name ends in .npy")
@@ -165,7 +165,7 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
 
 
 def _keep(kept: Path, digest: str, output: Path) -> None:
-    """Link a pack into a folder that is named by what it was made of; a file system without links keeps none."""
+    """Link a pack into a folder named by the hash of its sources; without links in the file system, keep none."""
     shutil.rmtree(kept, ignore_errors=True)
     with contextlib.suppress(OSError):
         (kept / digest).mkdir(parents=True)
@@ -174,11 +174,11 @@ def _keep(kept: Path, digest: str, output: Path) -> None:
 
 
 def _put_back(kept: Path, digest: str, output: Path) -> bool:
-    """Give a pack its name again where it is kept, undamaged, made of the same images."""
+    """Put a kept pack of the same images back in its place; returns whether there was an undamaged one."""
     pixels, index = kept / digest / output.name, kept / digest / output.with_suffix(".json").name
     if not (pixels.is_file() and index.is_file()):
         return False
-    with contextlib.suppress(CvqnError, OSError):  # another process removes it
+    with contextlib.suppress(CvqnError, OSError):  # another process may be removing it
         if sha256_file(pixels) == read_checked(Contents, index, "").sha256:
             sidecar = output.with_suffix(".json")
             if not sidecar.is_file() or sidecar.read_bytes() != index.read_bytes():
@@ -190,7 +190,7 @@ def _put_back(kept: Path, digest: str, output: Path) -> bool:
 
 
 def _header(images: Sequence[Image]) -> tuple[bytes, int]:
-    """The first bytes of the pack of these images, and how many bytes of pixels follow."""
+    """The header of the pack of these images, and how many bytes of pixels follow it."""
     total = sum(image.height * image.width * 3 for image in images)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (total,)})

@@ -1,4 +1,4 @@
-"""One image of a rebuilt set, made from its public source as the set was made."""
+"""Makes an image of a rebuilt set from its public source, in the same way as the set was first made."""
 
 import io
 from pathlib import Path
@@ -9,15 +9,15 @@ from PIL import Image
 from cvqn.errors import CvqnError
 from cvqn.images import read_picture
 
-LONG_SIDE = 768  # pixels that a source is scaled down to, before the crop
+LONG_SIDE = 768  # pixels of the longer side to which a source is scaled down before the crop
 QUALITY = 90
 
 
 def rebuild(source: Path, width: int, height: int) -> bytes:
-    """A progressive JPEG file, quality 90 without chroma subsampling, `width` x `height`, without metadata.
+    """A progressive JPEG of `width` x `height` pixels, quality 90, without chroma subsampling and metadata.
 
-    The source is turned as its EXIF orientation says and converted to sRGB; a long side over 768 pixels is scaled down
-    to that with a Lanczos filter, and the centre is cut out.
+    The source is turned upright and converted to sRGB. If its longer side has more than 768 pixels, it is scaled down
+    to that with a Lanczos filter. Then the centre is cut out.
 
     Raises:
         CvqnError: the source is not a readable picture or is smaller than the crop.

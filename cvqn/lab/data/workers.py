@@ -1,4 +1,4 @@
-"""A function over many items on all cores, with a progress bar."""
+"""Applies a function to many items on all cores, with a progress bar."""
 
 import collections
 import os
@@ -11,8 +11,8 @@ from tqdm import tqdm
 def parallel(function: Callable, items: Sequence, label: str, workers: int | None = None) -> Iterator:
     """Yield `function(item)` in the order of the items; `workers` defaults to the cores this process may use.
 
-    Threads, since decoders and checksums let go of Python's lock. At most two results per worker wait to be taken.
-    What `function` raises is passed on, and what is left is not begun.
+    The workers are threads, since decoders and checksums release Python's lock. At most two results per worker wait to
+    be consumed. An exception of `function` is passed on, and items not yet begun are dropped.
     """
     workers = workers or len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(workers)

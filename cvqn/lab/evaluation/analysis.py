@@ -17,15 +17,16 @@ from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
 def analyse(
     run: str, model: HasChannels, index: str | Path, output: str | Path, *, maps_of: str | None, influence: bool
 ) -> None:
-    """Analyse every image of the set at `index` with a run's model and write into the folder `output`:
+    """Analyse every image of the set at `index` with a run's model, and write the results into the folder `output`.
 
-    channels.csv and groups.csv, the rows of `analyse_picture` after the columns run and image; maps.npz, the quantized
-    maps of the image `maps_of` (the first where None) with `group`, `levels` and `position` of each channel; and
-    importance.json: the order of the channels (from 1, least important first), SE's learned weights, and the rank
-    correlation of order and weights with the measured influence.
+    - channels.csv and groups.csv: the rows of `analyse_picture`, after the columns run and image;
+    - maps.npz: the quantized maps of the image `maps_of` (None: the first), with `group`, `levels` and `position` of
+      each channel;
+    - importance.json: the order of the channels (counted from 1, least important first), SE's learned weights, and the
+      rank correlation of order and weights with the measured influence.
 
     Raises:
-        CvqnError: no image of that name, or an image is damaged.
+        CvqnError: there is no image called `maps_of`, or an image is damaged.
     """
     images = read_index(index)
     shown = maps_of or images[0].name

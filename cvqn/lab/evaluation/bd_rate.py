@@ -1,13 +1,13 @@
 """Bjøntegaard deltas of rate-distortion curves in MS-SSIM dB, with monotone interpolation and a bootstrap over images.
 
-G. Bjøntegaard, "Calculation of average PSNR differences between RD curves", VCEG-M33, 2001. Between its points a curve
-is taken as piecewise cubic and monotone (PCHIP: F. Fritsch and J. Butland, SIAM J. Sci. Stat. Comput. 5, 1984), so that
-it stays between its neighbouring points however close two of them are; it may have any number of points.
+G. Bjøntegaard, "Calculation of average PSNR differences between RD curves", VCEG-M33, 2001. Curves are interpolated by
+monotone piecewise cubics (PCHIP: F. Fritsch and J. Butland, SIAM J. Sci. Stat. Comput. 5, 1984), so that a curve stays
+between neighbouring points however close these are. A curve may have any number of points from two.
 
 A delta that would be meaningless is replaced by a `Reason`. A published curve is held fixed, because only its points
-are known. Curves measured here are resampled over the images, all with the same ones. Against a published curve the
-interval therefore includes the difficulty of the images, which pairing would cancel: it is too wide rather than too
-narrow. `resampled` is the one place that decides this, for the tables and for the audit.
+are known. Curves measured here are resampled over the images, the same ones for all. Against a published curve, the
+interval therefore includes the varying difficulty of the images, which pairing would cancel, so it is too wide rather
+than too narrow. `resampled` implements this for the tables and for the audit.
 """
 
 import math
@@ -25,22 +25,25 @@ RateAndQuality = tuple[np.ndarray, np.ndarray]
 """A curve: bits per pixel and MS-SSIM dB, each `[points]`."""
 
 MIN_SHARED = 0.25
-"""The least share of the test's range that a mean may speak for: one of the four stretches between five rate points."""
+"""The least share of the test's range over which a mean is reported: one of four intervals between five rate points."""
 
 MAX_FAILED = 0.01
-"""The largest share of resamplings without a value: an end of a 95 % interval cuts off 2.5 %, so that even if all of
-these belonged to one side they would move that end by less than half of what it cuts off."""
+"""The largest share of resamplings without a value. Each end of a 95 % interval cuts off 2.5 %, so even if all missing
+values belonged to one side, they would shift that end by less than half of what it cuts off."""
 
 
 class Reason(str):
-    """Why there is no number."""
+    """The reason why there is no number, in words."""
 
 
 class Comparison(NamedTuple):
-    """Test against anchor: `rate_percent` is the mean change of rate at equal MS-SSIM (negative: the test needs fewer
-    bits), `ms_ssim_db` the mean gain of MS-SSIM in dB at equal rate. `overlap` is the shared range of MS-SSIM dB as a
-    share of the test's (nan where one has no range), `left_out` the number of resamplings without a value, the larger
-    of both.
+    """The test curve compared with the anchor.
+
+    Attributes:
+        rate_percent: mean change of rate at equal MS-SSIM; negative: the test needs fewer bits.
+        ms_ssim_db: mean gain of MS-SSIM in dB at equal rate.
+        overlap: the shared range of MS-SSIM in dB as a share of the test's; nan if it is undefined.
+        left_out: the number of resamplings without a value, for the delta that has more of them.
     """
 
     rate_percent: Interval | Reason
@@ -91,7 +94,7 @@ def compare(anchor: Points | RateAndQuality, test: Points, resamplings: int = 20
 
 
 def resampled(known: Points | RateAndQuality, weights: np.ndarray) -> list[RateAndQuality]:
-    """A curve for each row of `weights` `[1 + resamplings, images]`; of a published one, its points only, just that."""
+    """A curve for each row of `weights` `[1 + resamplings, images]`; for a published curve, only the curve itself."""
     if not isinstance(known, Points):
         return [known]
     means = curve(known, weights)
@@ -99,17 +102,17 @@ def resampled(known: Points | RateAndQuality, weights: np.ndarray) -> list[RateA
 
 
 def not_finite(bpp: np.ndarray, decibel: np.ndarray) -> Reason:
-    """Which point has no place on a curve, empty if all have."""
+    """Why a point cannot be on a curve; empty if all can."""
     for rate, quality in zip(bpp, decibel, strict=True):
         if quality == math.inf:
             return Reason(f"at {rate:.4g} bpp MS-SSIM is exactly 1, which has no decibels")
         if not (math.isfinite(rate) and math.isfinite(quality) and rate > 0):
-            return Reason(f"a point of {rate:.4g} bpp and {quality:.2f} dB is none of a curve")
+            return Reason(f"a point of {rate:.4g} bpp and {quality:.2f} dB cannot be on a curve")
     return Reason()
 
 
 def rising(bpp: np.ndarray, decibel: np.ndarray) -> RateAndQuality | Reason:
-    """The points by rate, each once; a reason where they are no finite numbers or do not rise in rate and quality."""
+    """The points sorted by rate, without repeats; or the reason why they are not a rising curve of finite numbers."""
     if wrong := not_finite(bpp, decibel):
         return wrong
     bpp, decibel = np.unique(np.stack([bpp, decibel]), axis=1)
@@ -139,7 +142,7 @@ def _bd_ms_ssim(anchor: Smooth | Reason, test: Smooth | Reason) -> float | Reaso
 
 
 def _mean_difference(anchor: Smooth | Reason, test: Smooth | Reason, what: str) -> float | Reason:
-    """Test minus anchor of `what` over the range that both curves have."""
+    """The mean of test minus anchor over the range that both curves share; `what` is a field of `Smooth`."""
     for one in (anchor, test):
         if isinstance(one, Reason):
             return one
@@ -159,7 +162,7 @@ def _shared(anchor: np.ndarray, test: np.ndarray) -> float:
 
 
 def _interval(values: list[float | Reason]) -> Interval | Reason:
-    """From the estimate and its resamplings; those without a value are left out, or are the reason if they are many."""
+    """The interval of an estimate from its resamplings that have a value; a reason if too many have none."""
     if isinstance(values[0], Reason):
         return values[0]
     failed, drawn = _failed(values[1:]), len(values) - 1

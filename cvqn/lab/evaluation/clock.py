@@ -1,4 +1,4 @@
-"""Time that a codec takes, by a measure that other jobs on the machine do not lengthen, and where it ran."""
+"""CPU time that a codec takes, which other jobs on the machine do not lengthen, and where it ran."""
 
 import resource
 import time
@@ -7,7 +7,7 @@ from cvqn.codecs.interface import Codec
 
 
 def cpu_seconds() -> float:
-    """CPU seconds that this process and the programs that it ran have used so far; work on a GPU is not in it."""
+    """CPU seconds that this process and the programs that it ran have used so far; work on a GPU does not count."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
@@ -18,5 +18,5 @@ def place(codec: Codec) -> dict[str, object]:
 
 
 def written(seconds: float, codec: Codec) -> str:
-    """CPU seconds of a codec as a table has them: nothing where another device took a part that they lack."""
+    """CPU seconds for a table; empty if the codec ran on another device, whose work they lack."""
     return f"{seconds:.6f}" if place(codec)["device"] == "cpu" else ""

@@ -1,4 +1,4 @@
-"""How large the network of an experiment is, and how much it computes."""
+"""Parameters and operations of an experiment's network."""
 
 import csv
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ SIDE = 128
 
 
 class Complexity(NamedTuple):
-    """Of encoder, decoder and entropy model together.
+    """Totals of encoder, decoder and entropy model.
 
     Attributes:
-        parameters: numbers that training changes.
-        macs_per_pixel: multiplications and additions of matrix products and convolutions per pixel of an image of
-            128x128, masked taps among them.
+        parameters: number of trained parameters.
+        macs_per_pixel: multiply-accumulate operations of matrix products and convolutions, including masked taps, per
+            pixel of an image of 128x128 pixels.
     """
 
     parameters: int

@@ -24,12 +24,14 @@ COLUMNS = (
 def cut_crops(plan: Plan, index: str | Path, output: str | Path, device: str = "cpu") -> None:
     """Write `<image>-<codec>.png` for the original and every codec of figure 4, and crops.csv, which describes them.
 
-    The first run of the figure's experiment is shown; another codec's picture is the one whose rate is nearest to that
-    run's on the same image. Rates and distortions in crops.csv are of the whole picture, from the measurements.
+    The first run of the figure's experiment is shown. For each other codec, the picture is taken at the quality whose
+    rate on that image is nearest. Rates and distortions in crops.csv are those of the whole picture, from the
+    measurements.
 
     Args:
         index: index.json of the evaluation set.
-        output: folder to write.
+        output: folder to write into.
+        device: of the trained models' transforms.
 
     Raises:
         CvqnError: a measurement, an archive or an image is missing, or a box does not fit its image.

@@ -1,4 +1,4 @@
-"""Pictures of a set to one archive of bitstreams. Imports no torch unless the codec does."""
+"""Encodes the pictures of a set into one archive of bitstreams. Imports PyTorch only if the codec does."""
 
 import csv
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 def encode_set(codec: Codec, quality: float | None, index: str | Path, output: str | Path) -> None:
     """Encode every image of the set at `index` into the archive `output` and its table `<output stem>.csv`.
 
-    The files are in the order of the set's index. The table's columns are image, bytes, encode_s, the CPU seconds that
-    `codec.encode` took on a CPU (empty on another device), and device and threads.
+    The files are in the order of the set's index. The table's columns are image, bytes, encode_s (the CPU seconds of
+    `codec.encode`; empty on another device), device and threads.
 
     Raises:
         CvqnError: the set or an image is damaged, or the codec refuses the quality.
@@ -25,7 +25,7 @@ def encode_set(codec: Codec, quality: float | None, index: str | Path, output: s
     output = Path(output)
     made = Made(codec=codec.name, quality=quality, versions=codec.versions(), settings=codec.settings())
     images, where = read_index(index), place(codec)
-    codec.encode(images[0].read()[:64, :64], quality)  # loads what is loaded once, outside the timing
+    codec.encode(images[0].read()[:64, :64], quality)  # keeps what is loaded on the first call out of the timing
     with atomic_write(output.with_suffix(".csv"), "w") as table, atomic_write(output) as file:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["image", "bytes", "encode_s", *where])

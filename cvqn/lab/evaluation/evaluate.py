@@ -1,4 +1,4 @@
-"""The job that evaluates a trained run: encode the images, measure the files, look into the channels."""
+"""The job that evaluates a trained run: encode the images, measure the files, analyse the channels."""
 
 from cvqn.codecs import registry
 from cvqn.compression import StoredCodec
@@ -10,7 +10,7 @@ from cvqn.lab.settings.runs import Run
 
 
 def evaluate_run(plan: Plan, run: Run, index: str, device: str) -> None:
-    """Write the archive and the measurements of a run, and of its last checkpoint the analysis by channel.
+    """Write the archive and the measurements of a run and, for the last checkpoint, the analysis of its channels.
 
     Args:
         index: index.json of the evaluation set.

@@ -15,8 +15,11 @@ def soft_quantizer() -> dict[str, object]:
     """Section 3.2: with equal weights and sigma = sqrt(2)/2 the GMM quantizer is the soft quantizer.
 
     The soft quantizer (Agustsson et al. 2017) gives each mean the weight softmax(-(z - mu)^2) and rounds to the
-    nearest. Returns the largest difference of soft values over Q = 2..8, as a share of the means' range, at how many
-    latents the hard values differ, and how many latents were tried.
+    nearest.
+
+    Returns:
+        `largest_difference` of soft values over Q = 2..8, as a share of the means' range; `hard_differences`, the
+        number of latents whose hard values differ; `points`, the number of latents tried; and `levels`.
     """
     largest, different, points = 0.0, 0, 0
     for levels in LEVELS:
@@ -32,7 +35,7 @@ def soft_quantizer() -> dict[str, object]:
         reference = weights @ means.double().numpy() / weights.sum(axis=1)
         largest = max(largest, float(np.abs(soft.double().numpy() - reference).max()) / spread)
         nearest = np.sort(distance, axis=1)
-        clear = nearest[:, 1] - nearest[:, 0] > 1e-5  # halfway between two means either may be taken
+        clear = nearest[:, 1] - nearest[:, 0] > 1e-5  # halfway between two means, either is right
         different += int((hard.numpy() != distance.argmin(axis=1))[clear].sum())
         points += LATENTS
     return {"largest_difference": largest, "hard_differences": different, "points": points, "levels": list(LEVELS)}

@@ -1,4 +1,4 @@
-"""What each channel of a trained model does: its influence on the picture (Section 2), its bits, its symbols."""
+"""Analysis of a trained model by channel: influence on the picture (Section 2), bits and symbols."""
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -7,7 +7,7 @@ from cvqn.codecs.interface import HasChannels, Picture
 from cvqn.lab.evaluation.metrics import ms_ssim, ms_ssim_db, psnr_db
 from cvqn.padding import pad_to_multiple
 
-BATCH = 4  # channels cut at a time: that many decoded pictures in memory
+BATCH = 4  # channels set to 0 at a time, each of which takes the memory of one decoded picture
 
 
 def analyse_picture(
@@ -16,12 +16,12 @@ def analyse_picture(
     """Channels, groups and quantized maps of one picture, uint8 `[H, W, 3]`.
 
     Returns:
-        a row per channel: `channel` and `group` counted from 1, `levels`, `position` (1: least important), `bits`
-        (ideal code length), `luminance_correlation` (0..1, |Pearson| of quantized map and mean luminance of its
-        blocks), and with `influence` `psnr_loss_db` and `ms_ssim_loss_db`;
+        a row per channel: `channel` and `group`, both counted from 1; `levels`; `position` (1: least important);
+        `bits` (ideal code length); `luminance_correlation` (0..1, |Pearson| of the quantized map and the mean luminance
+        of its blocks); and, with `influence`, `psnr_loss_db` and `ms_ssim_loss_db`;
         a row per group: `group`, `levels`, `channels`, `symbols`, `bits`, `bits_per_symbol`, `bound_bits_per_symbol`,
-        `values_used`, and `value_<k>` and `share_<k>`, the k-th smallest value and its share;
-        the maps, uint8 `[C, h, w]`: the rank 0..Q-1 of each element's value among its group's.
+        `values_used`, and `value_<k>` and `share_<k>`, the k-th smallest value (from 0) and its share of the symbols;
+        the maps, uint8 `[C, h, w]`: the rank 0..Q-1 of each element's value among the values of its group.
     """
     symbols = model.symbols(picture)
     bits, ranks, values = model.code_lengths(symbols), model.ranks(symbols), model.values(symbols)
@@ -46,7 +46,10 @@ def analyse_picture(
 
 
 def influences(model: HasChannels, picture: Picture, values: np.ndarray) -> list[dict[str, float]]:
-    """For each channel what PSNR and MS-SSIM (both dB) lose when its quantized values `[C, h, w]` are set to 0."""
+    """For each channel, the loss of PSNR and MS-SSIM (both dB) when its quantized values are set to 0.
+
+    `values` is the quantized latent `[C, h, w]`.
+    """
     height, width, _ = picture.shape
     [whole] = model.reconstruct(values[None], height, width)
     psnr, quality = psnr_db(picture, whole), ms_ssim_db(ms_ssim(picture, whole))
@@ -75,7 +78,7 @@ def luminance_correlation(values: np.ndarray, picture: Picture, stride: int) -> 
 
 
 def rank_correlations(channels: list[dict]) -> dict[str, float]:
-    """Spearman's correlation between position in the order and loss averaged over images, by each measured loss."""
+    """Spearman's correlation of the channels' positions with their losses averaged over images, for each loss."""
     found = {}
     for loss in ("psnr_loss_db", "ms_ssim_loss_db"):
         rows = [row for row in channels if loss in row]

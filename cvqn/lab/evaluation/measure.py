@@ -1,4 +1,4 @@
-"""Archives of bitstreams to one table of measurements: decode every file and compare it with its original."""
+"""Measures archives of bitstreams: decodes every file and compares it with its original."""
 
 import csv
 import json
@@ -38,18 +38,19 @@ class _Encoded:
 
 
 def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], output: str | Path) -> None:
-    """Measure the archives that `encode_set` made of the set at `index`; write the CSV `output` and its sidecar JSON.
+    """Measure the archives that `encode_set` made from the set at `index`; write the CSV `output` and a JSON beside it.
 
-    One row per setting (the archive's stem) and image. `bytes` is the file's size in the archive and `bpp` 8 of them
-    per pixel; `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original; the seconds are CPU time in
-    `codec.encode` and `codec.decode`, which other jobs do not lengthen, and are empty where these ran on another device
-    than the CPU. A codec with a method `rates(picture, data)`
-    adds its estimates of the rate, one with `model_bytes` the size of its trained model. Rows of a trained model say
-    which experiment, seed and checkpoint it is of.
-    The sidecar says what encoded, what decoded, with which settings, on which machine, device and CPU threads.
+    The CSV has one row per setting (the archive's stem) and image. `bytes` is the file's size in the archive, `bpp` its
+    bits per pixel. `ms_ssim` and `psnr_db` compare the decoded 8-bit picture with the original. `encode_s` and
+    `decode_s` are the CPU seconds of `codec.encode` and `codec.decode`, empty if these ran on another device. A codec
+    with a method `rates(picture, data)` adds its estimates of the rate, one with `model_bytes` the size of its trained
+    model. Rows of a trained model name its experiment, seed and checkpoint.
+
+    The JSON has the versions of encoder and decoder, the settings, the machine, and the device and CPU threads.
 
     Raises:
-        CvqnError: an archive is damaged, of another codec or another set, or the archives disagree in what made them.
+        CvqnError: an archive is damaged, or of another codec or set; or the archives were made by different versions or
+            settings.
     """
     images = read_index(index)
     names = {image.name for image in images}
@@ -64,7 +65,7 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
         for setting, encoded in bitstreams.items()
     }
     with _naming(setting, images[0].name):
-        codec.decode(first.files[images[0].name])  # loads what is loaded once, outside the timing
+        codec.decode(first.files[images[0].name])  # keeps what is loaded on the first call out of the timing
     rows = []
     with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
         for image in images:
@@ -87,7 +88,7 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
 
 @contextmanager
 def _naming(setting: str, image: str) -> Iterator[None]:
-    """Begin the message of what is wrong with a file with its archive's and its own name."""
+    """Put the names of the archive and of the image before the message of a CvqnError."""
     try:
         yield
     except CvqnError as error:
@@ -141,7 +142,7 @@ def _read(path: Path, codec: Codec, names: set[str]) -> _Encoded:
 
 
 def _common_record(codec: Codec, archives: Iterable[_Encoded]) -> dict[str, object]:
-    """The sidecar. Archives of one curve must come from one encoder."""
+    """The JSON beside the table; all archives must be from one encoder with one set of settings."""
     encoders = [{"versions": one.made.versions, "settings": one.made.settings} for one in archives]
     if any(encoder != encoders[0] for encoder in encoders):
         raise CvqnError(f"{codec.name}: the archives were made by different versions or settings; encode them again")

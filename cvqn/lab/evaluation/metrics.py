@@ -1,4 +1,4 @@
-"""Distortion of an 8-bit picture, and the decibel scale of the published curves."""
+"""Distortion of 8-bit pictures, and the decibel scale of published MS-SSIM curves."""
 
 import math
 
@@ -11,11 +11,11 @@ SMALLEST_SIDE = 161
 def ms_ssim(reference: np.ndarray, picture: np.ndarray) -> float:
     """Multi-scale SSIM (Wang, Simoncelli, Bovik 2003) of two uint8 pictures `[H, W, 3]`, 0..1.
 
-    Five scales, 11-pixel Gaussian window, data range 255, each of R, G and B apart and then their mean. A picture
-    with a side below `SMALLEST_SIDE` is continued by reflection to that size, as its reference is, so that the
-    measure keeps its five scales at every size.
+    Five scales, an 11-pixel Gaussian window and data range 255; computed for R, G and B separately and averaged. If a
+    side is below `SMALLEST_SIDE`, picture and reference are extended to it by reflection, so that all five scales are
+    used at every size.
     """
-    import torch  # here, so that those who only convert to decibel need not load it
+    import torch  # imported here, so that converting to decibels does not load it
     from pytorch_msssim import ms_ssim as _ms_ssim
 
     pair = np.stack([_enlarged(reference), _enlarged(picture)]).transpose(0, 3, 1, 2)
@@ -25,7 +25,7 @@ def ms_ssim(reference: np.ndarray, picture: np.ndarray) -> float:
 
 
 def ms_ssim_db(value: float | np.ndarray) -> float | np.ndarray:
-    """-10 log10(1 - MS-SSIM). The published curves are this of the mean over images, not the mean of this."""
+    """-10 log10(1 - MS-SSIM). Published curves convert the mean over images, and do not average decibels."""
     with np.errstate(divide="ignore"):
         decibel = -10 * np.log10(1 - np.asarray(value, dtype=np.float64))
     return decibel if decibel.ndim else decibel.item()

@@ -1,4 +1,4 @@
-"""Whole pictures, decoded from the archives of bitstreams, as lossless WebP files that a browser shows."""
+"""Decodes whole pictures from archives of bitstreams into lossless WebP files, for the report page."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from cvqn.lab.data.index import Image
 from cvqn.lab.evaluation.archive import Archive, read_archive
 
 EFFORT = {"lossless": True, "method": 1, "quality": 20}
-"""Of Pillow's WebP encoder: a tenth larger than at its best, in an eighth of the time."""
+"""Options of Pillow's WebP encoder: files a tenth larger than at its best, in an eighth of the time."""
 THUMBNAIL = 160  # pixels of the longer side
 
 
@@ -28,8 +28,8 @@ class Wanted:
     Attributes:
         image: its name in the evaluation set.
         archive: the bitstreams.
-        codec: the name of a conventional codec; that of a learned one where `model` is given.
-        model: the folder of the trained model that decodes it.
+        codec: the name of the codec.
+        model: the folder of the trained model that decodes it; None for a conventional codec.
         output: the WebP file to write.
     """
 
@@ -46,7 +46,7 @@ class Wanted:
 
 
 def decode_pictures(wanted: Sequence[Wanted]) -> None:
-    """Decode every picture whose file is missing or older than what it is made from.
+    """Decode every picture whose file is missing, or older than its sources.
 
     Raises:
         CvqnError: an archive or a model is missing or damaged.
@@ -68,7 +68,7 @@ def decode_pictures(wanted: Sequence[Wanted]) -> None:
 
 
 def write_originals(images: Iterable[Image], folder: Path) -> None:
-    """Write `<image>/original.webp` and a small `<image>/thumbnail.webp` of every image, where they are not there yet.
+    """Write `<image>/original.webp` and a small `<image>/thumbnail.webp` of every image, unless they are up to date.
 
     Raises:
         CvqnError: an image is damaged.

@@ -1,4 +1,4 @@
-"""From measurements of single images to rate-distortion curves."""
+"""Rate-distortion curves from measurements of single images."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 
 NEAREST = 1e-9
-"""A mean MS-SSIM nearer to 1 than this is 1: single values are float32, and weights add to 1 but for rounding."""
+"""A mean MS-SSIM this close to 1 counts as 1: single values are float32, and weights add up to 1 only roughly."""
 
 
 class Points(NamedTuple):
-    """Measurements of one codec: arrays `[settings, images]`, both sorted by name."""
+    """Measurements of one codec: arrays `[settings, images]`; settings and images are sorted by name."""
 
     settings: list[str]
     images: list[str]
@@ -23,7 +23,7 @@ class Points(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Means over images: arrays `[..., settings]` by rising rate of the first row.
+    """Means over images: arrays `[..., settings]`, in order of the rate in the first row.
 
     `ms_ssim_db` is the decibel of the mean MS-SSIM; `psnr_db` is the mean of the images' PSNR.
     """
@@ -36,14 +36,14 @@ class Curve(NamedTuple):
 
 
 def points(measurements: pd.DataFrame, by: str = "setting") -> Points:
-    """The rows of one codec's measurements as arrays; where several rows share `by` and image, their mean.
+    """The rows of one codec's measurements as arrays; rows with the same `by` and image are averaged.
 
     Args:
         measurements: columns `by`, image, bpp, ms_ssim, psnr_db.
-        by: what one point of the curve stands for.
+        by: the column whose values become the points of the curve.
 
     Raises:
-        CvqnError: a setting was not measured on all the images.
+        CvqnError: a setting was not measured on all images.
     """
     tables = {column: measurements.pivot_table(column, by, "image") for column in ("bpp", "ms_ssim", "psnr_db")}
     bpp = tables["bpp"]
@@ -57,7 +57,7 @@ def curve(measured: Points, weights: np.ndarray | None = None) -> Curve:
     """The curve of the means over images.
 
     Args:
-        weights: `[images]` or `[resamplings, images]`, each row adding to 1; without them every image counts alike.
+        weights: `[images]` or `[resamplings, images]`, each row adding up to 1; by default equal weights.
     """
     if weights is None:
         weights = np.full(len(measured.images), 1 / len(measured.images))

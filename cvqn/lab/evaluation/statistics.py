@@ -1,9 +1,9 @@
 """Intervals over images and over seeds.
 
-Two things vary: which images are compressed, and which seed trained the model. Images are resampled (a paired
-bootstrap: the same images for everything compared). Seeds are few, so their spread is pooled over all experiments that
-have several and enters through Student's t. Both half-widths add as the root of the sum of squares (Zou and Donner,
-Statistics in Medicine 27, 2008).
+Two things vary: which images are compressed, and which seed trained the model. Images are resampled by a paired
+bootstrap, with the same images for everything compared. Seeds are few, so their spread is pooled over all experiments
+with several seeds and enters through Student's t. The two half-widths are combined as the root of the sum of squares
+(Zou and Donner, Statistics in Medicine 27, 2008).
 """
 
 import math
@@ -25,18 +25,18 @@ class Interval(NamedTuple):
 
     @property
     def resolution(self) -> float:
-        """The smallest difference that could be told from none: the longer arm of the interval."""
+        """The smallest difference that could be distinguished from none: the longer arm of the interval."""
         return max(self.high - self.estimate, self.estimate - self.low)
 
 
 class SeedSpread(NamedTuple):
-    """Standard deviation between runs that differ in their seed only; nan where no experiment has two runs."""
+    """Standard deviation between runs that differ only in their seed (nan if unknown), and its degrees of freedom."""
 
     deviation: float
     freedom: int
 
     def margin(self, *runs: int) -> float:
-        """Half-width for a sum or difference of means, each over as many runs as given; inf where unknown."""
+        """Half-width of a 95 % interval for a sum or difference of means over so many runs each; inf if unknown."""
         if self.freedom < 1:
             return math.inf
         scale = math.sqrt(sum(1 / count for count in runs))
@@ -44,7 +44,7 @@ class SeedSpread(NamedTuple):
 
 
 def pooled_spread(experiments: Iterable[np.ndarray]) -> SeedSpread:
-    """The spread within experiments, from one array of per-run values for each."""
+    """The spread between seeds, pooled over experiments; each array holds one value per run of an experiment."""
     squares, freedom = 0.0, 0
     for values in experiments:
         squares += float(np.square(values - np.mean(values)).sum())
@@ -53,7 +53,7 @@ def pooled_spread(experiments: Iterable[np.ndarray]) -> SeedSpread:
 
 
 def image_weights(images: int, resamplings: int, seed: int = 0) -> np.ndarray:
-    """Weights `[1 + resamplings, images]`, each row adding to 1: first every image alike, then bootstrap resamplings.
+    """Weights `[1 + resamplings, images]`, each row adding up to 1: first equal weights, then bootstrap resamplings.
 
     `weights @ values` gives the mean of `values` `[images]` and its resampled means.
     """

@@ -1,4 +1,4 @@
-"""What SLURM says of itself: partitions with their nodes, the user's accounts, how long the queue remembers a job."""
+"""Facts about the SLURM cluster: partitions and their nodes, the user's accounts, how long the queue keeps a job."""
 
 import getpass
 import math
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from cvqn.errors import CvqnError
 from cvqn.lab.progress.queue import parse_minutes
 
-CLOSED = {"DRAIN", "INACTIVE"}  # a partition that is DOWN takes jobs, which wait
+CLOSED = {"DRAIN", "INACTIVE"}  # a partition that is DOWN still accepts jobs, which wait
 UNITS = {"": 1, "sec": 1, "s": 1, "min": 60, "m": 60, "hour": 3600, "h": 3600}
 
 
 @dataclass(frozen=True)
 class Node:
-    """What a node has, or a job asks of one."""
+    """The resources of a node, or those that a job requests on one node."""
 
     cpus: int
     memory_mb: float
     gpus: int
 
     def has(self, wanted: "Node") -> bool:
-        """Whether a job that wants this much fits."""
+        """Whether a job that requests `wanted` fits on this node."""
         return self.cpus >= wanted.cpus and self.memory_mb >= wanted.memory_mb and self.gpus >= wanted.gpus
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition; `minutes` is infinite and `accounts` None where there is no limit."""
+    """A partition; without a limit, `minutes` is infinite and `accounts` None."""
 
     name: str
     default: bool
@@ -56,24 +56,24 @@ class Partition:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster; `accounts` and `forgets_seconds` are None where SLURM does not say."""
+    """A cluster; `accounts` and `forgets_seconds` are None if SLURM does not report them."""
 
     partitions: Mapping[str, Partition]
     accounts: frozenset[str] | None
     forgets_seconds: int | None
 
     def partition(self, name: str) -> Partition | None:
-        """A partition by name, the default one for none."""
+        """The partition with this name, or the default one if `name` is empty."""
         if name:
             return self.partitions.get(name)
         return next((one for one in self.partitions.values() if one.default), None)
 
 
 def read_cluster() -> Cluster:
-    """Ask SLURM.
+    """Query SLURM.
 
     Raises:
-        CvqnError: it does not answer.
+        CvqnError: SLURM does not answer.
     """
     partitions = _answer("scontrol", "--oneliner", "show", "partition")
     nodes = _answer("sinfo", "--noheader", "--exact", "--all", "--format=%R|%c|%m|%G")
@@ -81,7 +81,7 @@ def read_cluster() -> Cluster:
     try:
         associations = _answer("sacctmgr", "--noheader", "--parsable2", "show", "associations", mine, "format=account")
         qualities = _answer("sacctmgr", "--noheader", "--parsable2", "show", "qos", "format=name,maxwall")
-    except CvqnError:  # a cluster that keeps no accounts
+    except CvqnError:  # a cluster without accounting
         associations = qualities = ""
     remembered = parse_min_job_age(_answer("scontrol", "show", "config"))
     return Cluster(parse_partitions(partitions, nodes, qualities), parse_accounts(associations), remembered)
@@ -91,9 +91,9 @@ def parse_partitions(partitions: str, nodes: str, qualities: str = "") -> dict[s
     """Partitions with their nodes and the time limit of their quality of service.
 
     Args:
-        partitions: what `scontrol --oneliner show partition` prints.
-        nodes: of `sinfo --format=%R|%c|%m|%G`.
-        qualities: of `sacctmgr --parsable2 show qos format=name,maxwall`.
+        partitions: output of `scontrol --oneliner show partition`.
+        nodes: output of `sinfo --format=%R|%c|%m|%G`.
+        qualities: output of `sacctmgr --parsable2 show qos format=name,maxwall`.
     """
     longest = {name: parse_minutes(most) for name, _, most in (line.partition("|") for line in qualities.splitlines())}
     found = {}
@@ -118,12 +118,12 @@ def parse_partitions(partitions: str, nodes: str, qualities: str = "") -> dict[s
 
 
 def parse_accounts(associations: str) -> frozenset[str] | None:
-    """The accounts that `sacctmgr --parsable2 show associations` lists; None where it lists nothing."""
+    """The accounts that `sacctmgr --parsable2 show associations` lists; None if it lists none."""
     return frozenset(line.split("|")[0].strip().lower() for line in associations.splitlines() if line.strip()) or None
 
 
 def parse_min_job_age(config: str) -> int | None:
-    """Seconds for which the queue remembers an ended job, by `scontrol show config`."""
+    """Seconds for which the queue keeps an ended job, from the output of `scontrol show config`."""
     found = re.search(r"^MinJobAge\s*=\s*(\d+)\s*([a-z]*)", config, re.MULTILINE)
     return int(found[1]) * UNITS.get(found[2].removesuffix("s") or "s", 1) if found else None
 

@@ -1,6 +1,6 @@
-"""A plan that one can read: trainings and jobs, what is asked of the cluster, how long it takes, what it fills.
+"""The text of `cvqn plan`: trainings and jobs, resources requested from the cluster, wall time and disk space.
 
-Times of trainings that have not finished and sizes of what is not there yet are estimates, and called so.
+The times of unfinished trainings and the sizes of missing files are estimates, and are labelled as such.
 """
 
 import shutil
@@ -28,11 +28,11 @@ PACK_PER_FILE = 1.3  # bytes of decoded pixels per byte of a PNG of photographs
 
 
 def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
-    """The plan, some lines per topic.
+    """The forecast as text, a section per topic.
 
     Args:
-        gpus: numbers of GPUs to tell the wall time for.
-        profile: folder of the Snakemake profile that says what jobs ask for.
+        gpus: numbers of GPUs to estimate the wall time for.
+        profile: folder of the Snakemake profile with the resources of jobs.
 
     Raises:
         CvqnError: the profile cannot be read.
@@ -45,7 +45,7 @@ def text(plan: Plan, gpus: Sequence[int], profile: Path | None = None) -> str:
 
 
 def jobs(configuration: Configuration) -> dict[str, int]:
-    """How many jobs of each kind there are in all, without the experiments beyond the paper."""
+    """The number of jobs of each kind, without the experiments beyond the paper."""
     runs, codecs = configuration.runs(), configuration.measured_codecs()
     results = Results(configuration.results.as_posix())
     shown = {
@@ -70,7 +70,7 @@ def seconds(scale: Scale) -> dict[Run, float | None]:
 
 
 def asked(profile: Path) -> dict[str, dict[str, object]]:
-    """The resources that a profile asks for each kind of job, `OTHERS` being those that it does not name.
+    """The resources that a profile requests for each kind of job; `OTHERS` is for the kinds that it does not name.
 
     Raises:
         CvqnError: the folder is not a profile.
@@ -90,7 +90,7 @@ def configfiles(profile: Path) -> list[Path]:
 
 
 def profile_settings(profile: Path) -> dict[str, Any]:
-    """What a profile sets.
+    """The settings of a profile.
 
     Raises:
         CvqnError: the folder is not a profile.
@@ -109,7 +109,7 @@ def _jobs(configuration: Configuration) -> str:
 
 
 def number(value: Any, attempt: int) -> float:
-    """A resource as a number, which a profile may write as an expression of the attempt; 0 for anything else."""
+    """A resource as a number; a profile may give it as an expression of `attempt`. 0 if it is not a number."""
     try:
         names = {"attempt": attempt, "min": min, "max": max, "__builtins__": {}}
         return float(eval(str(value), names))
@@ -118,7 +118,7 @@ def number(value: Any, attempt: int) -> float:
 
 
 def threads_of(configuration: Configuration) -> dict[str, int]:
-    """Threads of the jobs whose rule takes them from the settings."""
+    """Threads of each kind of job whose rule takes them from the settings."""
     training = max((one.training.threads for one in configuration.experiments.values()), default=1)
     return {
         "pack": PACK_THREADS,
@@ -128,7 +128,7 @@ def threads_of(configuration: Configuration) -> dict[str, int]:
 
 
 def _asked(configuration: Configuration, profile: Path) -> str:
-    """A table of what each kind of job asks for, and what all evaluations ask for together."""
+    """A table of the resources that each kind of job requests, and the hours that all evaluations request together."""
     found, threads = asked(profile), threads_of(configuration)
     for kind, resources in found.items():
         resources.setdefault("threads", threads.get(kind, 1))
@@ -146,7 +146,7 @@ def _asked(configuration: Configuration, profile: Path) -> str:
 
 
 def _in_attempts(value: object, attempts: int) -> str:
-    """A resource as its numbers at the first and, where it grows, at the last attempt; a text as it is."""
+    """A resource at the first attempt and, if it grows, at the last; text is returned as it is."""
     first, last = number(value, 1), number(value, attempts)
     if not first:
         return str(value)
@@ -193,7 +193,7 @@ def _seconds(scale: Scale, run: Run) -> float | None:
 
 
 def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
-    """How many bytes are still to be written in `data` and in the results, where up to `jobs` trainings run at once."""
+    """How many bytes are still to be written under `data` and under the results, if `jobs` trainings run at once."""
     configuration = scale.configuration
     names = (*configuration.data.train, configuration.data.evaluation)
     missing = [name for name in names if not (scale.data / "sets" / name / "index.json").exists()]
@@ -210,7 +210,7 @@ def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
 
 
 def _disk(scale: Scale) -> str:
-    """What data, models and the state of a training take, and what is free."""
+    """Disk space for data, models and the state of running trainings, and the free space."""
     configuration = scale.configuration
     names = (*configuration.data.train, configuration.data.evaluation)
     sets = [read_manifest(name, scale.data / "manifests") for name in names]
@@ -242,17 +242,17 @@ def weight_bytes(experiment: Experiment) -> int:
 
     codec = experiment.learned_codec
     for module in codec.modules:
-        import_module(module)  # which may compute with tensors, unlike the next lines
+        import_module(module)  # some compute with tensors on import, which must not happen on the meta device below
     try:
         with torch.device("meta"):
             network = codec.build(experiment.model, experiment.training)
-    except (NotImplementedError, RuntimeError):  # a codec that looks at its weights as it makes them
+    except (NotImplementedError, RuntimeError):  # a codec that reads its weights while it builds them
         network = codec.build(experiment.model, experiment.training)
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
 
 
 def _copies(experiment: Experiment) -> int:
-    """How many times the weights are in the state of a training: with both moments, and the best ones."""
+    """How many times a training's state holds the weights: as they are, as Adam's two moments, and the best ones."""
     return 3 + bool(experiment.training.monitor_every)
 
 

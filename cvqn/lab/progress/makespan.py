@@ -1,4 +1,4 @@
-"""Expected wall time of trainings on a number of GPUs."""
+"""Estimates of the wall time of trainings on a number of GPUs."""
 
 import csv
 import heapq
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def makespan(seconds: Iterable[float], gpus: int) -> float:
-    """When the last training ends if each, in this order, takes the GPU that is free first (list scheduling)."""
+    """Seconds until the last training ends, if each in turn takes the GPU that is free first (list scheduling)."""
     free = [0.0] * gpus
     for length in seconds:
         heapq.heapreplace(free, free[0] + length)
@@ -16,7 +16,7 @@ def makespan(seconds: Iterable[float], gpus: int) -> float:
 
 
 def logged_seconds(log: Path, batch: int) -> float:
-    """How long a finished training took by its log.csv, all pieces together."""
+    """How long a finished training took in all its pieces, by its log.csv."""
     seconds, last_step = 0.0, 0
     with open(log, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -1,9 +1,8 @@
-"""What SLURM would refuse or let wait forever, found before anything is submitted. A finding is a line that says what
-to do.
+"""Finds jobs that SLURM would refuse or never start, before anything is submitted.
 
-    cluster     what scontrol, sinfo and sacctmgr say of partitions, accounts and the memory of the queue
-    asked       what each kind of job asks for, of the workflow's jobs or of a profile
-    findings    where the two do not fit; jobs that an earlier snakemake has left; disk space
+The resources that each kind of job requests, by the workflow or by a profile, are compared with the partitions,
+accounts and settings of the cluster. Jobs left by an earlier Snakemake and the free disk space are checked too. Each
+finding is one line that says what to do.
 """
 
 import os
@@ -22,20 +21,20 @@ from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.provenance.snakemake_records import is_at_work
 
-LONGEST_WAIT = 180  # seconds between two looks of snakemake's plugin at the queue, at most
-INITIAL_WAIT = 40  # and at first, unless --slurm-init-seconds-before-status-checks says otherwise
-PLUGINS_LOOKS = 3  # a shorter memory of the queue than for so many first waits sends the plugin to sacct
+LONGEST_WAIT = 180  # the most seconds between two looks of Snakemake's plugin at the queue
+INITIAL_WAIT = 40  # seconds before its first look, unless --slurm-init-seconds-before-status-checks says otherwise
+PLUGINS_LOOKS = 3  # if the queue keeps jobs for less than so many initial waits, the plugin uses sacct
 ORPHANS = "CVQN_ORPHANS"
 CANCEL_SECONDS = 180
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What jobs of one kind ask for; empty names and 0 leave it to SLURM.
+    """The resources that jobs of one kind request; empty names and 0 leave the choice to SLURM.
 
     Attributes:
-        minutes: the longest of any attempt: a job that asks for more than its partition gives waits forever.
-        memory_mb: the most of any attempt: sbatch refuses what no node has.
+        minutes: the most of any attempt; a job that requests more than its partition allows waits forever.
+        memory_mb: the most of any attempt; sbatch refuses a job that no node can hold.
     """
 
     kind: str
@@ -49,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Looks:
-    """How snakemake's plugin looks at its jobs: with squeue or sacct, and at first after how many seconds."""
+    """How Snakemake's plugin polls its jobs: by squeue or sacct, and first after how many seconds."""
 
     command: str = "squeue"
     initial_wait: float = INITIAL_WAIT
@@ -58,11 +57,11 @@ class Looks:
 def require(
     plan: Plan, asked: Sequence[Asked], wanted: Iterable[tuple[str, str]] | None, looks: Looks, jobs: int
 ) -> None:
-    """Refuse to submit what cannot run.
+    """Refuse to submit jobs that cannot run.
 
     Args:
-        wanted: rule and wildcards, joined by `_`, of each job that is about to be submitted; None for any.
-        jobs: how many may be in the queue at once.
+        wanted: rule and wildcards, joined by `_`, of each job that is about to be submitted; None if unknown.
+        jobs: the most jobs in the queue at once.
 
     Raises:
         CvqnError: there are findings; the message has one per line.
@@ -75,10 +74,10 @@ def require(
 
 
 def require_of_profile(plan: Plan, profile: Path) -> None:
-    """The same without a workflow, by what a profile says.
+    """Like `require`, with the resources that a profile requests, without a workflow.
 
     Raises:
-        CvqnError: there are findings, or a snakemake is running here or has left its locks.
+        CvqnError: there are findings, or a Snakemake is running here or has left its locks.
     """
     settings = forecast.profile_settings(profile)
     looks = Looks(
@@ -95,13 +94,13 @@ def require_of_profile(plan: Plan, profile: Path) -> None:
 
 
 def refused(asked: Iterable[Asked], cluster: Cluster) -> list[str]:
-    """What accounts, partitions and nodes do not give, each thing once."""
+    """Findings about accounts, partitions and nodes, each once."""
     found = [finding for one in asked for finding in _refused(one, cluster)]
     return list(dict.fromkeys(found))
 
 
 def forgotten(cluster: Cluster, looks: Looks) -> list[str]:
-    """Whether the queue forgets jobs before snakemake looks again."""
+    """A finding if the queue drops ended jobs before Snakemake looks again."""
     needed = max(LONGEST_WAIT, PLUGINS_LOOKS * looks.initial_wait)
     if looks.command != "squeue" or cluster.forgets_seconds is None or cluster.forgets_seconds >= needed:
         return []
@@ -113,7 +112,7 @@ def forgotten(cluster: Cluster, looks: Looks) -> list[str]:
 
 
 def space(scale: Scale, jobs: int) -> list[str]:
-    """Whether what is still to be written fits on the disks, as far as can be estimated."""
+    """A finding for each disk on which the estimated files still to be written do not fit."""
     needs: dict[int, float] = {}
     places: dict[int, Path] = {}
     for folder, size in forecast.to_write(scale, jobs).items():
@@ -130,9 +129,9 @@ def space(scale: Scale, jobs: int) -> list[str]:
 
 
 def left_over(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[Queued]:
-    """Jobs of an earlier snakemake that make what is about to be made again.
+    """Queued jobs of an earlier Snakemake that make the same outputs as jobs about to be submitted.
 
-    A living one holds the lock on what it makes, unless the locks were removed: --unlock removes those of all.
+    A running Snakemake locks its outputs, so these can only be left over, unless --unlock removed its locks.
     """
     if wanted is None:
         return list(queued)
@@ -141,7 +140,7 @@ def left_over(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None
 
 
 def asked_of_profile(profile: Path, threads: Mapping[str, int], attempts: int) -> list[Asked]:
-    """What a profile asks for each kind of job; what cannot be told without a job is taken as not asked."""
+    """What a profile requests for each kind of job; expressions that need a job count as not requested."""
 
     def most(resource: object) -> float:
         return max(forecast.number(resource, attempt) for attempt in range(1, attempts + 1))
@@ -200,13 +199,13 @@ def _refused_by(partition: Partition, asked: Asked) -> list[str]:
 
 
 def _setting(kind: str, what: str) -> str:
-    """Where a resource is set; --set-resources would replace all that a profile sets."""
+    """Advice on where to set a resource; not --set-resources, which would replace everything that a profile sets."""
     section = "default-resources" if kind == forecast.OTHERS else f"set-resources: {kind}"
     return f"in a copy of the profile, {section}: {what}"
 
 
 def _orphans(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None) -> list[str]:
-    """Jobs of an earlier snakemake, unless the user has said what is to become of them."""
+    """A finding if jobs of an earlier Snakemake are in the queue, unless the user has said what to do with them."""
     jobs, answer = left_over(queued, wanted), os.environ.get(ORPHANS, "")
     if answer not in ("", "keep", "cancel"):
         raise CvqnError(f"{ORPHANS}={answer}: keep or cancel")

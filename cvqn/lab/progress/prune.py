@@ -1,4 +1,4 @@
-"""What the store of trainings keeps, what still uses it, and its removal. Nothing else removes anything from there."""
+"""Lists and removes entries of the store of trainings; no other module removes any."""
 
 import shutil
 import time
@@ -20,9 +20,9 @@ class Kept:
     """An entry of the store.
 
     Attributes:
-        bytes: what it holds.
-        freed: what its removal frees; files that outputs link to stay.
-        uses: the outputs that are from it, and the plans that want it.
+        bytes: size of its files.
+        freed: bytes that its removal frees; files that outputs link to stay on the disk.
+        uses: the outputs made from it, and the plans that ask for it.
     """
 
     entry: Entry
@@ -34,7 +34,7 @@ class Kept:
 
     @property
     def name(self) -> str:
-        """Its folder's name."""
+        """The name of its folder."""
         return self.entry.folder.name
 
 
@@ -60,7 +60,7 @@ def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
     """Remove entries by name, and what earlier removals that were killed left; returns the bytes that the names free.
 
     Raises:
-        CvqnError: there is no such entry, or it is being trained; nothing has been removed then.
+        CvqnError: there is no such entry, or it is being trained; then nothing is removed.
     """
     by_name = {one.name: one for one in entries}
     for name in names:
@@ -74,7 +74,7 @@ def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
         for left in store.glob("*.removed"):
             shutil.rmtree(left)
     for one in chosen:
-        going = one.entry.folder.with_name(f"{one.name}.removed")  # at once: half an entry would be taken for a whole
+        going = one.entry.folder.with_name(f"{one.name}.removed")  # a half-removed entry must not look complete
         one.entry.folder.rename(going)
         shutil.rmtree(going)
     return sum(one.freed for one in chosen)
@@ -102,7 +102,7 @@ def _state(entry: Entry) -> str:
 
 
 def _outputs(scale: Scale, entry: Entry) -> list[str]:
-    """The folder of outputs that is from this entry, by what its provenance says."""
+    """The folder of outputs made from this entry, by its provenance."""
     folder = Path(scale.results.training(_run(entry).training))
     return [folder.as_posix()] if scale.origin(_run(entry)) == entry.folder.name else []
 

@@ -32,7 +32,7 @@ class Queued:
 
     @property
     def note(self) -> str:
-        """Where it runs, why it waits, or what releases it."""
+        """Where the job runs, why it waits, or how to release it."""
         if self.state == "running":
             suffix = "" if self.status == "RUNNING" else f", {self.status.lower()}"
             return f"job {self.number} on {self.node}{suffix}"
@@ -41,7 +41,7 @@ class Queued:
 
 
 def queue(project: Path) -> list[Queued]:
-    """The jobs that were submitted in this folder; none where there is no SLURM or it does not answer."""
+    """The queued jobs that were submitted in this folder; empty without SLURM, or if SLURM does not answer."""
     if shutil.which("squeue") is None:
         return []
     command = ["squeue", "--me", "--noheader", "--format=%i|%T|%r|%N|%Z|%k"]
@@ -56,7 +56,7 @@ def queue(project: Path) -> list[Queued]:
 
 
 def minutes_left() -> float | None:
-    """Until the time limit of the job in which this runs; None outside of one, or where SLURM does not say."""
+    """Minutes until the time limit of the job that this process runs in; None outside a job, or if unknown."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or shutil.which("squeue") is None:
         return None
@@ -66,7 +66,7 @@ def minutes_left() -> float | None:
 
 
 def parse_minutes(text: str) -> float:
-    """Minutes of a time as SLURM writes it, [days-][[hours:]minutes:]seconds; infinite for UNLIMITED and its like."""
+    """Minutes of a time in SLURM's form, [days-][[hours:]minutes:]seconds; infinite for text such as UNLIMITED."""
     if not re.fullmatch(r"[\d:-]+", text):
         return math.inf
     days, _, clock = text.rpartition("-")
@@ -76,7 +76,7 @@ def parse_minutes(text: str) -> float:
 
 
 def last_state(number: str) -> str | None:
-    """How SLURM says that a job ended, such as OUT_OF_MEMORY; None where it keeps no accounts."""
+    """How a job ended by SLURM's accounting, such as OUT_OF_MEMORY; None without accounting."""
     if shutil.which("sacct") is None:
         return None
     command = ["sacct", "--noheader", "--allocations", "--parsable2", "--format=State", f"--jobs={number}"]

@@ -1,7 +1,7 @@
-"""A failed job is not tried again where another attempt would end the same way.
+"""Stops Snakemake from retrying a job if another attempt would end the same way.
 
-Snakemake retries a job whatever it failed of, and has no public way to say otherwise. This replaces the property
-`restart_times` of its jobs, which its scheduler asks after a failure (snakemake.jobs.Job, Snakemake 9.27).
+Snakemake retries jobs whatever the cause of their failure, and has no public way to prevent that. This module replaces
+the property `restart_times` of its jobs, which its scheduler reads after a failure (snakemake.jobs.Job, version 9.27).
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from cvqn.lab.settings.runs import Run
 
 
 def give_up_where(is_final: Callable[[Any], bool]) -> None:
-    """Give no more attempts to jobs of which this is true."""
+    """Give no more attempts to jobs for which `is_final` is true."""
     from snakemake.jobs import Job
 
     Job.restart_times = property(lambda job: 0 if is_final(job) else job.rule.restart_times)
@@ -27,7 +27,7 @@ def training_is_final(plan: Plan, run: Run) -> bool:
 
 
 def code_has_changed(plan: Plan, job: str, codec: str | None) -> bool:
-    """Whether a job would refuse to run, since its code is not the planned one any more."""
+    """Whether a job would refuse to run because its code is no longer the planned one."""
     try:
         plan.require_code(job, codec)
     except CvqnError:

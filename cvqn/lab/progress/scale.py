@@ -1,4 +1,4 @@
-"""What is known of a scale without asking anybody: its newest plan, its store of trainings, what is recorded of it."""
+"""What the files of a scale tell about it: its newest plan, its store of trainings and its record."""
 
 import re
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Scale:
     """The results of a scale, in the folder `root`, and the data beside it, `../../data`.
 
     Args:
-        plan: one that has not been written yet, to be taken for the newest.
+        plan: a plan that has not been written yet, to use as the newest.
     """
 
     def __init__(self, root: Path, plan: Plan | None = None):
@@ -35,13 +35,13 @@ class Scale:
 
     @cached_property
     def plans(self) -> list[Plan]:
-        """What jobs were planned with, the newest first; files that this version cannot read are left out."""
+        """The plans, the newest first; files that this version cannot read are left out."""
         paths = sorted(self.root.glob("plans/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         return [plan for plan in (self._given, *map(_readable, paths)) if plan is not None]
 
     @cached_property
     def configuration(self) -> Configuration:
-        """The settings that results are made with: those of the newest plan, without one of config.yaml.
+        """The settings of the newest plan or, without a plan, of config.yaml.
 
         Raises:
             CvqnError: there is no plan and no valid config.yaml.
@@ -83,30 +83,30 @@ class Scale:
         return [entry for entry in found if training in (None, _training_of(entry))]
 
     def entry(self, run: Run) -> Entry | None:
-        """The entry of a training: that of the newest plan, or where this cannot be told, the latest."""
+        """The entry of a training: the one that the newest plan asks for or, if that is unknown, the latest."""
         wanted = self.wanted(run)
         entries = [entry for entry in self.entries(run.training) if wanted in (None, entry.folder.name)]
         return max(entries, key=lambda entry: entry.folder.stat().st_mtime, default=None)
 
     def wanted(self, run: Run) -> str | None:
-        """The name of the entry that the newest plan wants; None without plan or images."""
+        """The name of the entry that the newest plan asks for; None without a plan or images."""
         return entry_name(self.plans[0], run, self.pack, self.images) if self.plans else None
 
     def origin(self, run: Run) -> str | None:
-        """The name of the entry that a training's outputs are from, by what their provenance says, of whatever form."""
+        """The name of the entry that a training's outputs were made from, by their provenance, or None."""
         path = Path(self.results.training(run.training), FILE)
         content = read_json(path) if path.exists() else None
         return content.get("key") if isinstance(content, dict) else None
 
     def is_done(self, run: Run) -> bool:
-        """Whether the outputs of a training are there, and are those that the newest plan wants."""
+        """Whether the outputs of a training exist and are those that the newest plan asks for."""
         files = [*self.model_files(run), *self.results.training_files(run.training)]
         return not self.missing(files) and self.wanted(run) in (None, self.origin(run))
 
     def strangers(self, runs: Iterable[Run]) -> list[str]:
-        """The folders of outputs that are from another entry than the wanted one, with no record of Snakemake's of it.
+        """The folders of outputs from another entry than the wanted one, of which Snakemake has no record.
 
-        With a record, and where a job has begun, Snakemake sees the difference itself.
+        If it has a record, or a job has begun, Snakemake notices the difference itself.
         """
         found = []
         for run in runs:
@@ -121,7 +121,7 @@ class Scale:
         return found
 
     def missing(self, paths: Iterable[str]) -> list[str]:
-        """Those of these files that are not there."""
+        """Those of these files that do not exist."""
         return [path for path in paths if not Path(path).exists()]
 
     def in_record(self, paths: Iterable[str]) -> bool:
@@ -140,7 +140,7 @@ class Scale:
 
 
 def entry_name(plan: Plan, run: Run, pack: Pack | None, images: list[Image] | None) -> str | None:
-    """The name of the entry of a training in the store; None where the plan has no such run, or without images."""
+    """The name of a training's entry in the store; None if the plan has no such run, or without images."""
     experiment = plan.configuration.experiments.get(run.experiment)
     if experiment is None or pack is None or images is None:
         return None

@@ -1,6 +1,6 @@
-"""How far the trainings and evaluations of a scale are, from the files they leave and SLURM's queue where there is one.
+"""The progress of the trainings and evaluations of a scale, from their files and, if there is one, SLURM's queue.
 
-What went wrong is what a training left word of in its entry of the store, never guessed from the wording of a log.
+Why a training ended is read from its entry in the store, never guessed from the wording of a log.
 """
 
 import csv
@@ -24,14 +24,14 @@ from cvqn.settings import TrainingSettings
 
 RECORDED = "recorded, not restored"
 TRAINED, EVALUATED, MEASURED = ("train", "train_monitored"), ("evaluate", "evaluate_channels"), ("encode", "measure")
-ENCODED = ("failed", "running")  # what one quality says of its codec, the worst first
+ENCODED = ("failed", "running")  # states of one quality that determine the codec's, the worst first
 SPEED_ROWS = 20  # rows of the log over which speed is averaged
 GO_ON = "run the same snakemake command to go on"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training or evaluation; `steps` and `seconds_left` are None where nothing tells."""
+    """One training or evaluation; `steps` and `seconds_left` are None if unknown."""
 
     name: str
     state: str
@@ -42,7 +42,7 @@ class Row:
 
 
 class Status:
-    """The state of everything in the scale whose results are in the folder `root`, as of now.
+    """The current state of the scale whose results are in the folder `root`.
 
     Raises:
         CvqnError: there is neither a plan nor a valid config.yaml.
@@ -90,7 +90,7 @@ class Status:
         return Row(run.training, state, note, step, steps, left)
 
     def _of_entry(self, entry: Entry) -> tuple[str, str]:
-        """State of a training that has begun, is not finished and not in the queue."""
+        """State of a training that has begun, but is neither finished nor in the queue."""
         claimant = _claimant(entry)
         if claimant is not None:
             return "running", claimant
@@ -168,7 +168,7 @@ class Status:
 
 
 def text(root: Path) -> str:
-    """The state of a scale: every training, the evaluations about which there is something to say, and counts."""
+    """The state of a scale: every training, the evaluations that are neither done nor waiting, and counts."""
     status = Status(root)
     trainings, evaluations = status.trainings(), status.evaluations()
     silent = ("done", "waiting", RECORDED)
@@ -195,7 +195,7 @@ def _claimant(entry: Entry) -> str | None:
 
 
 def _killed(entry: Entry) -> str:
-    """What is known of a training that left no word: how SLURM says that its job ended."""
+    """What is known about a training that ended without a record: how its job ended by SLURM's accounting."""
     claim = entry.folder / "claim"
     job = re.search(r"SLURM job (\d+)", claim.read_text(encoding="utf-8")) if claim.exists() else None
     state = last_state(job[1]) if job else None

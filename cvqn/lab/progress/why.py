@@ -1,4 +1,4 @@
-"""Why a run or a codec would be made again: what made its results, compared with the current state."""
+"""Why a run or a codec would be made again: what made its results, compared with the current settings and code."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ from cvqn.lab.settings.runs import Run
 
 
 def why(plan: Plan, name: str) -> list[str]:
-    """What changed, a line per job: `train`, `evaluate`, `encode` or `measure`, and the keys, modules and versions.
+    """A line per job (`train`, `evaluate`, `encode` or `measure`) with the keys, modules and versions that changed.
 
     Args:
-        plan: settings and code that are there now.
+        plan: the current settings and code.
         name: a run or a conventional codec.
 
     Raises:
@@ -56,7 +56,7 @@ def _training(plan: Plan, run: Run, codec: str) -> Iterator[str]:
 
 
 def _job(plan: Plan, job: str, files: list[str]) -> Iterator[str]:
-    """By the hash of its code that Snakemake keeps of a job, and the plans that have such a hash."""
+    """Differences in code, found by the hash that Snakemake keeps for a job and the plan file with the same hash."""
     jobs = read_jobs(files)
     found: list[str] = []
     for file in files:
@@ -72,7 +72,7 @@ def _made_with(job: Job, code: Code) -> bool:
 
 
 def _code_of(job: Job, plan: Plan, name: str) -> Code | None:
-    """The code that a job was planned with, from the plan that is still there."""
+    """The code that a job was planned with, from its plan file; None if that is gone."""
     for path in Path(plan.results.root, "plans").glob("*.json"):
         code = read_plan(path).code.get(name)
         if code is not None and _made_with(job, code):
@@ -90,11 +90,11 @@ def _settings(before: Any, now: Any, name: str = "") -> Iterator[str]:
 
 
 def _code(before: Code | None, now: Code) -> list[str]:
-    return ["its code, from what is no longer known"] if before is None else changes(before, now)
+    return ["its code (the earlier code is not known)"] if before is None else changes(before, now)
 
 
 def _with_command(change: str, commit: str) -> str:
-    """With what shows the change of a module."""
+    """A change, with the command that shows it if it is in a module."""
     if not change.startswith("module "):
         return change
     return f"{change} (git diff {commit[:12]} -- {change.removeprefix('module ').replace('.', '/')}.py)"

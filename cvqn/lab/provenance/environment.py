@@ -1,4 +1,4 @@
-"""Where a result comes from: code, configuration, data, machine, time."""
+"""Facts for the provenance of a result: code, libraries, data, machine and time."""
 
 import json
 import os
@@ -23,18 +23,18 @@ PINS = "constraints.txt"
 
 
 def source_tree() -> Path | None:
-    """The clone that this code runs from, None where it is an installed wheel."""
+    """The clone that this code runs from, or None if it is an installed wheel."""
     folder = Path(__file__).resolve().parents[3]
     return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def now() -> str:
-    """The time, UTC, ISO 8601 to the second."""
+    """The current time in UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def environment() -> dict[str, object]:
-    """Code, command and machine of this process; to be asked before the work, as the code may change while it runs."""
+    """Code, command and machine of this process; call it before the work, as the code may change in the meantime."""
     return {
         "source": code_version(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -47,12 +47,12 @@ def environment() -> dict[str, object]:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has held so far, without that of a GPU."""
+    """The most host memory that this process has held so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def lock() -> dict[str, object] | None:
-    """The pinned versions by their file's checksum, and what is installed in another version; None without the file."""
+    """The checksum of the file of pinned versions, and packages installed in another version; None without the file."""
     root = source_tree()
     if root is None or not (root / PINS).is_file():
         return None
@@ -63,7 +63,7 @@ def lock() -> dict[str, object] | None:
 
 
 def data_set(index: str | Path) -> dict[str, object]:
-    """Which set of images an `index.json` describes: its name, its manifest's checksum, and that of the index."""
+    """The set that an `index.json` describes: its name, and the checksums of its manifest and its index."""
     return {
         "name": set_name(index),
         "manifest_sha256": manifest_sha256(index),
@@ -72,7 +72,7 @@ def data_set(index: str | Path) -> dict[str, object]:
 
 
 def pack_origin(pack: str | Path, sets: str | Path) -> dict[str, object]:
-    """Checksum of a pack as its own index has it, and the sets in it, whose indexes are under the folder `sets`."""
+    """The checksum of a pack, by its own JSON, and the sets in it, whose indexes are under the folder `sets`."""
     content = json.loads(Path(pack).with_suffix(".json").read_text(encoding="utf-8"))
     names = dict.fromkeys(image["set"] for image in content["images"])
     indexes = [Path(sets) / name / "index.json" for name in names]

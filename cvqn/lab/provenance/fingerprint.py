@@ -1,8 +1,8 @@
-"""What a job's result is a function of, as hashes: the modules listed here and the versions of libraries.
+"""Hashes of what a job's result depends on: the modules listed here and the versions of libraries.
 
-Rules pass the hash as a parameter, so that a changed operator runs a job again. A module counts by its syntax tree
-without comments, docstrings and texts for people (messages of errors, prints, progress bars): an edit of these runs
-nothing again. Modules that decide how things fail, are read or are written, and not what, are not listed.
+Rules pass the hash as a parameter, so that a job runs again when its code changes. The hash is of the syntax tree,
+without comments, docstrings and texts for people (error messages, prints, labels of progress bars), so editing these
+runs nothing again. Modules that only affect how things fail, are read or are written are not listed.
 """
 
 import ast
@@ -60,10 +60,15 @@ Code = dict[str, str]
 
 
 def code_of(job: str, codec: str | None = None, *modules: str) -> Code:
-    """What a job, of a codec where it is of one, is a function of; `modules` beside those that are listed.
+    """The code that a job depends on.
+
+    Args:
+        job: a job of `MODULES` or of the report.
+        codec: the codec of the job, if it has one.
+        modules: further modules, besides those listed for the job.
 
     Raises:
-        CvqnError: a module is not there.
+        CvqnError: a module or the codec does not exist.
     """
     names = [*MODULES.get(job, ()), *modules]
     libraries = list(LIBRARIES.get(job, ()))
@@ -80,17 +85,17 @@ def code_of(job: str, codec: str | None = None, *modules: str) -> Code:
 
 
 def digest(code: Code) -> str:
-    """Sixteen hexadecimal digits over it."""
+    """A hash of the code, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def with_imports(*modules: str) -> tuple[str, ...]:
-    """These modules of the project and all of `cvqn.lab.report` and its arithmetic that they import, however deep."""
+    """These modules and all that they import, directly or not, from `cvqn.lab.report` and the modules in `_REPORT`."""
     return tuple(sorted({name for module in modules for name in _closure(module, "cvqn.lab.report.", _REPORT)}))
 
 
 def changes(planned: Code, now: Code) -> list[str]:
-    """What differs, in words."""
+    """The differences between two versions of the code, in words."""
     found = []
     for name in sorted({*planned, *now}):
         before, after = planned.get(name), now.get(name)
@@ -108,13 +113,13 @@ def _module(name: str) -> str:
 
 @functools.lru_cache(1024)
 def _hash_of(path: Path, changed: int, size: int) -> str:
-    """Of a module's file as it was changed last; a workflow that runs for days looks again."""
+    """The hash of a module's file; cached by time and size, because files may change while a workflow runs."""
     tree = _Essence().visit(ast.parse(path.read_text(encoding="utf-8")))
     return hashlib.sha256(json.dumps(_nested(tree)).encode()).hexdigest()[:16]
 
 
 def _nested(node: object) -> object:
-    """A syntax tree as nested lists without what is empty: newer versions of Python have more fields."""
+    """A syntax tree as nested lists, without empty fields, because newer versions of Python add some."""
     if isinstance(node, ast.AST):
         fields = [[name, _nested(value)] for name, value in ast.iter_fields(node) if value is not None and value != []]
         return [type(node).__name__, fields]
@@ -123,7 +128,7 @@ def _nested(node: object) -> object:
 
 @functools.cache
 def _closure(module: str, prefix: str, others: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A module and all that it imports, however deep, of those whose name begins with `prefix` or is in `others`."""
+    """A module and all that it imports, directly or not, whose name begins with `prefix` or is in `others`."""
     seen: list[str] = []
     waiting = [module]
     while waiting:
@@ -146,7 +151,7 @@ def _imports(module: str) -> tuple[str, ...]:
 
 
 class _Essence(ast.NodeTransformer):
-    """Removes what is for people: docstrings, what is raised with, prints, labels of progress bars."""
+    """Removes texts for people: docstrings, arguments of raised errors, prints, labels of progress bars."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_print = isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "print"
@@ -173,12 +178,12 @@ def _exists(name: str) -> bool:
 def _path(name: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise CvqnError(f"{name}: no such module, so it cannot be told whether results are up to date")
+        raise CvqnError(f"{name}: no such module, so results cannot be checked for being up to date; install it")
     return Path(spec.origin)
 
 
 def _version(name: str) -> str:
     try:
-        return version(name).partition("+")[0]  # without the label of a build: the device is a setting
+        return version(name).partition("+")[0]  # without the build's label, such as +cpu: the device is a setting
     except PackageNotFoundError:
         return "not installed"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's own name."""
+    """The name of the processor's model."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

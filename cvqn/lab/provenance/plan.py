@@ -1,7 +1,7 @@
-"""What jobs are planned with: settings and code, in a file that is named by its content and never changes.
+"""Plans: the settings and the code of jobs, in a file that is named by a hash of its content and never changes.
 
-The workflow writes it before its first job and names it to every job. A job takes its settings from there and refuses
-to run with other code, whatever has been edited in the meantime.
+The workflow writes the file before its first job and passes its name to every job. A job takes its settings from it and
+refuses to run with other code, so edits made in the meantime have no effect or stop the job.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ DIGITS = 12  # of the SHA-256 of a plan, in its file's name
 
 
 class ChangedCode(CvqnError):
-    """The code is not what the job was planned with; running it again does not help."""
+    """The code is not what the job was planned with; a retry would fail in the same way."""
 
     exit_code = 78
 
@@ -36,7 +36,7 @@ class _Content(Settings):
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, and the code of each job by `<job>` or `<job> <codec>`; that of the workflow itself by `RULES`."""
+    """Settings, and the code of each job under `<job>` or `<job> <codec>`, with the workflow's rules under `RULES`."""
 
     configuration: Configuration
     code: dict[str, Code]
@@ -52,36 +52,36 @@ class Plan:
         return self.results.plan(hashlib.sha256(self._text().encode()).hexdigest()[:DIGITS])
 
     def write(self, path: str | Path | None = None) -> None:
-        """Write the plan, at its own place unless another is given."""
+        """Write the plan to `path`, by default to its own."""
         with atomic_write(path or self.path, "w") as file:
             file.write(self._text())
 
     def require_rules(self, folder: Path) -> None:
-        """Refuse other rules than the planned ones.
+        """Refuse rules other than the planned ones.
 
         Raises:
-            ChangedCode: they have changed; the message says which files.
+            ChangedCode: the rules have changed; the message names the files.
         """
         planned, now = self.code.get(RULES, {}), rules_of(folder)
         differing = sorted(name for name in {*planned, *now} if planned.get(name) != now.get(name))
         if differing:
             raise ChangedCode(
                 f"{folder}: changed since this job was planned ({', '.join(differing)}); start snakemake again, which "
-                "plans with the rules that are there now"
+                "plans with the current rules"
             )
 
     def require_code(self, job: str, codec: str | None = None, *modules: str) -> None:
-        """Refuse other code than that which the job was planned with.
+        """Refuse code other than that which the job was planned with.
 
         Raises:
-            ChangedCode: it has changed; the message says what.
+            ChangedCode: the code has changed; the message says what.
         """
         planned = self.code.get(key(job, codec))
         differing = changes(planned, code_of(job, codec, *modules)) if planned is not None else []
         if differing:
             raise ChangedCode(
                 f"{key(job, codec)}: the code has changed since this job was planned ({', '.join(differing)}); "
-                "start snakemake again, which plans with the code that is there now"
+                "start snakemake again, which plans with the current code"
             )
 
     def _text(self) -> str:
@@ -93,10 +93,10 @@ def make_plan(
     extra: Iterable[tuple[str, str | None, tuple[str, ...]]] = (),
     rules: Path | None = None,
 ) -> Plan:
-    """The plan of a configuration with the code that is there now.
+    """The plan of a configuration with the current code.
 
     Args:
-        extra: further jobs: name, codec, modules beside those that are listed for the job.
+        extra: further jobs: name, codec, and modules besides those listed for the job.
         rules: the folder of the workflow's rules; None for commands that are run by hand.
     """
     learned = dict.fromkeys(one.codec for one in configuration.experiments.values())
@@ -109,7 +109,7 @@ def make_plan(
 
 
 def rules_of(folder: Path) -> Code:
-    """Hashes of the files of rules."""
+    """Hashes of the files with rules in a folder."""
     return {path.name: sha256_file(path)[:16] for path in sorted(folder.glob("*.smk"))}
 
 
@@ -117,7 +117,7 @@ def read_plan(path: str | Path) -> Plan:
     """A plan as `write` wrote it.
 
     Raises:
-        CvqnError: the file is missing, is not a plan, or was changed where the workflow had written it.
+        CvqnError: the file is missing, is not a plan, or was edited after the workflow wrote it.
     """
     path = Path(path)
     content = _Content.parse(read_json(path), f"{path}: not a plan of jobs")

@@ -1,7 +1,8 @@
-"""What Snakemake remembers of jobs in `.snakemake`: which made a file, from what, and which are running.
+"""Snakemake's records of jobs in `.snakemake`: which job made a file, from what, and which jobs are running.
 
-The only module that uses Snakemake's private interface. Its records are in no clone; the record of a scale carries
-them, because without them a clone has only file times to go by, and one touched file would train everything again.
+Apart from cvqn.lab.progress.retries, only this module uses Snakemake's private interface. A clone does not have these
+records, so the record of a scale includes them. Without them Snakemake would judge by file times alone, and one touched
+file would cause every training to run again.
 """
 
 import json
@@ -24,15 +25,15 @@ class Job:
     command: str
     inputs: tuple[str, ...]
     seen: Mapping[str, str]
-    """SHA-256 of inputs as the job saw them, where Snakemake looked at their content."""
+    """SHA-256 of the inputs that Snakemake checked by content, as the job saw them."""
     began: float
     ended: float
     whole: dict[str, Any]
-    """Everything that Snakemake keeps of it, in plain values."""
+    """Snakemake's whole record of the job, in plain values."""
 
     @classmethod
     def of(cls, whole: dict[str, Any]) -> Self:
-        """A job from what Snakemake keeps of it."""
+        """The job of a record of Snakemake's."""
         checksums = whole["input_checksums"] or {}
         return cls(
             rule=whole["rule"],
@@ -46,11 +47,11 @@ class Job:
 
 
 Jobs = dict[str, Job]
-"""Jobs by the path of what they made, relative to the project."""
+"""Jobs by the path of their output, relative to the project."""
 
 
 def read_jobs(outputs: Iterable[str]) -> Jobs:
-    """The jobs that made these files, and what these were made from; a file that no job made has none."""
+    """The jobs that made these files, and their inputs, and so on; files that no job made are left out."""
     if not FOLDER.is_dir():
         return {}
     kept = _kept()
@@ -66,10 +67,10 @@ def read_jobs(outputs: Iterable[str]) -> Jobs:
 
 
 def write_jobs(jobs: Jobs, outputs: set[str]) -> None:
-    """Put records back.
+    """Put Snakemake's records of jobs back.
 
-    Each of `outputs`, which must be as recorded, gets the time at which its job ended, so that times are in order too.
-    Of what these were made from, data sets and packs, which may be missing, only an unknown file gets a record.
+    Each of `outputs`, which must be as recorded, gets the time at which its job ended, so that file times are in order
+    too. Other files in `jobs` (data sets and packs, which may be missing) get a record only if they have none.
     """
     from snakemake.persistence import MetadataRecord
 
@@ -82,12 +83,12 @@ def write_jobs(jobs: Jobs, outputs: set[str]) -> None:
 
 
 def made_as(path: str, jobs: Mapping[str, Job]) -> str | None:
-    """The output of a job that a file is: itself, or its folder; None where no job made it."""
+    """The output of a job to which a file belongs: the file or one of its folders; None if no job made it."""
     return next((one for one in (path, *map(Path.as_posix, Path(path).parents)) if one in jobs), None)
 
 
 def with_folders(files: Iterable[str]) -> list[str]:
-    """Files and all folders they are in, as either may be the output of a job."""
+    """Files and all folders that they are in, since either may be the output of a job."""
     return sorted({*files, *(parent.as_posix() for path in files for parent in Path(path).parents)} - {"."})
 
 
@@ -97,7 +98,7 @@ def is_at_work() -> bool:
 
 
 def begun(outputs: Iterable[str]) -> set[str]:
-    """Those of these files whose job has begun and not ended."""
+    """Those of these files whose job has begun but not ended."""
     return _kept()._filter_incomplete_keys(list(outputs)) if FOLDER.is_dir() else set()
 
 

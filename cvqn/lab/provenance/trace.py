@@ -1,4 +1,4 @@
-"""Where a result comes from: the jobs that made it, their commands and inputs, back to files that no job made."""
+"""Traces a result to its origin: the jobs that made it, their commands and inputs, back to files that no job made."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from cvqn.lab.provenance.snakemake_records import Jobs, load_jobs, read_jobs
 
 
 def trace(file: str) -> list[str]:
-    """A line per file: the result first, then what its job read, indented; each job is explained once.
+    """A line per file: the result first, then the inputs of its job, indented; each job is described once.
 
     Raises:
         CvqnError: no job of the workflow is known to have made this file.

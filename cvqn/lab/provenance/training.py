@@ -1,4 +1,4 @@
-"""provenance.json: what a finished training was made of, and what it took."""
+"""provenance.json: what a finished training was made from, and what it cost."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,10 +38,10 @@ class Gpu(Document):
 
 
 class Provenance(Document):
-    """As far as it is read again; `cvqn.lab.training.job` writes it."""
+    """The fields of provenance.json that are read; `cvqn.lab.training.job` writes the file."""
 
     key: str
-    """The entry of the store that the training's outputs are from."""
+    """The name of the store's entry that the training's outputs were made from."""
     seed: int
     settings: dict[str, Any]
     code: dict[str, str]
@@ -59,7 +59,7 @@ class Provenance(Document):
 
     @property
     def gpu_name(self) -> str | None:
-        """The GPU's name, None where there was none."""
+        """The GPU's name, or None if the training used none."""
         return self.gpu and self.gpu.name
 
 

@@ -1,1 +1,1 @@
-"""What was run, from what, and how to check it."""
+"""Certified results: recording, releasing, restoring, verifying and comparing them."""

@@ -1,4 +1,4 @@
-"""Recorded bitstreams decoded, measured and coded again; where they are not here, pictures encoded again."""
+"""Repeats recorded measurements: decodes, measures and re-encodes bitstreams or, without them, encodes the pictures."""
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from cvqn.lab.settings.paths import Results, sidecar
 from cvqn.lab.settings.runs import Run
 
 METRICS = 1e-4
-ENCODED_AGAIN = 5e-3  # of a trained model: another processor rounds a few symbols to other values
-ANALYSED_AGAIN = 1e-2  # likewise; one channel of one picture has few symbols
+ENCODED_AGAIN = 5e-3  # for trained models, because another processor may round a few symbols to other values
+ANALYSED_AGAIN = 1e-2  # the same, for one channel of one picture, which has few symbols
 ABOUT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height"}
 EXACT = {*ABOUT, "bytes", "bpp", "bound_bpp"}
 SECONDS = "_s$"
@@ -41,7 +41,7 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """By which `--only` knows it, beside the codec."""
+        """The name by which `--only` can select it, besides its codec."""
         return self.table.stem
 
     def archives(self, results: Results) -> dict[str, Path]:
@@ -55,7 +55,7 @@ class Measured:
 
 
 Chosen = Mapping[str, Sequence[Image]]
-"""Images to look at, by setting."""
+"""Images to check, by setting."""
 
 
 def tables(configuration: Configuration, results: Results, recorded: Collection[str]) -> list[Measured]:
@@ -73,7 +73,7 @@ def tables(configuration: Configuration, results: Results, recorded: Collection[
 
 
 def check(measured: Measured, chosen: Chosen, index: Path, results: Results, scratch: Path) -> Iterator[Finding]:
-    """Decode and measure the archives of a table, or encode the pictures where these are not here, and code again."""
+    """Decode, measure and re-encode the archives of a table; if archives are missing, encode the pictures instead."""
     named = {setting: path for setting, path in measured.archives(results).items() if chosen.get(setting)}
     here = {setting: path for setting, path in named.items() if path.is_file()}
     table = measured.table.as_posix()
@@ -119,7 +119,7 @@ def check_analysis(run: Run, configuration: Configuration, index: Path, results:
 
 
 def unable(measured: Measured, results: Results) -> str:
-    """Why a table can be neither decoded nor encoded again, or nothing."""
+    """Why a table can be neither decoded nor encoded again; empty if it can."""
     if measured.run is not None:
         return "" if _model_of(measured, results) else "its model is missing and is not a built-in one"
     if all(path.is_file() for path in measured.archives(results).values()):
@@ -138,7 +138,7 @@ def _open(measured: Measured, results: Results) -> Codec:
 
 
 def _model_of(measured: Measured, results: Results) -> Path | None:
-    """The model of a run: its own, or the same among the built-in ones."""
+    """The model of a run: its own folder, or else the built-in model with the same id."""
     if measured.run is None:
         return None
     folder = Path(results.model(measured.run.training, measured.run.checkpoint))
@@ -152,7 +152,7 @@ def _sidecar(measured: Measured) -> dict:
 def _encoded_again(
     measured: Measured, codec: Codec, chosen: Chosen, index: Path, scratch: Path, unless: str, reason: str
 ) -> Iterator[Finding]:
-    """The pictures encoded, decoded and measured, where the recorded bitstreams are not here."""
+    """Encode, decode and measure the pictures, in place of missing bitstreams."""
     what, files = f"{measured.table}: encoded, decoded and measured", (measured.table.as_posix(),)
     archives = {}
     for setting, images in chosen.items():
@@ -175,7 +175,7 @@ def _compare(
     exact: Collection[str],
     with_sidecar: bool = True,
 ) -> list[str]:
-    """How the table differs from what measuring gives; a row that was not measured stays as it is recorded."""
+    """How the table differs from new measurements; rows that are not measured again count as equal."""
     new: dict[tuple[str, str], dict[str, str]] = {}
     output = scratch / "measured.csv"
     for images in {tuple(image.name for image in images): images for images in chosen.values() if images}.values():
@@ -197,11 +197,11 @@ def _compare(
 
 
 def _code_again(codec: Codec, archive: Path, images: Sequence[Image]) -> tuple[list[str], str]:
-    """Which files of an archive have other bytes when coded again, and why that could not be seen, or nothing.
+    """Which files of an archive get other bytes when coded again; or the reason why this cannot be checked.
 
-    A conventional codec encodes the picture again, which in another version of its library may give other bytes. The
-    transforms of a trained model may round differently on another machine, its entropy coder may not: the decoded
-    symbols are coded again.
+    A conventional codec encodes the picture again; another version of its library may give other bytes, so versions
+    must match. A trained model codes the decoded symbols again, because its transforms may round differently on another
+    machine, but its entropy coder must not.
     """
     found = read_archive(archive)
     made, files = found.made, found.files
@@ -224,7 +224,7 @@ def _recode(codec: StoredCodec, data: bytes) -> bytes:
 
 
 def _part_of(archive: Path, images: Sequence[Image], index: Path, folder: Path) -> Path:
-    """An archive, and the table beside it, with some images alone; itself where these are all."""
+    """A copy of an archive and its table with only some of the images; the archive itself if these are all."""
     if len(images) == len(read_index(index)):
         return archive
     names = {image.name for image in images}
@@ -243,7 +243,7 @@ def _part_of(archive: Path, images: Sequence[Image], index: Path, folder: Path) 
 
 
 def _index_of(images: Sequence[Image], index: Path, folder: Path) -> Path:
-    """An index of some images of a set, which are links in a folder; that of the set where these are all."""
+    """An index of some images of a set, linked into a folder; the set's own index if these are all."""
     if len(images) == len(read_index(index)):
         return index
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""The checksums of everything that a record consists of, in two steps that git anchors.
+"""The checksums of everything that belongs to a record, in two levels.
 
-`SHA256SUMS`, in the format of sha256sum, has every committed file of the recorded scales (results and their record),
-dvc.lock, the built-in models, the logs of their trainings and the figures of docs. Each record.json
-among them has the files of its scale that DVC keeps. So the commit that holds SHA256SUMS fixes every byte.
+`SHA256SUMS`, in the format of sha256sum, lists every committed file of the recorded scales (results and their record),
+dvc.lock, the built-in models, the logs of their trainings and the figures of docs. Each record.json among these lists
+the files of its scale that DVC holds. So the commit that holds SHA256SUMS fixes every byte.
 """
 
 import subprocess
@@ -17,14 +17,14 @@ from cvqn.lab.record.recorded import RESULTS
 
 LIST = Path("SHA256SUMS")
 COVERED = ("dvc.lock", "cvqn/models", "docs/trainings", "docs/figures/*.png")
-"""Beside the results of recorded scales."""
+"""Paths in the list, besides the results of recorded scales."""
 
 
 def write_checksums() -> None:
     """Write the list of the files that git tracks or would track, in the current folder.
 
     Raises:
-        CvqnError: this is no clone.
+        CvqnError: the current folder is not in a clone.
     """
     paths = _covered("--cached", "--others", "--exclude-standard")
     lines = [f"{sha256_file(path)}  {path}\n" for path in paths if Path(path).is_file()]
@@ -33,10 +33,10 @@ def write_checksums() -> None:
 
 
 def read_checksums() -> dict[str, str]:
-    """SHA-256 by path, as the list has them.
+    """SHA-256 by path, from the list.
 
     Raises:
-        CvqnError: there is no list, or a line of it is none.
+        CvqnError: the list is missing, or a line of it is invalid.
     """
     try:
         lines = LIST.read_text(encoding="utf-8").splitlines()
@@ -50,7 +50,7 @@ def read_checksums() -> dict[str, str]:
 
 
 def not_listed(listed: dict[str, str]) -> list[str]:
-    """Committed files that the list should have and has not."""
+    """Committed files that are missing from the list."""
     return [path for path in _covered("--cached") if path not in listed]
 
 
@@ -64,9 +64,9 @@ def changed_list() -> list[str]:
 
 
 def changed(path: str, checksum: str) -> str:
-    """How a file differs from the one with this checksum, nothing where it does not.
+    """How a file differs from the one with this checksum; empty if it does not.
 
-    The place is named where git's last commit or DVC's cache has the file as it was.
+    The places are named if git's last commit or DVC has the original.
     """
     try:
         if sha256_file(path) == checksum:
@@ -80,7 +80,7 @@ def changed(path: str, checksum: str) -> str:
 
 
 def committed(path: str) -> bytes | None:
-    """A file as the last commit has it, in git or in DVC's cache or remote; None where neither has it."""
+    """A file as in the last commit, from git or from DVC's cache or remote; None if neither has it."""
     run = subprocess.run(["git", "show", f"HEAD:./{path}"], capture_output=True, check=False)
     return run.stdout if run.returncode == 0 else dvc_stage.cached(path)
 

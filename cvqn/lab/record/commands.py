@@ -1,4 +1,4 @@
-"""git, DVC and Snakemake as child processes, whose failures are one line."""
+"""Runs git, DVC and Snakemake as child processes; a failure becomes an error of one line."""
 
 import shlex
 import subprocess
@@ -11,28 +11,28 @@ OFFERS = ("Having any troubles?", "<https://error.dvc.org")
 
 
 def git(*arguments: str) -> str:
-    """What a git command prints.
+    """The output of a git command.
 
     Raises:
-        CvqnError: it failed; the message is git's last line.
+        CvqnError: the command failed; the message has git's last line.
     """
     return _run(["git", *arguments], "git")
 
 
 def dvc(*arguments: str) -> str:
-    """What a DVC command prints.
+    """The output of a DVC command.
 
     Raises:
-        CvqnError: it failed; the message is what DVC says from its first error on, without its offers of help.
+        CvqnError: the command failed; the message is DVC's from its first error on, without its offers of help.
     """
     return _run([sys.executable, "-m", "dvc", *arguments], "dvc")
 
 
 def snakemake(*arguments: str) -> str:
-    """What a Snakemake command prints, on either stream.
+    """The output of a Snakemake command, from both streams.
 
     Raises:
-        CvqnError: it failed; the message is its last line.
+        CvqnError: the command failed; the message has its last line.
     """
     return _run([sys.executable, "-m", "snakemake", "--nocolor", *arguments], "snakemake")
 

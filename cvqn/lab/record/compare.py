@@ -1,7 +1,7 @@
-"""What a change did to every number of metrics.json, judged with a tolerance for each kind of metric.
+"""Compares metrics.json of two revisions, number by number, with a tolerance for each kind of metric.
 
-Two trainings of one configuration differ by their seed, so a difference within tolerance is none. Rate and distortion
-of a model are judged each by itself; whether a trade of one for the other was a good one is what bd_rate says.
+Trainings with different seeds differ, so a difference within the tolerance does not count. Rate and distortion of a
+model are judged separately; bd_rate tells whether trading one for the other was worth it.
 """
 
 import json
@@ -21,7 +21,7 @@ LOWER, HIGHER, EQUAL, ANY = "lower is better", "higher is better", "must not cha
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Differences up to `absolute`, or to `relative` of the value before, are none."""
+    """Differences up to `absolute`, or up to the share `relative` of the value before, do not count."""
 
     kind: str
     pattern: str
@@ -33,8 +33,8 @@ class Tolerance:
         return math.isclose(before, after, rel_tol=0, abs_tol=max(self.absolute, self.relative * abs(before), 1e-9))
 
 
-TOLERANCES = (  # the first whose pattern fits the whole key holds
-    Tolerance("analysis of channels", r".*-seed\d+\..*", ANY, relative=0.01),  # of one run; others are of experiments
+TOLERANCES = (  # the first one whose pattern matches the whole key applies
+    Tolerance("analysis of channels", r".*-seed\d+\..*", ANY, relative=0.01),  # only these keys name single runs
     Tolerance("bytes of a conventional codec", r"codec\..*\.bpp", EQUAL),
     Tolerance("distortion of a conventional codec", r"codec\..*\.(ms_ssim|ms_ssim_db|psnr_db)", EQUAL, 1e-4),
     Tolerance("spread of seeds", r".*_std", ANY),
@@ -51,9 +51,9 @@ TOLERANCES = (  # the first whose pattern fits the whole key holds
 
 @dataclass(frozen=True)
 class Change:
-    """One metric at two revisions; None where it is missing, text where it says why there is no number.
+    """One metric at two revisions: a number, None if it is missing, or text that says why there is no number.
 
-    `regression`: the change fails the comparison.
+    A `regression` fails the comparison.
     """
 
     metric: str
@@ -71,7 +71,7 @@ def read_metrics(scale: str, revision: str | None) -> dict[str, float | str]:
     """metrics.json of a scale at a git revision, or in the working tree.
 
     Raises:
-        CvqnError: there is none, or it is not a flat mapping to finite numbers and reasons for their absence.
+        CvqnError: the file is missing, or is not a flat mapping to finite numbers and reasons for missing ones.
     """
     path = RESULTS / scale / "metrics.json"
     name = f"{path} at {revision}" if revision else str(path)
@@ -90,7 +90,7 @@ def read_metrics(scale: str, revision: str | None) -> dict[str, float | str]:
 
 
 def compare(before: dict[str, float | str], after: dict[str, float | str]) -> list[Change]:
-    """Every metric of either, those of `before` first."""
+    """The change of every metric, those in `before` first."""
     return [_change(key, before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
 
 

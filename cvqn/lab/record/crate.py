@@ -1,7 +1,7 @@
 """A release as a Workflow Run RO-Crate (https://w3id.org/ro/wfrun/workflow/0.6): the workflow, and its recorded run.
 
-One CreateAction stands for the run: from params.yaml, the overlays and the manifests of its data sets to every file of
-the record. Snakemake's own records are attached as the engine's trace.
+One CreateAction represents the run: its objects are params.yaml, the overlays and the manifests of the data sets, its
+results all files of the record. Snakemake's own records are attached as the trace of the workflow engine.
 """
 
 import json

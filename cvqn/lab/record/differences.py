@@ -1,4 +1,4 @@
-"""Where two versions of a file differ, in words: line and column, key, pixels, tensor, member of an archive."""
+"""Finds where two versions of a file differ, in words: line and column, key, pixels, tensor, member of an archive."""
 
 import contextlib
 import csv
@@ -18,7 +18,7 @@ from cvqn.images import decode_picture
 from cvqn.lab.settings.strict_yaml import parse_yaml
 
 MOST = 10
-"""Places that are named; of further ones their number."""
+"""The most places that are named; further ones are only counted."""
 NOTHING = "(?!)"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -26,13 +26,13 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 def differences(
     before: Path, after: Path, tolerance: float = 0.0, exact: Collection[str] = (), ignored: str = NOTHING
 ) -> list[str]:
-    """Every place in which two files of one kind differ by more than the tolerance; empty when they agree.
+    """The places in which two files of one kind differ by more than a tolerance; empty if they agree.
 
     Args:
-        tolerance: of numbers in tables, JSON, YAML and SVG, relative above 1 and absolute below; of a PNG's levels as a
-            fraction of 255; in arrays also of the share of values that may be further apart. Other text must be equal.
+        tolerance: for numbers in tables, JSON, YAML and SVG, relative above 1 and absolute below; for a PNG's levels, a
+            fraction of 255; in arrays, also the share of values that may differ by more. Other text must be equal.
         exact: columns in which numbers must be equal.
-        ignored: a pattern of places that do not count.
+        ignored: pattern of places to ignore.
     """
     first, second = before.read_bytes(), after.read_bytes()
     return [] if first == second else places(first, second, before.suffix, tolerance, exact, ignored)
@@ -46,9 +46,9 @@ def places(
     exact: Collection[str] = (),
     ignored: str = NOTHING,
 ) -> list[str]:
-    """As `differences`, of the contents of two files whose names end in `suffix`.
+    """Like `differences`, for the contents of two files whose names end in `suffix`.
 
-    Where nothing within differs, as with another order of keys, and no tolerance is given, the first byte is named.
+    If no place differs, as with another order of keys, and there is no tolerance, the first different byte is named.
     """
     values = _KINDS.get(suffix, _lines)
     try:
@@ -59,7 +59,7 @@ def places(
     except (ValueError, KeyError, CvqnError, SafetensorError, tarfile.TarError, OSError, csv.Error, RecursionError):
         if values is _leaves_of_yaml:
             return places(first, second, "", tolerance, exact, ignored)
-        found = []  # one of them is no such file: the byte says where that begins
+        found = []  # one of the files is damaged: name only the first different byte
         tolerance = 0.0
     if not found and not tolerance:
         found = [f"byte {_first_byte(first, second)}"]
@@ -111,7 +111,7 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 
 
 class _Line(str):
-    """A line of a text, which is no number even where it looks like one."""
+    """A line of text, which is compared as text even if it looks like a number."""
 
 
 def _lines(data: bytes) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""What DVC knows of a scale: the stage in dvc.yaml, the files under its outputs, their copies in cache and remote.
+"""What DVC knows about a scale: its stage in dvc.yaml, the files of its outputs, their copies in cache and remote.
 
-The only module that uses DVC's private interface.
+Only this module uses DVC's private interface.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from cvqn.errors import CvqnError
 
 LOCK = Path("dvc.lock")
 NOT_BY_DVC = "cvqn not-by-dvc "
-MARK = ".snakemake_timestamp"  # Snakemake's, in a folder that is an output; .dvcignore has it too
+MARK = ".snakemake_timestamp"  # Snakemake writes it into a folder that is an output; .dvcignore lists it too
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Stage:
     """A stage of dvc.yaml.
 
     Attributes:
-        command: what a user types.
-        outputs: paths relative to the project, with whether DVC keeps their content.
+        command: the command that makes the results, as a user would type it.
+        outputs: paths relative to the project, each with whether DVC holds its content.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Stage:
         """Every file under the outputs.
 
         Raises:
-            CvqnError: an output is not there.
+            CvqnError: an output is missing.
         """
         found = []
         for output, _ in self.outputs:
@@ -58,7 +58,7 @@ class Stage:
         return sorted(found)
 
     def require_remote(self) -> None:
-        """Raises CvqnError when no remote is configured, or when it is a folder that is not there."""
+        """Raise CvqnError if no remote is configured, or if it is a folder that does not exist."""
         if self.remote is None:
             raise CvqnError("DVC has no default remote; choose one: dvc remote add --default NAME URL")
         if "://" not in self.remote and not Path(self.remote).is_dir():
@@ -69,17 +69,17 @@ class Stage:
             )
 
     def require_sound_cache(self) -> dict[str, Path]:
-        """Compare what DVC's cache holds for this stage with its checksums; DVC itself trusts the cache.
+        """Compare the files in DVC's cache for this stage with their checksums, because DVC itself trusts its cache.
 
         Returns:
             The copy in the cache of every file that dvc.lock names, by the file's path.
 
         Raises:
-            CvqnError: a file of the cache is missing or damaged.
+            CvqnError: a file is missing from the cache or damaged.
         """
         with Repo() as repo:
             [stage] = repo.stage.collect(self.name)
-            # An older record lacks the outputs that dvc.yaml has got since.
+            # A record may be older than some of the outputs in dvc.yaml, which then have no hash.
             names = {out.def_path: out.hash_info.value for out in stage.outs if out.use_cache and out.hash_info}
         copies = {}
         for output, name in names.items():
@@ -129,7 +129,7 @@ def read_stage(scale: str) -> Stage:
 
 
 def cached(path: str) -> bytes | None:
-    """A file under a stage's outputs as the last commit names it, from DVC's cache or remote; None if it is nowhere."""
+    """A file of a stage's outputs as of the last commit, from DVC's cache or remote; None if neither has it."""
     import dvc.api
 
     try:

@@ -1,4 +1,4 @@
-"""What a check of a record found."""
+"""Findings of the checks of a record."""
 
 import csv
 import tarfile
@@ -10,22 +10,22 @@ from cvqn.errors import CvqnError
 
 DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED = "DIFFERS", "agrees", "in part", "attested", "not checked"
 VERDICTS = (DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED)
-"""Of several findings about one file the first of these counts."""
+"""If there are several findings about a file, the first of these verdicts counts."""
 
 DAMAGED = (CvqnError, KeyError, ValueError, OSError, csv.Error, tarfile.TarError, RecursionError)
-"""What reading a damaged file raises."""
+"""Exceptions that reading a damaged file can raise."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check.
+    """The result of one check.
 
     Attributes:
-        what: what was compared with what.
-        files: the recorded files that it speaks of.
-        differences: every way in which it differs from the record, nothing when it agrees.
-        unless: the verdict where nothing differs.
-        reason: why it is not `AGREES`.
+        what: what was checked, and how.
+        files: the recorded files that the check is about.
+        differences: every difference from the record, in words; empty if there is none.
+        unless: the verdict if there is no difference.
+        reason: why that verdict is not `AGREES`.
     """
 
     what: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def verdicts(findings: Iterable[Finding], files: Iterable[str]) -> dict[str, str]:
-    """The verdict on each of some files; those that no finding speaks of are not checked."""
+    """The verdict on each of these files; a file without a finding is not checked."""
     found = dict.fromkeys(files, NOT_CHECKED)
     for finding in findings:
         for file in finding.files:
@@ -63,5 +63,5 @@ def summary(verdicts: dict[str, str]) -> str:
 
 
 def said(error: Exception) -> str:
-    """One of DAMAGED in words."""
+    """An exception of DAMAGED in words."""
     return str(error) if isinstance(error, CvqnError) else f"damaged: {type(error).__name__} {error}"

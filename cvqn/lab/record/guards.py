@@ -1,4 +1,4 @@
-"""What must hold before results are certified: DVC itself would certify anything."""
+"""Conditions for certifying results; DVC itself would certify anything."""
 
 import re
 from collections import defaultdict
@@ -16,14 +16,14 @@ from cvqn.lab.settings.paths import Results
 
 RECORDS = (":!results", ":!dvc.lock", ":!SHA256SUMS")
 Made = Callable[[Sequence[str]], Iterable[Finding]]
-"""Makes files again and says how they differ."""
+"""Makes files again and reports how they differ."""
 
 
 def require_clean_tree(stage: Stage) -> None:
-    """Everything but results must be committed, and git must not ignore what it is to hold.
+    """Require that everything except results is committed, and that git ignores no output that it is to hold.
 
     Raises:
-        CvqnError: a file is not committed, or one of the stage's is ignored.
+        CvqnError: a file is not committed, or an output is ignored.
     """
     changed = git("status", "--porcelain", "--untracked-files=all", "--", ".", *RECORDS).splitlines()
     if changed:
@@ -35,7 +35,7 @@ def require_clean_tree(stage: Stage) -> None:
 
 
 def require_finished(stage: Stage, scale: str, configuration: Configuration) -> None:
-    """The workflow must have nothing left to do with the configuration of the stage, and nothing may be running.
+    """Require that the workflow has nothing left to do with the stage's configuration, and that nothing is running.
 
     Raises:
         CvqnError: a Snakemake is running, jobs are left, or the stage's overlays are of another scale.
@@ -58,24 +58,25 @@ def require_finished(stage: Stage, scale: str, configuration: Configuration) -> 
 
 
 def require_idle() -> None:
-    """Raises CvqnError when a Snakemake is running in this folder."""
+    """Raise CvqnError if a Snakemake is running in this folder."""
     if is_at_work():
         raise CvqnError("a Snakemake is running here; wait, or if it was killed: snakemake --unlock")
 
 
 def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, str], made: Made) -> None:
-    """Every file must be as the job left it that made it.
+    """Require that every file is as its job left it.
 
-    A checksum says so that a later job saw or an earlier record has. Files without one, such as tables and figures,
-    which no job reads, are made again and compared.
+    This is judged by the checksums that later jobs saw, or that an earlier record has. Files without such a checksum,
+    such as tables and figures, which no job reads, are made again and compared.
 
     Args:
         files: paths relative to the project.
         jobs: jobs by output.
-        before: SHA-256 of files in the record so far.
+        before: SHA-256 of files in the previous record.
+        made: makes files again and compares.
 
     Raises:
-        CvqnError: no job made a file, or it was changed since.
+        CvqnError: no job made a file, it was changed since, or that cannot be checked.
     """
     seen: dict[str, set[str]] = defaultdict(set)
     for job in jobs.values():
@@ -104,7 +105,7 @@ def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, 
 
 
 def _targets(configuration: Configuration) -> list[str]:
-    """What must be finished: of the experiments beyond the paper, if any of them has been trained."""
+    """The targets that must be finished: `all`, and those beyond the paper of which anything has been trained."""
     results = Results(configuration.results.as_posix())
     own = configuration.runs()
     begun = {

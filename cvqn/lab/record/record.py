@@ -1,7 +1,7 @@
-"""Certify the results of a scale in DVC.
+"""Certifies the results of a scale in DVC.
 
 `dvc.lock` names every file of the scale's stage by its checksum, `results/<scale>/record` says what made it
-(cvqn.lab.record.recorded), and `SHA256SUMS` has the checksums of all that git keeps (cvqn.lab.record.checksums).
+(cvqn.lab.record.recorded), and `SHA256SUMS` has the checksums of everything that git holds (cvqn.lab.record.checksums).
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def record(scale: str) -> list[str]:
 
     Raises:
         CvqnError: the tree is not clean, the workflow is not finished, a result is not as its job left it, or DVC
-            failed. The record is then as it was.
+            failed; then the previous record is unchanged.
     """
     stage = read_stage(scale)
     with alone():
@@ -53,7 +53,7 @@ def record(scale: str) -> list[str]:
         made_again = functools.partial(_made_again, jobs, stage, configuration)
         guards.require_made_by_jobs(files, jobs, before.files if before else {}, made_again)
         with _undone_on_error([LOCK, folder, checksums.LIST]):
-            dvc("commit", "--force", "--no-relink", stage.name)  # outputs stay links into the store
+            dvc("commit", "--force", "--no-relink", stage.name)  # keep outputs as links into the store of trainings
             stage.require_sound_cache()
             dvc("push", stage.name)
             made = _describe(stage, configuration, files)
@@ -67,7 +67,7 @@ def record(scale: str) -> list[str]:
 
 
 def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Finding]:
-    """Files that no later job has read, made again and compared."""
+    """Make files that no later job has read again, and compare."""
     results = Results(configuration.results.as_posix())
     if results.config in files:
         yield verify.config(stage.overlays, results)
@@ -116,7 +116,7 @@ def _stamps(files: Sequence[str]) -> list[tuple[int, int]]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Within it no other `cvqn record` or `cvqn restore` runs in this folder."""
+    """While active, no other `cvqn record` or `cvqn restore` can run in this folder."""
     path = Path(".dvc/tmp/cvqn.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
@@ -129,7 +129,7 @@ def alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undone_on_error(paths: Sequence[Path]) -> Iterator[None]:
-    """On any exception these files and folders are as they were."""
+    """Restore these files and folders on any exception."""
     with tempfile.TemporaryDirectory(dir=".dvc/tmp") as kept:
         for number, path in enumerate(paths):
             if path.exists():

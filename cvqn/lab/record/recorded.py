@@ -1,6 +1,6 @@
-"""The record of a scale, `results/<scale>/record`: what a commit needs so that anybody can check and trace its results.
+"""The record of a scale, `results/<scale>/record`, with which anybody can check and trace the results in a commit.
 
-- `record.json`: the commit of the code, versions, data sets by the checksums of their manifests, SHA-256 of every file;
+- `record.json`: commit of the code, versions, checksums of the data sets' manifests, SHA-256 of every file;
 - `jobs.json`: Snakemake's record of the job that made each file;
 - `runs/<training>/`: provenance, log and monitored evaluations of each training.
 """
@@ -22,17 +22,18 @@ RESULTS = Path("results")
 
 
 class DataSet(Settings):
-    """A set of images by its manifest."""
+    """A set of images, identified by its manifest."""
 
     manifest: str
+    """Path of the manifest."""
     sha256: str
-    """Of the manifest's file."""
+    """SHA-256 of the manifest's file."""
     manifest_sha256: str
-    """Of what it says, which an index of the set repeats."""
+    """`Manifest.sha256`, which the set's index repeats."""
 
 
 class Recorded(Settings):
-    """record.json."""
+    """The content of record.json."""
 
     format: Literal[1] = 1
     scale: str
@@ -63,15 +64,15 @@ class Recorded(Settings):
             raise CvqnError(f"{path}: not the jobs of a record ({what}); get it again with git checkout") from error
 
     def facts(self) -> dict[str, object]:
-        """What makes a new record worth writing."""
+        """The parts that, when they change, make a new record worth writing."""
         return self.model_dump(exclude={"commit", "recorded"})
 
     def differing(self, files: Iterable[str]) -> list[str]:
-        """Those of these files that are missing or are not the recorded ones."""
+        """Those of these files that are missing or differ from the record."""
         return [path for path in files if not Path(path).is_file() or sha256_file(path) != self.files[path]]
 
     def write(self, jobs: Jobs) -> None:
-        """Write the record in place of the one before, file by file, and then remove what that had beside."""
+        """Write the record over the previous one, file by file, and then remove the files that only that one had."""
         folder = record_folder(self.scale)
         runs = RESULTS / self.scale / "runs"
         written = {folder / "jobs.json", folder / "record.json"}
@@ -84,14 +85,14 @@ class Recorded(Settings):
         save_jobs(jobs, folder / "jobs.json")
         with atomic_write(folder / "record.json", "w") as file:
             file.write(self.model_dump_json(indent=1) + "\n")
-        for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+        for path in sorted(folder.rglob("*"), reverse=True):  # the content of a folder before the folder
             if path not in written:
-                with contextlib.suppress(OSError):  # of a folder that is not empty
+                with contextlib.suppress(OSError):  # the folder is not empty
                     path.rmdir() if path.is_dir() else path.unlink()
 
 
 def record_folder(scale: str) -> Path:
-    """Where the record of a scale lies."""
+    """The folder of a scale's record."""
     return RESULTS / scale / "record"
 
 

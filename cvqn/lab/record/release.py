@@ -1,7 +1,7 @@
 """A recorded scale as one archive: results, models, bitstreams, record, checksums and a Workflow Run RO-Crate.
 
-An uncompressed tar, the same bytes whenever it is made from the same commit. Its first member, `manifest-sha256.txt`,
-has the checksum of every other one in the format of sha256sum.
+The archive is an uncompressed tar, with the same bytes each time it is made from the same commit. Its first member,
+`manifest-sha256.txt`, has the checksums of all others in the format of sha256sum.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ ABOUT = ("LICENSE", "params.yaml", "Snakefile", "dvc.yaml", PINS, LOCK.as_posix(
 
 
 def name_of(scale: str) -> str:
-    """The name of a scale's release, without its ending."""
+    """The name of a scale's release, without its suffix."""
     return f"cvqn-{scale}-{read_recorded(scale).commit[:12]}"
 
 
@@ -31,7 +31,7 @@ def release(scale: str, folder: Path) -> Path:
     """Write the release of a scale and its `.sha256` into a folder, and return its path.
 
     Raises:
-        CvqnError: there is no record, it is not committed, or a file is missing or is not the recorded one.
+        CvqnError: there is no record, something is not committed, or a file is missing or differs from the record.
     """
     recorded = read_recorded(scale)
     if changed := git("status", "--porcelain", "--untracked-files=no").splitlines():

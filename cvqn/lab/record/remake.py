@@ -1,4 +1,4 @@
-"""Tables, figures, curves, metrics, audit made again by the workflow's own rules, aside, from what is recorded."""
+"""Makes tables, figures, curves, metrics and audit again, by the workflow's own rules, in a temporary folder."""
 
 import os
 import re
@@ -16,15 +16,15 @@ from cvqn.lab.record.recorded import record_folder
 from cvqn.lab.settings.paths import Results
 
 RULES = ("identities", "complexity", "crops", "table", "figure", "curves", "metrics", "audit")
-"""Rules that read measurements, analyses, models, bitstreams and logs, and train and measure nothing."""
-ROUNDING = 1e-6  # of what is made from the same numbers by the same code
-LEVELS = 0.05  # of a figure's pixels, for another processor's antialiasing
+"""Rules that read measurements, analyses, models, bitstreams and logs, but neither train nor measure."""
+ROUNDING = 1e-6  # tolerance for results of the same code on the same numbers
+LEVELS = 0.05  # tolerance for a figure's pixels, because another processor may antialias differently
 DRAWN = (".png", ".svg")
 PASSING = re.compile(r'<section id="cost".*?</section>|Written on [-0-9]+ [:0-9]+ UTC', re.DOTALL)
 
 
 def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
-    """Make those of some recorded files again that these rules made, and compare.
+    """Make the files that `RULES` made again, and compare.
 
     They are made from the measurements, analyses, models and logs that are present, and must follow from these exactly.
 
@@ -48,9 +48,9 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
 
 
 def check_page(files: Collection[str], results: Results) -> Iterator[Finding]:
-    """Make the report page again from all results that are present, and compare it except for the time and cost.
+    """Make the report page again from all results that are present, and compare everything but its time and costs.
 
-    No record keeps the latter, and a job that ends after the page's own changes it.
+    No record has the costs, and every job that ends after the page was written changes them.
     """
     own = [path for path in files if Path(path).is_relative_to(Path(results.page).parent)]
     if not own:
@@ -90,9 +90,9 @@ def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) 
 
 
 def lay_out(scratch: Path, results: Results) -> None:
-    """In `scratch` the project as links, with one scale's results as links but for what the rules make.
+    """Fill `scratch` with links to the project and to one scale's results, without those that the rules make.
 
-    Logs of trainings that were not restored come from the record.
+    If trainings were not restored, their logs come from the record.
     """
     for part in Path.cwd().iterdir():
         if part.name not in ("results", ".snakemake", ".git"):
@@ -109,12 +109,12 @@ def lay_out(scratch: Path, results: Results) -> None:
 
 
 def make(scratch: Path, results: Results, wanted: list[str]) -> str:
-    """Make files in the folder that `lay_out` prepared; what went wrong in one line, nothing if all was made."""
+    """Make files in the folder that `lay_out` prepared; returns an error in one line, empty if all were made."""
     command = [
         sys.executable, "-m", "snakemake", *wanted, "--configfile", results.config, "--profile", "none",
         "--cores", str(os.cpu_count()), "--nocolor", "--keep-going", "--allowed-rules", *RULES,
     ]  # fmt: skip
-    # The links come before the clone, so that evidence has the same relative paths as in results made in a clone.
+    # Import the package through the links, so that paths of evidence are relative as in results made in the clone.
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{scratch}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep),
@@ -129,7 +129,7 @@ def make(scratch: Path, results: Results, wanted: list[str]) -> str:
 
 
 def missing(path: str, jobs: Jobs, results: Results) -> set[str]:
-    """What is not here of what the rules make a file from."""
+    """The missing files among those that a file is made from."""
     found: set[str] = set()
     for source in jobs[path].inputs:
         if source in jobs and jobs[source].rule in RULES:
@@ -140,5 +140,5 @@ def missing(path: str, jobs: Jobs, results: Results) -> set[str]:
 
 
 def _kept(source: str, results: Results) -> Path:
-    """Where the record has its copy of a log of a training."""
+    """The record's copy of a training's log."""
     return Path(source.replace(f"{results.root}/runs/", f"{record_folder(Path(results.root).name)}/runs/"))

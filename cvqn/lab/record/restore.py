@@ -1,4 +1,4 @@
-"""Get the files of a recorded scale that git does not hold: from the DVC remote, or from a release."""
+"""Gets the files of a recorded scale that git does not hold, from the DVC remote or from a release."""
 
 import contextlib
 import os
@@ -25,14 +25,17 @@ TEMPORARY = Path(".dvc/tmp")
 
 
 def restore(scale: str, source: str | None = None) -> tuple[int, str]:
-    """Get the files of a recorded scale and put Snakemake's records back; return their number and what made them.
+    """Get the files of a recorded scale and put Snakemake's records of their jobs back.
 
     Args:
-        source: a file that `cvqn release` wrote, or the URL of one; without it the DVC remote.
+        source: a file that `cvqn release` wrote, or its URL; None: the DVC remote.
+
+    Returns:
+        The number of files, and the command that made them.
 
     Raises:
-        CvqnError: there is no record, the source cannot be reached or lacks a file, or a file is not the recorded one.
-            Every file is as it was then.
+        CvqnError: there is no record, the source cannot be reached or lacks a file, or a file differs from the record;
+            then all files are unchanged.
     """
     recorded, stage = read_recorded(scale), read_stage(scale)
     jobs = recorded.jobs()
@@ -59,7 +62,7 @@ def _held_by_dvc(path: str, stage: Stage) -> bool:
 
 
 def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
-    """Raises CvqnError where a file would have to be overwritten or deleted that is not of the record."""
+    """Raise CvqnError if a file that is not in the record would have to be overwritten or deleted."""
     for output in (Path(path) for path, cached in stage.outputs if cached):
         there = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != MARK)
         for path in (path.as_posix() for path in there):
@@ -68,7 +71,7 @@ def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
 
 
 def _pull(stage: Stage, wanted: Mapping[str, str]) -> None:
-    """Fetch everything, and compare it with the record, before anything is put in its place."""
+    """Fetch everything and compare it with the record before putting anything in place."""
     stage.require_remote()
     try:
         dvc("fetch", stage.name)
@@ -85,7 +88,7 @@ def _pull(stage: Stage, wanted: Mapping[str, str]) -> None:
 
 
 def _local(source: str) -> Path:
-    """A release on this disk; from a web server it is downloaded, going on where an earlier call stopped."""
+    """The release as a local file; from a web server it is downloaded, resuming an interrupted download."""
     if not source.startswith(("http://", "https://")):
         if not Path(source).is_file():
             raise CvqnError(f"{source}: no such file; name what `cvqn release` wrote, or its URL")
@@ -108,10 +111,10 @@ def _local(source: str) -> Path:
 
 
 def _unpack(release: Path, recorded: Recorded, wanted: Sequence[str]) -> None:
-    """Put files of a release in their places, once every one of them is there and is the recorded one.
+    """Put the wanted files of a release in place, after checking all of them.
 
     Raises:
-        CvqnError: it is no release, or a file is missing from it or is not the recorded one.
+        CvqnError: the file is not a release, or a wanted file is missing from it or differs from the record.
     """
     TEMPORARY.mkdir(parents=True, exist_ok=True)
     left = set(wanted)
@@ -139,9 +142,9 @@ def _unpack(release: Path, recorded: Recorded, wanted: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _undone_on_error(paths: Sequence[str]) -> Iterator[None]:
-    """On any exception these files are as they were; of those that were not there, folders that are empty go as well.
+    """Restore these files on any exception; new ones are removed, with the folders that become empty.
 
-    Meanwhile a second link to each is kept, or a copy where links do not work.
+    Until then a second link to each file is kept, or a copy if links do not work.
     """
     TEMPORARY.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TEMPORARY) as folder:

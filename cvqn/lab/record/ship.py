@@ -1,4 +1,4 @@
-"""Trained models into the program, for `cvqn compress --quality`."""
+"""Makes trained models the built-in ones, for `cvqn compress --quality`."""
 
 import json
 import shutil
@@ -17,12 +17,12 @@ from cvqn.lab.settings.runs import Run
 
 
 def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
-    """Make the models of a scale's rate-distortion curve the only built-in ones.
+    """Make the models of a scale's rate-distortion curve the only built-in ones, and return their folders.
 
-    Each says what it was trained on, for how long and by what.
+    Each model's description gets its training images, training time and machine.
 
     Raises:
-        CvqnError: a model is missing; nothing has been replaced then.
+        CvqnError: a model is missing; then nothing is replaced.
     """
     paths = Results(str(results))
     configuration = read(paths.config)
@@ -40,7 +40,7 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
 
 
 def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
-    """The built-in model of a run, in a new folder."""
+    """Write the built-in model of a run into a new folder."""
     source = Path(paths.model(run.training, "last"))
     description = describe(source).plain()
     provenance = read_provenance(paths.training(run.training))
@@ -59,7 +59,7 @@ def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
 
 
 def _swap(made: Path, target: Path) -> list[Path]:
-    """Put the new models in the place of the old ones, which come back on any exception."""
+    """Replace the old models by the new ones; on any exception, put the old ones back."""
     new, old = sorted(made.iterdir()), sorted(target.glob("quality-*"))
     aside = made / "old"
     aside.mkdir()

@@ -1,8 +1,8 @@
-"""Check recorded results without a GPU and without training: make again whatever can be, and compare.
+"""Checks recorded results without a GPU and without training, by making them again and comparing.
 
-Bitstreams are decoded, measured and coded again, or pictures encoded again where they are not here; channels are
-analysed again; then tables, figures, curves, metrics and audit are made again from the recorded measurements, from
-which they must follow exactly. Trainings are not repeated: their models and logs are attested by checksums alone.
+Bitstreams are decoded, measured and coded again; without them, pictures are encoded again. Channels are analysed again.
+Then tables, figures, curves, metrics and audit are made again from the recorded measurements, from which they must
+follow exactly. Trainings are not repeated; their models and logs are attested by checksums alone.
 """
 
 import random
@@ -28,14 +28,14 @@ from cvqn.lab.settings.runs import Run
 
 
 def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> Iterator[Finding]:
-    """Check the recorded results of a scale, as far as they are here. Its evaluation set must be.
+    """Check the recorded results of a scale, as far as they are present; the evaluation set must be.
 
     Args:
-        only: names of codecs or runs to decode or encode.
-        sample: decode or encode this many files, drawn at random from all, and analyse nothing.
+        only: codecs or runs to decode or encode; empty: all.
+        sample: decode or encode only this many files, drawn at random, and analyse no channels.
 
     Raises:
-        CvqnError: there is no record, or the evaluation set is not here.
+        CvqnError: there is no record, `only` names nothing in it, or the evaluation set is missing.
     """
     results, recorded = Results((RESULTS / scale).as_posix()), read_recorded(scale)
     yield from _checksums(recorded)
@@ -67,7 +67,7 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
 def _without_settings(
     recorded: Recorded, results: Results, only: Sequence[str], sample: int | None
 ) -> Iterator[Finding]:
-    """The tables of conventional codecs, which say themselves what was measured; the set is the one with the images."""
+    """Check the tables of conventional codecs, which need no settings; the set is found by the names of its images."""
     for path in recorded.files:
         table = Path(path)
         if table.suffix != ".csv" or table.parent != Path(results.root, "measurements") or table.stem not in _codecs():
@@ -96,7 +96,7 @@ def _set_of(images: Collection[str], recorded: Recorded) -> Path:
 
 
 def _checksums(recorded: Recorded) -> Iterator[Finding]:
-    """Every committed file of the record, and every file that DVC keeps, as far as it is here."""
+    """Check every committed file of the record, and every file that DVC holds, if it is present."""
     try:
         listed = checksums.read_checksums()
     except CvqnError as error:
@@ -122,7 +122,7 @@ def _checksums(recorded: Recorded) -> Iterator[Finding]:
 
 
 def config(overlays: Sequence[str], results: Results) -> Finding:
-    """Whether the settings in config.yaml are those of params.yaml and overlays."""
+    """Check whether the settings in config.yaml are those of params.yaml and the overlays."""
     what = f"{results.config}: what params.yaml {' '.join(overlays)} say"
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch, "config.yaml")
@@ -135,7 +135,7 @@ def config(overlays: Sequence[str], results: Results) -> Finding:
 
 
 def _trainings(recorded: Recorded, results: Results) -> Iterator[Finding]:
-    """What nobody can make again without training: models and logs."""
+    """Compare what cannot be made again without training: models and logs."""
     folders = sorted({Path(path).parts[3] for path in recorded.files if path.startswith(f"{results.root}/runs/")})
     for name in folders:
         folder = results.training(name)
@@ -215,7 +215,7 @@ def _analysis(run: Run, one: Measured, configuration: Configuration, index: Path
 
 
 def other_code(scale: str) -> str:
-    """Which commit made a record, where its code is not that of this folder; nothing where it is."""
+    """A note on the commit that made a record, if its code differs from that in this folder; empty if not."""
     commit = read_recorded(scale).commit
     code = ("cvqn", "baselines", "workflow", "Snakefile", "params.yaml", ":!cvqn/models")
     try:

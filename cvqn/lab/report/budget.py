@@ -1,4 +1,4 @@
-"""What a training had: steps, images, crops and hours, by its own record."""
+"""The budget of a training: steps, images, crops and hours, by its own record."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,15 @@ COLUMNS = {
     "core_hours": ("core hours", 2),
     "gpu_hours": ("GPU hours", 2),
 }
-"""Of a table: the label and the digits of each number."""
+"""Columns of a table: the label and the number of decimals."""
 
 
 class Budget(NamedTuple):
-    """Of one training.
+    """The budget of one training.
 
     Attributes:
-        machine: the GPU, or cpu.
-        crops: how many were seen, the same one counted again.
+        machine: the GPU's name, or cpu.
+        crops: number of crops seen, with repetitions.
         core_hours: processor time.
         gpu_hours: wall time on a GPU, 0 without one.
     """
@@ -33,7 +33,7 @@ class Budget(NamedTuple):
 
 
 def budget(record: Provenance) -> Budget:
-    """What the training of a record had."""
+    """The budget in the record of a training."""
     return Budget(
         record.gpu_name or "cpu",
         record.steps,
@@ -52,6 +52,6 @@ def words(found: Budget) -> str:
 
 
 def span(values: list[float], digits: int = 0) -> str:
-    """From the least to the largest of some numbers, or the one that all are."""
+    """The smallest and the largest of some numbers as text, or the number if all are equal."""
     low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"

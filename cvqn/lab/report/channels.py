@@ -7,7 +7,7 @@ from cvqn.lab.report.documents import Importance
 
 
 def by_image(channels: pd.DataFrame, run: str, column: str) -> pd.DataFrame | None:
-    """A column of a run's channels.csv as `[channels, images]`; None where the run or the column was not measured."""
+    """A column of a run's channels.csv as `[channels, images]`; None if the run or the column was not measured."""
     if column not in channels:
         return None
     rows = channels[channels["run"] == run]
@@ -16,11 +16,11 @@ def by_image(channels: pd.DataFrame, run: str, column: str) -> pd.DataFrame | No
 
 
 SAME_VALUE = 0.01
-"""Values of different groups that are closer are one: a hundredth of the step between neighbours at the start."""
+"""Values closer than this count as the same: a hundredth of the initial step between neighbours."""
 
 
 def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
-    """For each group of a run the share of every symbol, over all images, `[levels]`, adding up to 1."""
+    """For each group of a run, the share of every symbol over all images, `[levels]`, adding up to 1."""
     shares = {}
     for group, rows in groups[groups["run"] == run].groupby("group"):
         columns = [f"share_{symbol}" for symbol in range(int(rows["levels"].iloc[0]))]
@@ -30,7 +30,7 @@ def symbol_shares(groups: pd.DataFrame, run: str) -> dict[int, np.ndarray]:
 
 
 def distinct_values(groups: pd.DataFrame, run: str) -> int | None:
-    """How many different values a run's groups use together, over all images; None where the values were not written.
+    """The number of different values that a run's groups use together, over all images; None if the values are missing.
 
     A value that two groups share counts once.
     """

@@ -1,4 +1,4 @@
-"""What the results of a scale cost, rule by rule, from what Snakemake and the trainings recorded of themselves."""
+"""The cost of a scale's results per rule, from Snakemake's benchmarks and the trainings' own records."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +14,11 @@ COLUMNS = {"jobs": "d", "hours": ".3f", "CPU hours": ".3f", "GPU hours": ".3f", 
 
 
 def table(root: Path) -> pd.DataFrame:
-    """A row per rule of the results in `root`, its columns `COLUMNS`.
+    """A row per rule of the results in `root`, with the columns `COLUMNS`.
 
-    Hours, CPU hours and the memory of the largest job are those of each job's newest run. Of trainings, CPU and GPU
-    hours are those of all pieces by their own records: on a cluster Snakemake sees `srun` in their place. GPU hours
-    include evaluations on a GPU.
+    Hours, CPU hours and the largest job's memory are of each job's latest run. The CPU and GPU hours of trainings are
+    of all their pieces, by their own records, because on a cluster Snakemake measures `srun` instead of the training.
+    GPU hours include evaluations on a GPU.
 
     Raises:
         CvqnError: no job recorded anything.
@@ -54,7 +54,7 @@ def _on_gpu(root: Path) -> Iterator[float]:
 
 
 def text(root: Path) -> str:
-    """The table with a sum below it."""
+    """The table as text, with totals below it."""
     found = table(root)
     whole = found.sum().to_frame("all").T.assign(**{"most memory, MB": found["most memory, MB"].max()})
     rows = pd.concat([found, whole])
@@ -64,5 +64,5 @@ def text(root: Path) -> str:
 
 
 def _rule(root: Path, path: Path) -> str:
-    """The rule of a job's record: its folder, or of a single job its name."""
+    """The rule of a job's record: the name of its folder or, for a rule with a single job, of the file."""
     return path.relative_to(root / "benchmarks").with_suffix("").parts[0]

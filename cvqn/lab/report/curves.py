@@ -15,15 +15,17 @@ VALUES = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db")
 
 
 class MeasuredCurve(NamedTuple):
-    """Measurements behind one curve and their files. A learned codec's points are means over the seeds, at the last
-    checkpoint."""
+    """The measurements of one curve and their files.
+
+    A learned codec's points are means over the seeds, at the last checkpoint.
+    """
 
     points: Points
     files: tuple[str, ...]
 
 
 def measured_curves(sources: Sources) -> dict[str, MeasuredCurve]:
-    """By codec: the method of the rate curve first, then other learned codecs, then conventional ones.
+    """The measured curves by codec: the method of the rate curve, other learned codecs, then conventional ones.
 
     Raises:
         CvqnError: no run of the rate curve was measured, or a setting was not measured on every image.
@@ -36,7 +38,7 @@ def measured_curves(sources: Sources) -> dict[str, MeasuredCurve]:
 
 
 def measured_curve(sources: Sources, codec: str) -> MeasuredCurve | None:
-    """The curve of one codec, None where nothing of it was measured.
+    """The curve of one codec, or None if it was not measured.
 
     Raises:
         CvqnError: a setting was not measured on every image.
@@ -49,9 +51,9 @@ def measured_curve(sources: Sources, codec: str) -> MeasuredCurve | None:
 
 
 def measured_rows(sources: Sources, codec: str) -> pd.DataFrame:
-    """The measurements behind the curve of one codec.
+    """The measurements of the curve of one codec.
 
-    Of a learned one its experiments in `learned_curves` at the last checkpoint, and no others.
+    For a learned codec, these are its experiments in `learned_curves`, at the last checkpoint.
     """
     rows = sources.measurements
     if codec in sources.learned_curves:
@@ -62,13 +64,13 @@ def measured_rows(sources: Sources, codec: str) -> pd.DataFrame:
 def curves_table(sources: Sources, group: str | None = None) -> pd.DataFrame:
     """Every point: curve, kind (measured or published), bpp, ms_ssim, ms_ssim_db, psnr_db, setting.
 
-    PSNR is nan where a published curve has none.
+    PSNR is nan if a published curve has none.
 
     Args:
-        group: the published curves to add; none if None.
+        group: the group of published curves to add, or None.
 
     Raises:
-        CvqnError: as `measured_curves`.
+        CvqnError: as for `measured_curves`.
     """
     frames = []
     for name, own in measured_curves(sources).items():
@@ -82,10 +84,10 @@ def curves_table(sources: Sources, group: str | None = None) -> pd.DataFrame:
 
 
 def write_curves(sources: Sources, folder: str | Path) -> None:
-    """Write each measured curve into a CSV of its own, the form in which two commits' curves are laid over each other.
+    """Write each measured curve into its own CSV, so that `dvc plots` can overlay the curves of two commits.
 
     Raises:
-        CvqnError: as `measured_curves`.
+        CvqnError: as for `measured_curves`.
     """
     for name, rows in curves_table(sources).groupby("curve"):
         write_table(rows.drop(columns=["curve", "kind"]), Path(folder) / f"{name}.csv")

@@ -1,4 +1,4 @@
-"""What the report reads of JSON files that jobs wrote."""
+"""The fields that the report reads from the JSON files of jobs."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from cvqn.lab.data.fields import Document
 
 AGAIN = "make it again"
 Correlations = dict[str, float | None]
-"""Rank correlations by the column of the loss, None where it was not measured."""
+"""Rank correlations by the column of the loss; None if it was not measured."""
 
 
 class Importance(Document):
@@ -43,7 +43,7 @@ class Claim(Document):
 
 
 class Audit(Document):
-    """audit.json, as far as two of them are compared."""
+    """The fields of audit.json that comparisons need."""
 
     scale: str
     counts: dict[str, int]

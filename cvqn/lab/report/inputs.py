@@ -1,4 +1,4 @@
-"""The files that a report is made of. Imports nothing heavy, as every job of the workflow reads it."""
+"""The files that a report is made from. Imports nothing heavy, because every job of the workflow imports it."""
 
 import os
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PAGE_PARTS = tuple(
     Path(__file__).parent / "page" / name
     for name in ("page.html.j2", "page.css", "chart.js", "figures.js", "compare.js", "lists.js")
 )
-"""The report page's template, then what it holds inline."""
+"""The report page's template, then the files that are inlined into it."""
 Kind = Literal[
     "measurements",
     "analyses",
@@ -35,7 +35,7 @@ Kind = Literal[
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The files of a scale by what they hold, with those of a target's experiments beside those of `all`."""
+    """The files of a scale by kind, including those of a target's own experiments."""
 
     configuration: Configuration
     results: Results
@@ -43,7 +43,7 @@ class Inputs:
 
     @property
     def runs(self) -> list[Run]:
-        """Every training that is reported on; of the target `learned` those behind its curves."""
+        """Every training that is reported on; for the target `learned`, those of its curves."""
         if self.target == "learned":
             return self.configuration.runs([one for names in self.learned_curves.values() for one in names])
         beyond = self.configuration.runs(self.configuration.beyond.get(self.target, ()))
@@ -56,17 +56,17 @@ class Inputs:
 
     @property
     def shown(self) -> Run:
-        """The run of figures 3, left, and 4."""
+        """The run of Figure 3, left, and of Figure 4."""
         return Run(self.configuration.report.figure4.experiment, self.configuration.seeds[0])
 
     @property
     def method(self) -> str:
-        """The codec of the rate curve, to which the others are compared."""
+        """The codec of the rate curve, with which the others are compared."""
         return self.codec(self.configuration.report.rate_curve[0])
 
     @property
     def learned_curves(self) -> dict[str, list[str]]:
-        """The experiments behind the curve of each learned codec, that of the rate curve first."""
+        """The experiments of each learned codec's curve; the codec of the rate curve is first."""
         found = {self.method: list(self.configuration.report.rate_curve)}
         more = self.configuration.learned_curves if self.target == "learned" else ()
         for experiment in dict.fromkeys([*self.configuration.report.learned, *more]):
@@ -74,7 +74,7 @@ class Inputs:
         return found
 
     def files(self, *kinds: Kind) -> list[str]:
-        """The files of some kinds. An analysis has those of a codec with channels only."""
+        """The files of these kinds; only codecs with channels have analyses."""
         return [file for kind in kinds for file in self._files(kind)]
 
     def codec(self, experiment: str) -> str:
@@ -105,7 +105,7 @@ class Inputs:
                 return [f"data/sets/{self.configuration.data.evaluation}/index.json"]
             case "published":
                 return published.files()
-            case "starts":  # none in most scales, which then have no table of them
+            case "starts":  # most scales have none, and then no such table
                 runs = self.configuration.runs(self.configuration.report.starts)
                 return [self.results.measurements(self.codec(run.experiment), run.name) for run in runs]
             case "claims":

@@ -17,7 +17,7 @@ POINT = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db", "cross_entropy_bpp")
 
 
 def write_metrics(sources: Sources, path: str | Path) -> None:
-    """Write the metrics of a scale as JSON, with those of the table bd-rate that is there.
+    """Write the metrics of a scale as JSON; deltas are read from the table bd-rate, which must exist.
 
     Raises:
         CvqnError: a file is missing or damaged.
@@ -30,13 +30,16 @@ def write_metrics(sources: Sources, path: str | Path) -> None:
 
 
 def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float | str]:
-    """Finite numbers, or the reason why a delta between curves is none. Keys in order:
+    """The headline numbers by key: finite numbers, or the reason why there is no delta between two curves.
 
-    `<experiment>.<metric>`: the mean over seeds of the last checkpoint, and `.<metric>_std` where there are several;
-    `<experiment>.best.<metric>`: the same of the best checkpoint; `<experiment>.bpp_change_percent` against the first
-    experiment of the tables; `codec.<codec>.<setting>.<metric>` of conventional codecs; `bd_rate.<curve>` and
-    `bd_ms_ssim.<curve>`, a published curve as `published.<curve>`; and those of channels. What was not measured has no
-    key.
+    - `<experiment>.<metric>`: mean over the seeds at the last checkpoint, and `<metric>_std` for several seeds;
+    - `<experiment>.best.<metric>`: the same at the best checkpoint;
+    - `<experiment>.bpp_change_percent`: against the first experiment of the tables;
+    - `codec.<codec>.<setting>.<metric>`: conventional codecs;
+    - `bd_rate.<curve>` and `bd_ms_ssim.<curve>`; the name of a published curve is `published.<curve>`;
+    - the keys of `channel_metrics`.
+
+    What was not measured has no key.
     """
     found: dict[str, float | str] = {**_experiments(sources)}
     table = rate_distortion.table(sources)

@@ -1,4 +1,4 @@
-"""Tables as files: CSV to compute with, Markdown to read, rounded and with the scale named."""
+"""Tables as files: CSV in full precision, and Markdown for reading, rounded and naming the scale."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,28 +24,28 @@ def markdown_table(rows: Sequence[Mapping[str, object]], right: Sequence[str] = 
 
 
 def markdown_page(title: str, scale: str, *parts: str) -> str:
-    """A page that names its scale where that is below the paper's."""
+    """A page in Markdown, with a warning if its scale is not the paper's."""
     warning = [] if scale == "paper" else [f"Scale {scale}: a demonstration, not a reproduction."]
     return "\n\n".join([f"# {title}", *warning, *parts]) + "\n"
 
 
 def number(value: float | None, digits: int) -> str:
-    """A rounded number, a dash where there is none."""
+    """A rounded number, or a dash for a missing one."""
     return "–" if absent(value) else f"{value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A rounded change in percent, a dash where there is none."""
+    """A rounded change in percent, or a dash for a missing one."""
     return "–" if absent(value) else f"{value:+.{digits}f} %"
 
 
 def absent(value: object) -> bool:
-    """Whether a table has nothing in this place."""
+    """Whether a value of a table is missing."""
     return value is None or pd.isna(value)
 
 
 def one_seed(table: pd.DataFrame) -> str:
-    """Says so where every experiment of a table has one run only."""
+    """A sentence for the note if every experiment of a table has only one run, else empty."""
     return "One seed each. " if table.groupby("experiment")["run"].nunique().max() == 1 else ""
 
 

@@ -1,8 +1,8 @@
 """Published rate-distortion curves, from every installed package with an entry point in the group `cvqn.published`.
 
-An entry point names a module with `curves(group) -> {name: curve}`, all curves where the group is None, and `files()`,
-the paths of everything that it reads. A curve has `codec`, `file`, and arrays `[points]` by rising rate: `bpp`,
-`ms_ssim`, `ms_ssim_db`. Its images are those of Kodak.
+An entry point names a module with two functions: `curves(group) -> {name: curve}`, where None stands for all groups,
+and `files()`, the paths of all files that it reads. A curve has `codec`, `file`, and arrays `[points]` in order of
+rate: `bpp`, `ms_ssim`, `ms_ssim_db`, `psnr_db` (nan if unknown). All curves are on Kodak.
 """
 
 import os
@@ -20,12 +20,12 @@ def curves(group: str | None = None) -> dict[str, Any]:
 
 
 def files() -> list[str]:
-    """Everything that they are read from, relative to the working folder."""
+    """All files that the curves are read from, relative to the working folder."""
     return [os.path.relpath(path) for module in _modules() for path in module.files()]
 
 
 def path(curve: Any) -> str:
-    """Where a curve is read from, relative to the working folder."""
+    """The file that a curve is read from, relative to the working folder."""
     return os.path.relpath(curve.file)
 
 

@@ -1,8 +1,8 @@
-"""Every table, figure and other document of a report. Adding one is one entry here and its module.
+"""Every table, figure and other document of a report. To add one, add an entry here and its module.
 
-A module of a table has `table(sources) -> DataFrame` and `page(table, sources) -> str`, the same as Markdown; one of a
-figure has `draw(sources, output)`, which writes SVG, PNG and CSV. `sources` reads what the entry names as its inputs,
-and nothing else. This module imports nothing heavy, as every job of the workflow reads it.
+The module of a table has `table(sources) -> DataFrame`, and `page(table, sources) -> str`, which gives it as Markdown.
+The module of a figure has `draw(sources, output)`, which writes SVG, PNG and CSV. It may read only what the entry names
+as inputs. This module imports nothing heavy, because every job of the workflow imports it.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ class Entry:
     """A table or a figure.
 
     Attributes:
-        name: of the file.
-        module: what makes it, within this package.
-        label: in the report; what it is about: workflow/report/tables.rst and figures.rst.
-        inputs: what it is made of.
-        settings: sections of the configuration that it depends on.
-        target: what makes it, with the runs of that target: all, extras or learned.
-        options: more that its functions take, by name.
-        caption: of a figure on the report page, and its text for those who do not see it.
+        name: of the file, without suffix.
+        module: the module that makes it, within this package.
+        label: its name in Snakemake's report, whose captions are in workflow/report/tables.rst and figures.rst.
+        inputs: the kinds of files that it is made from.
+        settings: the sections of the configuration that it depends on.
+        target: the target that makes it, from the runs of that target: all, extras or learned.
+        options: further arguments of the module's functions.
+        caption: caption of a figure on the report page, also used as its alternative text.
     """
 
     name: str
@@ -118,14 +118,14 @@ FIGURES = (
     ),
 )
 DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit", "page": "page.page"}
-"""What is neither, with the module that makes it."""
+"""The other documents, each with the module that makes it."""
 
 
 def entry(name: str, among: tuple[Entry, ...] = TABLES + FIGURES) -> Entry:
     """The table or figure called `name`.
 
     Raises:
-        CvqnError: there is none.
+        CvqnError: there is no such table or figure.
     """
     found = {one.name: one for one in among}
     if name not in found:
@@ -134,12 +134,12 @@ def entry(name: str, among: tuple[Entry, ...] = TABLES + FIGURES) -> Entry:
 
 
 def inputs(entry: Entry, configuration: Configuration, results: Results) -> list[str]:
-    """The files that it is made of."""
+    """The files that a table or figure is made from."""
     return Inputs(configuration, results, entry.target).files(*entry.inputs)
 
 
 def possible(entries: tuple[Entry, ...], configuration: Configuration, results: Results) -> list[Entry]:
-    """Those that a scale has the inputs for: only codecs with channels have analyses, and a target may have no runs."""
+    """The entries for which a scale has inputs; only codecs with channels have analyses, a target may have no runs."""
     return [
         one
         for one in entries
@@ -149,12 +149,12 @@ def possible(entries: tuple[Entry, ...], configuration: Configuration, results: 
 
 
 def modules(job: str) -> tuple[str, ...]:
-    """The modules that decide the result of a job: `table <name>`, `figure <name>` or one of `DOCUMENTS`."""
+    """The modules that affect the result of a job: `table <name>`, `figure <name>` or one of `DOCUMENTS`."""
     return with_imports(f"cvqn.lab.report.{DOCUMENTS.get(job) or entry(job.partition(' ')[2]).module}")
 
 
 def jobs() -> Iterator[tuple[str, None, tuple[str, ...]]]:
-    """Every job of the report as a plan takes it: name, no codec, modules."""
+    """Every job of the report, in the form that `make_plan` takes: name, None for the codec, modules."""
     names = [*(f"table {one.name}" for one in TABLES), *(f"figure {one.name}" for one in FIGURES), *DOCUMENTS]
     for job in names:
         yield job, None, modules(job)

@@ -1,7 +1,7 @@
-"""Runs of an experiment as arrays over seeds and images, and what can be said of their differences.
+"""Runs of an experiment as arrays over seeds and images, and intervals for their differences.
 
-Rates are compared as logarithms and MS-SSIM in decibels of the mean over images: on these scales the spread between
-seeds hardly depends on the operating point, so that it can be pooled over experiments.
+Rates are compared as logarithms, and MS-SSIM in decibels of the mean over images. On these scales the spread between
+seeds hardly depends on the operating point, so it can be pooled over experiments.
 """
 
 import math
@@ -62,11 +62,11 @@ class Runs:
         return iter(self._experiments.values())
 
     def get(self, name: str, checkpoint: str = "last") -> Experiment | None:
-        """The runs of an experiment, None where none was measured."""
+        """The runs of an experiment, or None if none was measured."""
         return self._experiments.get((name, checkpoint))
 
     def by_protocol(self, name: str) -> Experiment | None:
-        """An experiment at its best checkpoints, the paper's protocol, if every run was measured there, else last."""
+        """An experiment at its best checkpoints (the paper's protocol), or at its last if not every run has one."""
         best, last = self.get(name, "best"), self.get(name, "last")
         return best if best is not None and (last is None or best.seeds == last.seeds) else last
 
@@ -101,7 +101,7 @@ def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> Experiment:
 
 
 def stable(metric: str, mean: np.ndarray) -> np.ndarray:
-    """A mean on the scale on which it is compared: log of a rate, dB of an MS-SSIM, PSNR as it is."""
+    """A mean on the scale on which it is compared: logarithm of a rate, MS-SSIM in dB, PSNR as it is."""
     if metric.endswith("bpp"):
         return np.log(mean)
     return ms_ssim_db(mean) if metric == "ms_ssim" else np.asarray(mean)

@@ -1,4 +1,4 @@
-"""Measurements and analyses as they are on disk, as data frames whose rows say which file they come from."""
+"""Measurements and analyses as data frames; each row names the file that it comes from."""
 
 import csv
 import io
@@ -25,15 +25,15 @@ MEASUREMENT_COLUMNS = (
 )  # fmt: skip
 VALUES = (*RATES, "encode_s", "decode_s", "cross_entropy_bpp", "bound_bpp", "model_bytes")
 LARGEST = 1e15
-"""No number of a table of results reaches it."""
+"""Numbers in tables of results are smaller."""
 KEYS = ("run", "codec", "setting", "image", "channel", "group")
-"""Columns of which a row has what no other of its file has."""
+"""Columns whose values together identify a row of a file."""
 CHANNEL_COLUMNS = ("run", "image", "channel", "group", "levels", "position", "bits")
 GROUP_COLUMNS = ("run", "image", "group", "levels", "channels", "symbols", "bits_per_symbol", "values_used")
 
 
 class Sources(Inputs):
-    """What the files of a scale hold, each read when it is asked for. A file that is not there yet is left out."""
+    """The contents of a scale's files, read on demand; files that do not exist yet are left out."""
 
     @property
     def scale(self) -> str:
@@ -56,9 +56,9 @@ class Sources(Inputs):
 
     @cached_property
     def means(self) -> pd.DataFrame:
-        """A row per codec and setting: means over the `images`, all `bytes`, and where they come from.
+        """A row per codec and setting: means over images, the number of `images`, the sum of `bytes`, and the sources.
 
-        That is `bitstreams`, the archive, `measurements`, the file, and `lines` in it.
+        The sources are `bitstreams`, the archive, `measurements`, the file, and `lines`, the lines in it.
         """
         settings = self.measurements.groupby(["codec", "setting", "experiment", "checkpoint"])
         means = settings[[column for column in VALUES if column in self.measurements]].mean()
@@ -87,7 +87,7 @@ class Sources(Inputs):
     def channels(self) -> pd.DataFrame:
         """Rows of every channels.csv, with `file`.
 
-        The columns `psnr_loss_db` and `ms_ssim_loss_db` are missing or empty where influence was not measured.
+        The columns `psnr_loss_db` and `ms_ssim_loss_db` are missing or empty if influence was not measured.
         """
         return self.channels_of(*self.runs)
 
@@ -97,7 +97,7 @@ class Sources(Inputs):
         return _concatenate(self._channel_files("groups.csv", *self.runs), GROUP_COLUMNS)
 
     def channels_of(self, *runs: Run) -> pd.DataFrame:
-        """The rows of `channels` of some runs, from their files alone."""
+        """The rows of `channels` for some runs; reads only their files."""
         return _concatenate(self._channel_files("channels.csv", *runs), CHANNEL_COLUMNS)
 
     def importance(self, run: Run) -> tuple[str, Importance]:
@@ -115,7 +115,7 @@ class Sources(Inputs):
 
 
 def read_table(path: str, columns: Sequence[str], maker: str = "what makes it") -> pd.DataFrame:
-    """Rows of a CSV that has these columns, with `file` and `row`, its line; `maker` is the command that writes it.
+    """Rows of a CSV that has these columns, with `file` and `row` (the line) added; `maker` is for error messages.
 
     Raises:
         CvqnError: the file cannot be read, lacks a column, has no rows or ends within one.
@@ -141,7 +141,7 @@ def read_table(path: str, columns: Sequence[str], maker: str = "what makes it") 
 
 
 def with_numbers(frame: pd.DataFrame, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows of `read_table` with numbers in some columns, which in those of `optional` may be missing.
+    """Rows of `read_table` with `columns` and `optional` converted to numbers, which may be missing only in the latter.
 
     Raises:
         CvqnError: a value is not a number, or a number is not finite; the message names file and line.
@@ -158,7 +158,7 @@ def with_numbers(frame: pd.DataFrame, columns: Sequence[str], optional: Sequence
 
 
 def _lines(rows: pd.Series) -> str:
-    """Lines of a file, as a range where they follow each other."""
+    """Line numbers as text; consecutive ones as a range."""
     lines = sorted(rows)
     return f"{lines[0]}-{lines[-1]}" if lines[-1] - lines[0] == len(lines) - 1 else " ".join(map(str, lines))
 

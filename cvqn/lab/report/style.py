@@ -1,4 +1,4 @@
-"""How figures look: sizes of a paper's columns, type, the scale's name, files that never differ."""
+"""The style of figures: column widths, fonts, the note that names the scale, and reproducible files."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ _SETTINGS = {
 
 
 def scale_note(scale: str) -> str:
-    """What a figure below the paper's scale says of itself; empty at the paper's scale."""
+    """The note in a figure that is not at the paper's scale; empty at the paper's scale."""
     return "" if scale == "paper" else f"scale {scale}: a demonstration, not a reproduction"
 
 
@@ -51,7 +51,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def note_scale(figure: Figure, scale: str) -> None:
-    """Name the scale in the lower right corner, in a figure of a page's width so large that half the size will do."""
+    """Name the scale in the lower right corner; the type of a page-wide figure stays readable at half size."""
     size = 6.5 if figure.get_figwidth() <= COLUMN else 10
     figure.text(
         0.995, 0.006, scale_note(scale), ha="right", va="bottom", fontsize=size, color="#555555", style="italic"
@@ -59,7 +59,7 @@ def note_scale(figure: Figure, scale: str) -> None:
 
 
 def save(figure: Figure, table: pd.DataFrame, path: str | Path, scale: str) -> None:
-    """Write a figure that names its scale as `path` with the endings .svg and .png (300 dpi), its numbers as .csv.
+    """Write a figure, with its scale named, as `path` with the suffixes .svg and .png (300 dpi), its numbers as .csv.
 
     Equal input gives equal bytes.
     """

@@ -1,4 +1,4 @@
-"""The settings of a scale: params.yaml under overlays, validated, with every experiment spelt out."""
+"""The settings of a scale: params.yaml under overlays, validated, with every experiment written out in full."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ DEFAULT_CODEC = "cvqn"
 NAME = "^[a-z][a-z0-9-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
 WHERE = ("device", "precision", "threads", "compile", "cuda_graphs")
-"""Settings of a training that say where and how fast a model is trained, and not what."""
+"""Settings that say where and how fast a model is trained, but not what is trained."""
 
 
 class Experiment(Settings):
@@ -61,33 +61,33 @@ class Experiment(Settings):
 
     @property
     def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """The models that a training of it makes."""
+        """The checkpoints that each training makes."""
         return ("last", "best") if self.training.monitor_every else ("last",)
 
     def identity(self) -> dict[str, Any]:
-        """What its trained models are a function of, besides seed, images and code."""
+        """The settings that determine its trained models, together with seed, images and code."""
         return {"codec": self.codec, "model": self.model.plain(), "training": self.training.identity()}
 
 
 class Configuration(Settings):
-    """Everything that a scale sets."""
+    """All settings of a scale."""
 
     scale: Name
-    """Results go to results/<scale>/."""
+    """Name of the scale; results go to results/<scale>/."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    """All of them for the experiments of `report.every_seed`, the first for the rest."""
+    """Experiments of `report.every_seed` are trained with each of these, all others with the first."""
     data: DataSettings
     evaluation: EvaluationSettings
     report: ReportSettings
     extras: tuple[str, ...]
-    """Experiments beyond the paper, of the target `extras`."""
+    """Experiments beyond the paper, made by the target `extras`."""
     learned_curves: tuple[str, ...]
-    """Experiments of other learned codecs, whose whole curves are the target `learned`."""
+    """Experiments of other learned codecs, for the full curves that the target `learned` makes."""
     codecs: dict[str, QualitySettings]
-    """Conventional codecs."""
+    """Conventional codecs, by name."""
     plan: PlanSettings
     experiments: dict[Name, Experiment]
-    """Each with `codec`, `model` and `training`."""
+    """Experiments by name, each with `codec`, `model` and `training`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -97,7 +97,7 @@ class Configuration(Settings):
 
     @property
     def results(self) -> Path:
-        """Where results go."""
+        """The folder of the results."""
         return Path("results") / self.scale
 
     def runs(self, experiments: Sequence[str] | None = None) -> list[Run]:
@@ -114,7 +114,7 @@ class Configuration(Settings):
 
     @property
     def beyond(self) -> dict[str, tuple[str, ...]]:
-        """Experiments of targets beside `all`, by target."""
+        """Experiments of the targets other than `all`, by target."""
         return {"extras": self.extras, "learned": self.learned_curves}
 
     def every_run(self) -> list[Run]:
@@ -123,7 +123,7 @@ class Configuration(Settings):
         return list(dict.fromkeys([*self.runs(), *beyond]))
 
     def figure4_runs(self) -> dict[str, list[Run]]:
-        """The runs that figure 4 chooses from by codec, none of a conventional one; that of its experiment is last."""
+        """The runs that Figure 4 chooses from, by codec: none for a conventional one; the figure's own run is last."""
         figure, seed = self.report.figure4, self.seeds[0]
         found: dict[str, list[Run]] = {codec: [] for codec in figure.codecs if codec in self.measured_codecs()}
         own = self.experiments[figure.experiment].codec
@@ -134,7 +134,7 @@ class Configuration(Settings):
         return found | {own: [Run(figure.experiment, seed)]}
 
     def measured_codecs(self) -> dict[str, tuple[float, ...]]:
-        """The qualities of each conventional codec that has any."""
+        """The qualities of each conventional codec that is measured."""
         return {name: codec.qualities for name, codec in self.codecs.items() if codec.qualities}
 
 
@@ -142,14 +142,14 @@ Section = dict[str, Any] | None
 
 
 class CodecDefaults(Settings):
-    """What the experiments of a learned codec set, unless they say otherwise."""
+    """Defaults for the experiments of a learned codec."""
 
     model: Section = None
     training: Section = None
 
 
 class Given(Settings):
-    """The sections of files that give the experiments."""
+    """The sections of the files from which the experiments are composed."""
 
     training: Section
     learned: dict[str, CodecDefaults | None] | None
@@ -163,11 +163,11 @@ class Given(Settings):
 
 
 def resolve(overlays: Sequence[str | Path], further: Mapping[str, dict[str, Any]] | None = None) -> Configuration:
-    """The configuration of params.yaml under `overlays`, later ones on top, every experiment spelt out.
+    """The configuration of params.yaml under `overlays`, with every experiment written out in full.
 
     Args:
-        overlays: YAML files.
-        further: overlays that are in no file, by what messages call them, on top of those.
+        overlays: YAML files; later ones take precedence.
+        further: overlays that are not files, by the name that messages use; they take precedence over files.
 
     Raises:
         CvqnError: a key is unknown or a value not allowed; the message names file and key.
@@ -182,10 +182,10 @@ def resolve(overlays: Sequence[str | Path], further: Mapping[str, dict[str, Any]
 
 
 def assigned(pairs: Sequence[str], where: str) -> dict[str, Any]:
-    """The overlay that `KEY=VALUE` of a command line stands for: a value is YAML, or taken as it is for a key of text.
+    """The overlay of `KEY=VALUE` pairs from a command line; values are YAML, except those of keys that hold text.
 
     Raises:
-        CvqnError: a value is not YAML; the message begins with `where`.
+        CvqnError: a value is not valid YAML; the message begins with `where`.
     """
     values: dict[str, Any] = {}
     for pair in pairs:
@@ -196,19 +196,19 @@ def assigned(pairs: Sequence[str], where: str) -> dict[str, Any]:
 
 
 def read(path: str | Path) -> Configuration:
-    """A resolved configuration as `write` wrote it, validated again.
+    """Read a resolved configuration that `write` wrote, and validate it.
 
     Raises:
-        CvqnError: as `resolve`.
+        CvqnError: the file cannot be read, a key is unknown, or a value is not allowed.
     """
     return validated(read_yaml(path), str(path))
 
 
 def validated(content: dict[str, Any], where: str) -> Configuration:
-    """A resolved configuration in plain values; messages begin with `where`.
+    """A resolved configuration from plain values; messages begin with `where`.
 
     Raises:
-        CvqnError: as `resolve`.
+        CvqnError: a key is unknown, or a value is not allowed.
     """
     return _checked(Configuration, content, {where: {}})
 
@@ -229,7 +229,7 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spelt_out(own: dict[str, Any], given: Given) -> dict[str, Any]:
-    """An experiment with the defaults of all trainings, of its codec's model and of its codec's training."""
+    """An experiment on top of the defaults of all trainings and of its codec's model and training."""
     codec = own.get("codec", DEFAULT_CODEC)
     of_codec = (given.learned or {}).get(str(codec)) or CodecDefaults()
     training = merge(given.training or {}, of_codec.training or {})
@@ -249,7 +249,7 @@ def _checked(settings: type[Checked], content: dict[str, Any], sources: dict[str
 
 
 def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """Key and message of what single values do not show."""
+    """Key and message of each conflict between settings that are valid on their own."""
     report, experiments = configuration.report, configuration.experiments
     named = {
         **{f"report.{part}": getattr(report, part) for part in ("rate_curve", "table1", "table2", "learned", "starts")},
@@ -278,7 +278,7 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
 
 
 def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:
-    """The message after the last file that sets the key, or the default which an experiment took over."""
+    """The message, preceded by the last file that sets the key or the default that an experiment inherits."""
     candidates = [key]
     if key[:1] == ["experiments"] and len(key) > 3:
         own = [source["experiments"][key[1]] for source in sources.values() if _sets(source, [*key[:2], "codec"])]

@@ -1,4 +1,4 @@
-"""Every path under results/<scale>; parts may be wildcards of a rule such as `{run}`."""
+"""Every path under results/<scale>; arguments may be Snakemake wildcards such as `{run}`."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,7 +10,7 @@ IN_GIT = (
     "config.yaml", "measurements", "analysis", "curves", "tables", "metrics.json", "audit.json", "audit.md",
     "audit.html", "record",
 )  # fmt: skip
-"""The parts of a recorded scale's results that a clone has; DVC keeps the others."""
+"""The parts of a recorded scale's results that git holds; DVC holds the others."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Results:
         return f"{self.root}/trainings"
 
     def plan(self, digest: str) -> str:
-        """What jobs were planned with."""
+        """The plan file with this digest."""
         return f"{self.root}/plans/{digest}.json"
 
     def training(self, training: str) -> str:
@@ -38,7 +38,7 @@ class Results:
         return f"{self.root}/runs/{training}"
 
     def training_files(self, training: str) -> list[str]:
-        """Log, evaluations on its way and provenance of a training."""
+        """Log, monitored evaluations and provenance of a training."""
         return [f"{self.training(training)}/{name}" for name in TRAINING_FILES]
 
     def model(self, training: str, checkpoint: str) -> str:
@@ -46,7 +46,7 @@ class Results:
         return f"{self.training(training)}/{checkpoint}"
 
     def model_files(self, training: str, checkpoint: str) -> list[str]:
-        """The files in it."""
+        """The files of a trained model."""
         return [f"{self.model(training, checkpoint)}/{name}" for name in MODEL_FILES]
 
     def archive(self, codec: str, setting: str) -> str:
@@ -70,16 +70,16 @@ class Results:
         return f"{self.root}/analysis/{codec}/{run}"
 
     def analysis_files(self, codec: str, run: str) -> list[str]:
-        """The files in it."""
+        """The files of a run's analysis."""
         return [f"{self.analysis(codec, run)}/{name}" for name in ANALYSIS_FILES]
 
     @property
     def identities(self) -> str:
-        """Statements that hold by definition, checked."""
+        """The check of the statements that hold by definition."""
         return f"{self.root}/analysis/identities.json"
 
     def complexity(self, target: str) -> str:
-        """Parameters and operations of the networks that a target reports on."""
+        """Parameters and operations of the networks of a target."""
         return f"{self.root}/analysis/complexity-{target}.csv"
 
     @property
@@ -89,7 +89,7 @@ class Results:
 
     @property
     def metrics(self) -> str:
-        """Every headline number."""
+        """The headline numbers."""
         return f"{self.root}/metrics.json"
 
     @property
@@ -99,11 +99,11 @@ class Results:
 
     @property
     def pictures(self) -> str:
-        """The folder of the decoded pictures that it shows."""
+        """The folder of the decoded pictures that the report page shows."""
         return f"{self.root}/report/pictures"
 
     def table(self, name: str) -> str:
-        """A table; its page is beside it."""
+        """A table; the same as Markdown is beside it."""
         return f"{self.root}/tables/{name}.csv"
 
     def figure(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""A run: one training of an experiment with one seed, and a checkpoint of it. Its name is built and parsed here."""
+"""Runs: the training of an experiment with one seed, at one of its checkpoints; builds and parses their names."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PATTERN = r"[a-z][a-z0-9-]*-seed\d+"
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """A training of an experiment; `checkpoint` says which of its models is meant."""
+    """A training of an experiment with a seed, at a checkpoint."""
 
     experiment: str
     seed: int
@@ -35,10 +35,10 @@ class Run:
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """The run of a name.
+        """The run with this name.
 
         Raises:
-            CvqnError: `name` is not that of a run.
+            CvqnError: `name` is not the name of a run.
         """
         match = re.fullmatch(rf"(?P<training>{PATTERN})(?P<best>-best)?", name)
         if match is None:

@@ -18,7 +18,7 @@ def schema() -> dict[str, Any]:
     refer = {part: references[part, "validation"] for part in parts}
     found = definitions["$defs"]
     whole = found.pop(refer[Configuration]["$ref"].rpartition("/")[2])
-    for generic in (Experiment, Settings):  # said for each codec below
+    for generic in (Experiment, Settings):  # replaced below by those of each codec
         del found[generic.__name__]
     by_codec = {
         codec.name: _section(model=refer[codec.model_settings], training=refer[codec.training_settings])

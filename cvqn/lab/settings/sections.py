@@ -1,4 +1,4 @@
-"""The sections of a configuration beside its experiments."""
+"""The sections of a configuration other than its experiments."""
 
 from typing import Annotated, Literal
 
@@ -14,9 +14,9 @@ class DataSettings(Settings):
     """Sets of images, by the names of their manifests."""
 
     train: Names
-    """Trained on."""
+    """Sets to train on."""
     evaluation: str
-    """Encoded and measured, never trained on."""
+    """Set to encode and measure; never trained on."""
 
 
 class EvaluationSettings(Settings):
@@ -25,7 +25,7 @@ class EvaluationSettings(Settings):
     device: Device
     """Where the transforms run."""
     threads: Positive
-    """CPU threads."""
+    """CPU threads of the transforms."""
 
 
 class CropSettings(Settings):
@@ -41,11 +41,11 @@ class Figure4Settings(Settings):
     """Figure 4."""
 
     experiment: str
-    """Its first run is shown."""
+    """Experiment whose first run is shown."""
     codecs: tuple[str, ...]
-    """Codecs to compare with, each at the setting nearest in rate; learned ones only if `report.learned` has any."""
+    """Codecs to compare with, each at the quality nearest in rate; learned ones only if `report.learned` has any."""
     images: Annotated[tuple[CropSettings, ...], Field(min_length=1)]
-    """The crops that are shown."""
+    """The crops to show."""
 
 
 class ReportSettings(Settings):
@@ -60,18 +60,18 @@ class ReportSettings(Settings):
     learned: tuple[str, ...]
     """Experiments of other learned codecs, one curve per codec."""
     starts: tuple[str, ...]
-    """Experiments of equal numbers of steps that start in different ways, for the table `starts`."""
+    """Experiments with equal numbers of steps and different initializations, for the table `starts`."""
     toy: str
-    """The experiment of Figure 1."""
+    """Experiment of Figure 1."""
     every_seed: tuple[Literal["rate_curve", "table1", "table2"], ...]
-    """Parts whose experiments are trained with every seed; other experiments are trained with the first."""
+    """Parts of the report whose experiments are trained with every seed; all others are trained with the first."""
     figure1_image: str
     """The image whose quantized maps Figure 1 shows."""
     figure3_image: str
-    """The image whose quantized maps are kept for all other experiments."""
+    """The image whose quantized maps are kept for all other experiments, for Figure 3."""
     figure4: Figure4Settings
     bootstrap: Annotated[int, Field(ge=10)]
-    """Resamplings of the images behind every interval."""
+    """Bootstrap resamplings of the images for each interval."""
 
     @property
     def experiments(self) -> tuple[str, ...]:
@@ -92,11 +92,11 @@ class QualitySettings(Settings):
     """A conventional codec."""
 
     qualities: tuple[int | float, ...]
-    """On the codec's own scale, see docs/baselines.md; an empty list leaves the codec out."""
+    """Qualities on the codec's own scale, see docs/baselines.md; an empty list leaves the codec out."""
 
 
 class PlanSettings(Settings):
-    """What is assumed where nothing has been measured."""
+    """Assumptions of forecasts."""
 
     train_minutes: Annotated[float, Field(gt=0)]
-    """Wall time of a whole training."""
+    """Wall time assumed for a training that has not finished."""

@@ -1,4 +1,4 @@
-"""YAML as settings and manifests have it: mappings with unique text keys, plain values; what is wrong has its line."""
+"""Strict YAML for settings and manifests: unique text keys and plain values; error messages name the line."""
 
 import math
 from pathlib import Path
@@ -9,11 +9,11 @@ import yaml
 from cvqn.errors import CvqnError
 
 _TAG = "tag:yaml.org,2002:"
-_LONGEST = 64  # bits of a whole number, and characters: to convert one of many thousands takes minutes
+_LONGEST = 64  # bits and characters of a whole number; converting one of many thousand digits takes minutes
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what YAML allows and settings do not mean, and aliases, which a small file nests into gigabytes."""
+    """Refuses YAML that settings never need, such as aliases, with which a small file can expand to gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -60,8 +60,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        CvqnError: the file cannot be read, is not YAML, is not a mapping, has an alias, a key twice or one that is not
-            a text, or a number that is not finite or longer than 64 bits.
+        CvqnError: the file cannot be read, is not YAML or not a mapping; it has an alias, a key that appears twice or
+            is not text, or a number that is not finite or longer than 64 bits.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -76,10 +76,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: str) -> object:
-    """What a text in YAML says; messages begin with `where`.
+    """The value of a YAML text; messages begin with `where`.
 
     Raises:
-        CvqnError: it is not YAML, or has what `read_yaml` refuses.
+        CvqnError: the text is not YAML, or has something that `read_yaml` refuses.
     """
     try:
         return yaml.load(text, _Loader)

@@ -1,1 +1,1 @@
-"""Training: a function of configuration, seed, image list and code, in as many pieces as it takes."""
+"""Training, which depends only on settings, seed, images and code, however often it is interrupted."""

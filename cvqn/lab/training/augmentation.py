@@ -1,23 +1,23 @@
-"""Changes of colour that a training makes to its crops: a function of (seed, step), so that resuming needs no state.
+"""Random changes to the colours of training crops; they depend only on (seed, step), so that resuming needs no state.
 
-MS-SSIM is nearly blind to colour errors: a network trained on few photographs overfits to their colours and reproduces
-the colours of others badly.
+MS-SSIM is nearly blind to colour errors, so a network trained on few photographs overfits to their colours and
+reproduces the colours of others badly.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-STREAM = 3  # beside those of cvqn.lab.training.batches
-SATURATION, CONTRAST, BALANCE, BRIGHTNESS = 0.7, 0.3, 0.15, 0.1  # largest changes: logarithms of factors; of 1
+STREAM = 3  # of random numbers; the others are in cvqn.lab.training.batches
+SATURATION, CONTRAST, BALANCE, BRIGHTNESS = 0.7, 0.3, 0.15, 0.1  # largest changes: logs of factors; brightness is added
 LUMA = (0.299, 0.587, 0.114)
-PIVOT = 0.45  # about the mean of photographs, which contrast leaves
+PIVOT = 0.45  # about the mean of photographs, which a change of contrast preserves
 
 
 def jitter_colours(images: Tensor, share: float, seed: int, step: int) -> Tensor:
-    """Images `[B, 3, H, W]` in [0, 1], of which about this share have other colours.
+    """Images `[B, 3, H, W]` in [0, 1], about a `share` of them with changed colours.
 
-    Saturation, white balance (a factor per channel), contrast and brightness are changed, each at random.
+    Saturation, white balance (a factor per channel), contrast and brightness are each changed at random.
     """
     if not share:
         return images

@@ -1,4 +1,4 @@
-"""Which crops a step sees: a function of (seed, step) alone, so that a resumed run needs no sampler state."""
+"""The crops of each step, which depend only on (seed, step), so that a resumed training needs no sampler state."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ PASS_STREAM, STEP_STREAM, FIXED_STREAM = 0, 1, 2
 def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int) -> np.ndarray:
     """The crops of one step, int64 `[batch, 4]`: image, top, left, and 1 where the crop is mirrored.
 
-    Images come in shuffled passes over the pack, positions and mirroring at random.
+    Images are taken in shuffled passes over the pack; positions and mirroring are random.
     """
     generator = _generator(seed, STEP_STREAM, step)
     passes, places = np.divmod(np.arange(step * batch, (step + 1) * batch), len(pack))
@@ -25,13 +25,13 @@ def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int) -> n
 
 
 def fixed_crops(pack: Pack, seed: int, count: int, patch: int) -> np.ndarray:
-    """`count` crops that stay the same for a whole run: the validation images of equation (6), calibration."""
+    """`count` crops `[count, 4]` that stay the same for a whole training: for equation (6), fits and calibration."""
     generator = _generator(seed, FIXED_STREAM, 0)
     return _random_crops(generator, pack, generator.integers(len(pack), size=count), patch)
 
 
 class FixedCrops:
-    """The crops of a training that stay the same, see `cvqn.codecs.interface.Crops`."""
+    """The fixed crops of a training, as `cvqn.codecs.interface.Crops`."""
 
     def __init__(self, source: "Source", seed: int):
         self.source, self.seed = source, seed
@@ -45,8 +45,8 @@ class FixedCrops:
 class Source:
     """Crops of a pack as tensors on a device.
 
-    On a GPU the whole pack is in its memory where it takes at most half of what is free, and crops are cut there;
-    otherwise they are cut on the host and travel as uint8. Either way nothing waits for the device.
+    If the pack takes at most half of the GPU's free memory, it is kept there and crops are cut on the GPU. Otherwise
+    crops are cut on the host and sent as uint8. Neither waits for the device.
     """
 
     def __init__(self, pack: Pack, device: str):
@@ -68,7 +68,7 @@ class Source:
 
 
 def cut(pixels: Tensor, table: Tensor, crops: Tensor, patch: int) -> Tensor:
-    """What `Pack.crops` cuts, mirrored where asked for, uint8 `[B, patch, patch, 3]`, all tensors on one device.
+    """The same squares as `Pack.crops`, mirrored where `crops` says so, uint8 `[B, patch, patch, 3]`, on one device.
 
     Args:
         pixels: every image's pixels, uint8, one dimension.

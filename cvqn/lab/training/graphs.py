@@ -1,4 +1,4 @@
-"""Steps of a training as a CUDA graph: a small network's kernels are over sooner than Python can launch the next.
+"""Training steps replayed as a CUDA graph, because a small network's kernels end before Python can launch the next.
 
 The graph is recorded again after every epoch, when a codec may change what a step does.
 """
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from cvqn.codecs.trainable import Forward, Loss
 
-WARM_UP = 3  # steps: cuDNN tries its algorithms and the optimizer makes its state, which cannot be recorded
+WARM_UP = 3  # steps in which cuDNN tries algorithms and the optimizer allocates state, which cannot be recorded
 
 Step = Callable[[Tensor], tuple[Forward, Loss]]
 """One step of the optimizer on images `[B, 3, H, W]`; returns the pass and its loss."""
 
 
 class Replay:
-    """A step on a GPU that runs as it is at first, is then recorded, and from there on only replayed.
+    """A step on a GPU: the first calls run it directly, the next records it, all later ones replay the record.
 
-    What it returns is overwritten by the next call. Nothing in the step may wait for the GPU or change with the step's
-    number; learning rates are tensors.
+    The next call overwrites what a call returns. The step must not wait for the GPU, and nothing in it may depend on
+    the number of the step, so learning rates must be tensors.
     """
 
     def __init__(self, step: Step):
@@ -29,7 +29,7 @@ class Replay:
         self.forget()
 
     def forget(self) -> None:
-        """Record again: what a step does may have changed."""
+        """Drop the record, because what the step does may have changed."""
         self.graph: torch.cuda.CUDAGraph | None = None
         self.warmed = 0
 
@@ -48,7 +48,7 @@ class Replay:
         return self.outcome
 
     def _aside(self, images: Tensor) -> tuple[Forward, Loss]:
-        """Run the step on the stream of the graph, which then finds there what the step has allocated."""
+        """Run the step on the graph's stream, so that the graph can reuse the memory that the step allocates."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             outcome = self.step(images)

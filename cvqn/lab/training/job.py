@@ -1,4 +1,4 @@
-"""The job that trains a run: what it is a function of, its entry in the store, its provenance, its outputs."""
+"""The job that trains a run: its key, its entry in the store, its provenance and its outputs."""
 
 import json
 import shutil
@@ -30,17 +30,17 @@ def train_run(
     job_minutes: float | None = None,
     adopt: Path | None = None,
 ) -> None:
-    """Train a run, or go on with it, or put the files of its finished training in place.
+    """Train a run or resume its training; if it has finished, only put its files in place.
 
     Args:
         pack_path: the training images.
         evaluation: index.json of the evaluation set.
-        job_minutes: until the time limit of the cluster's job.
-        adopt: a training that has finished on another machine, to be taken as this run's.
+        job_minutes: minutes until the time limit of the cluster job.
+        adopt: folder of a training that finished on another machine, to take over for this run.
 
     Raises:
-        Paused, Diverged, CvqnError: as `cvqn.lab.training.loop.train`; the pack holds an evaluation image; what is
-            to be adopted is another training than this run's.
+        Paused, Diverged: as for `cvqn.lab.training.loop.train`.
+        CvqnError: likewise; or the pack holds an evaluation image, or `adopt` is another training than this run's.
     """
     experiment = plan.configuration.experiments[run.experiment]
     pack, images = Pack.open(pack_path), read_index(evaluation)
@@ -64,14 +64,14 @@ def train_run(
 def training_key(
     experiment: Experiment, run: Run, pack: Pack, evaluation: list[Image], code: Code | None = None
 ) -> str:
-    """A hash of all that a training is a function of; `code` where it is not the code that is there now."""
+    """A hash of everything that a training depends on; `code` defaults to the current code."""
     monitored = [image.pixels_sha256 for image in evaluation] if experiment.training.monitor_every else []
     code = code_of("train", experiment.codec) if code is None else code
     return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, digest(code))
 
 
 def usable_minutes(job_minutes: float) -> float:
-    """How long a training goes on when its job has `job_minutes` left, before it saves and stops by itself."""
+    """How many minutes a training runs before it saves and stops, if its job has `job_minutes` left."""
     return 0.95 * job_minutes - 0.5
 
 
@@ -125,7 +125,7 @@ def _train(
 
 
 def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, evaluation: Path) -> None:
-    """Refuse a finished training that differs from the planned one in more than where and with what libraries."""
+    """Refuse a finished training that differs from the planned one in more than machine and library versions."""
     record = read_provenance(finished)
 
     def what(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The log of a run: CSV, one row per logging step, readable while the run goes on."""
+"""The log of a training: CSV, one row per logging step, readable while the training runs."""
 
 import csv
 import time
@@ -8,7 +8,7 @@ from cvqn.files import atomic_write
 
 
 class Log:
-    """The log of a run in progress: one CSV row per logging step, cut back to the resumed step when it is opened."""
+    """The log of a training in progress; opening it removes the rows after the step from which training resumes."""
 
     def __init__(self, path: Path, first_step: int):
         kept = [row for row in read_csv(path) if int(row["step"]) <= first_step] if path.exists() else []
@@ -25,7 +25,7 @@ class Log:
         self.file.close()
 
     def write(self, row: dict, batch: int) -> None:
-        """Append a row with the images per second since the last one."""
+        """Append a row, adding the images per second since the last one."""
         now = time.monotonic()
         row = {**row, "images_per_s": round((row["step"] - self.clock_step) * batch / max(now - self.clock, 1e-9), 3)}
         self.clock, self.clock_step = now, row["step"]
@@ -42,14 +42,14 @@ class Log:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """The rows of a CSV file, values as text; a last line cut short by a crash is left out."""
+    """The rows of a CSV file, values as text; a truncated last line, as after a crash, is left out."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [row for row in rows if None not in row.values()]
 
 
 def write_csv(path: Path, rows: list[dict], header: list[str] | None = None) -> None:
-    """Write rows atomically."""
+    """Write a CSV file atomically; `header` gives the columns if there are no rows."""
     with atomic_write(path, "w") as file:
         columns = list(rows[0]) if rows else header or []
         if columns:

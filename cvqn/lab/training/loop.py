@@ -33,7 +33,7 @@ MONITOR_COLUMNS = ["epoch", "step", "ms_ssim", "psnr_db", "bpp"]
 
 @dataclass(frozen=True)
 class Task:
-    """What to train, on what."""
+    """A training: codec, settings, seed and images."""
 
     codec: LearnedCodec
     model: Settings
@@ -41,7 +41,7 @@ class Task:
     seed: int
     pack: Pack
     evaluation: Sequence[Picture]
-    """Pictures on which the best checkpoint is chosen where the settings say so; never trained on."""
+    """Pictures that choose the best checkpoint, if the settings ask for one; never trained on."""
     about: dict[str, Any]
     """Written into model.json: run, experiment, scale, seed."""
 
@@ -58,26 +58,27 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training went; `write` fills a folder with its models, its log and its evaluations."""
+    """A finished training; `write` fills a folder with its models, log and evaluations."""
 
     facts: dict[str, Any]
-    """optimizer, steps, the step that the last piece resumed from, wall and CPU seconds of all pieces, and
-    peak_memory_bytes of the device in the last one."""
+    """optimizer, steps, resumed_from (the first step of the last piece), seconds and cpu_seconds of all pieces, and
+    peak_memory_bytes of the device in the last piece (None on a CPU)."""
     write: Callable[[Path], None]
 
 
 def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outcome:
-    """Train one model, or go on with it. The caller has claimed the entry.
+    """Train one model or resume its training. The caller must have claimed the entry.
 
-    Bit-identical, interrupted or not, at equal thread count and processor type on a CPU.
+    On a CPU the result is bit-identical whether or not the training is interrupted, if the number of threads and the
+    type of processor are the same.
 
     Args:
         time_limit: seconds after which to save and stop.
 
     Raises:
-        Paused: SIGTERM, SIGINT or the time limit; the state is saved.
-        Diverged: the last good state is kept.
-        CvqnError: the device or the precision is not to be had here.
+        Paused: SIGTERM, SIGINT or the time limit stopped the training; its state is saved.
+        Diverged: the training diverged; the last good state is kept.
+        CvqnError: this machine lacks the device or the precision, or the saved state is damaged.
     """
     began, cpu_began = time.monotonic(), time.process_time()
     training, seed, steps, epoch_steps = task.training, task.seed, task.steps, task.epoch_steps
@@ -86,7 +87,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     network = task.codec.build(task.model, training)
     state = entry.load()
     if state is None:
-        torch.manual_seed(seed)  # whatever numbers the parts of this network have taken: variants start alike
+        torch.manual_seed(seed)  # building takes random numbers, more in some variants: from here all draw the same
         network.start(FixedCrops(Source(task.pack, "cpu"), seed))
     network.to(device)
     use_channels_last(network)
@@ -95,7 +96,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     optimizer = make_optimizer(network, training, state and state["optimizer"])
     best: dict[str, Any] = {"ms_ssim": -1.0, "step": 0, "weights": None}
     history: list[dict[str, Any]] = []
-    first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # of the pieces before this one
+    first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # the last two: of the pieces before this one
     if state is not None:
         network.load_state_dict(state["network"])
         best, history, first_step = state["best"], state["history"], state["step"]
@@ -164,7 +165,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
             if must_stop and done < steps:
                 why = "the time limit" if time_is_up else "a request"
                 raise Paused(
-                    f"{entry.folder}: stopped at step {done} of {steps} by {why}; run the same command to go on",
+                    f"{entry.folder}: stopped at step {done} of {steps} by {why}; run the same command to resume",
                     time_is_up,
                 )
 
@@ -190,7 +191,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
 
 
 def export(task: Task, network: Trainable, weights: dict[str, Tensor], folder: Path, about: dict[str, Any]) -> None:
-    """Write these weights as a trained model; the network is left with them, on the CPU."""
+    """Write a trained model with these weights; afterwards the network has them and is on the CPU."""
     network.to("cpu", torch.float32).eval()
     network.load_state_dict(weights)
     if task.training.weights == "float16":
@@ -202,7 +203,7 @@ def export(task: Task, network: Trainable, weights: dict[str, Tensor], folder: P
 
 
 def use_channels_last(network: nn.Module) -> None:
-    """Lay out the weights of 2D convolutions as they are fastest; 3D ones cannot be."""
+    """Store the weights of 2D convolutions channels last, which is fastest; 3D convolutions stay as they are."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -222,26 +223,26 @@ def current_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def fault(network: Trainable, row: dict[str, float]) -> str | None:
-    """What is wrong with a logged step, or None."""
+    """How a row of the log shows that the training has diverged, or None."""
     return network.fault(row) if np.isfinite(row["loss"]) else f"the loss is {row['loss']}"
 
 
 def refuse_divergence(entry: Entry, step: int, found: str | None) -> None:
-    """Raises Diverged where something was found at this step."""
+    """Raise Diverged if a fault was found at this step."""
     if found:
         kept = f"; the last good state is {entry.state_path}" if entry.state_path.exists() else ""
         raise Diverged(f"{entry.folder}: diverged at step {step}: {found}{kept}")
 
 
 def monitor_is_due(training: TrainingSettings, epoch: int) -> bool:
-    """Whether to evaluate after this many epochs: every `monitor_every` and at the end."""
+    """Whether to evaluate after this many epochs: after every `monitor_every` of them, and at the end."""
     every = training.monitor_every
     return bool(every) and (epoch % every == 0 or epoch == training.epochs)
 
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within it SIGTERM and SIGINT only set a flag, which the yielded function reads."""
+    """While active, SIGTERM and SIGINT only set a flag, which the yielded function returns."""
     requested = False
 
     def request(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Evaluation during training: the rate is a cross entropy, no files. It selects the best checkpoint, nothing else."""
+"""Evaluation during training, which only selects the best checkpoint. Its rate is a cross entropy, not a file size."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from cvqn.padding import inside, pad_to_multiple
 
 @torch.no_grad()
 def monitor(network: Trainable, pictures: Sequence[Picture], device: str) -> dict[str, float]:
-    """Mean ms_ssim, psnr_db (on 8-bit pictures) and estimated bpp over pictures."""
+    """Means over pictures of ms_ssim and psnr_db, both of the decoded 8-bit picture, and of the estimated bpp."""
     was_training = network.training
     network.eval()
     rows = []

@@ -11,10 +11,10 @@ from cvqn.settings import TrainingSettings
 
 
 def learning_rate_factor(training: TrainingSettings, epoch: float) -> float:
-    """The factor on every learning rate at an epoch, fractions allowed.
+    """The factor on every learning rate at an epoch, which may be a fraction.
 
-    `drops`: divided by `drop_factor` at each of `drop_epochs` (Section 4.1). `cosine`: a linear rise over
-    `warmup_epochs`, then half a cosine to zero.
+    `drops`: divided by `drop_factor` at each of `drop_epochs` (Section 4.1). `cosine`: half a cosine to zero after the
+    warm-up. With either, the factor first rises linearly over `warmup_epochs`.
     """
     warmup = training.warmup_epochs
     rise = min(1.0, (epoch + 1e-3) / warmup) if warmup else 1.0
@@ -29,10 +29,10 @@ def make_optimizer(
 ) -> torch.optim.Adam:
     """Adam; each group keeps its own learning rate under `initial_lr`.
 
-    What has a rate of zero gets no gradient, which saves its time.
+    Parameters with a rate of zero get no gradient, which saves time.
 
     Args:
-        state: of the optimizer of a training that goes on.
+        state: the optimizer's state, when a training is resumed.
     """
     groups = [{**group, "initial_lr": group["lr"]} for group in network.parameter_groups()]
     for group in groups:
@@ -42,14 +42,14 @@ def make_optimizer(
     optimizer = torch.optim.Adam(groups, betas=training.betas, fused=True, capturable=training.cuda_graphs)
     if state is not None:
         optimizer.load_state_dict(state)
-    if training.cuda_graphs:  # a graph replays numbers as they were, tensors as they are
+    if training.cuda_graphs:  # a graph would replay a number as it was when recorded, but reads a tensor again
         for group in optimizer.param_groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=training.device)
     return optimizer
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Every group's rate becomes its initial one times `factor`."""
+    """Set every group's rate to its initial rate times `factor`."""
     for group in optimizer.param_groups:
         rate = group["initial_lr"] * factor
         if isinstance(group["lr"], Tensor):

@@ -1,15 +1,15 @@
-"""The store of trainings: what each has reached, where no workflow deletes it.
+"""The store of trainings, which keeps their progress where Snakemake does not delete it.
 
 Snakemake deletes the outputs of a job that failed or is about to run. So a training works in an entry of the store,
-`results/<scale>/trainings/<run>-<key>`, whose key is a hash of everything that the training is a function of:
+`results/<scale>/trainings/<run>-<key>`, whose key is a hash of everything that the training depends on:
 
-    claim           locked while a process trains; says which
-    state.pt        what a resumed training goes on from
+    claim           locked while a process trains, and names it
+    state.pt        the state from which a training resumes
     log.csv         a row per logging step so far
-    ended.json      how the last attempt ended, if it did not finish, and why
-    finished/       the trained model and all that the workflow asks for, whole or absent
+    ended.json      how and why the last attempt ended, if it did not finish
+    finished/       the trained models and all other outputs of the job; complete or absent
 
-The outputs of a job are links to the files of `finished`. Nothing here is removed but by `cvqn prune`.
+The outputs of a job are links to the files in `finished`. Only `cvqn prune` removes entries.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ UNLOCKABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class Paused(CvqnError):
-    """The training was asked to stop, or its time was up: the state is saved, running again goes on from it."""
+    """The training was asked to stop, or its time was up; its state is saved, and the next attempt resumes from it."""
 
     exit_code = 75
 
@@ -47,18 +47,18 @@ class Paused(CvqnError):
 
 
 class Diverged(CvqnError):
-    """The loss is not finite or the latent exploded; running again would do the same."""
+    """The training has diverged; another attempt would diverge as well."""
 
     exit_code = 76
 
 
 class Ended(Settings):
-    """How an attempt ended that did not finish."""
+    """How an attempt ended, if it did not finish the training."""
 
     how: Literal["paused", "diverged", "disk full", "failed"]
     reason: str
     time_was_up: bool = False
-    """Of a pause: nobody asked for it, the job's time limit did."""
+    """Whether a pause was due to the job's time limit rather than a request."""
 
     @property
     def is_final(self) -> bool:
@@ -77,7 +77,7 @@ class Entry:
     Args:
         store: the folder of the store.
         run: name of the run.
-        key: hash of settings, image list and code.
+        key: hash of settings, seed, images and code.
     """
 
     def __init__(self, store: Path, run: str, key: str):
@@ -101,7 +101,7 @@ class Entry:
 
     @property
     def claimant(self) -> str | None:
-        """Who trains now, None where nobody does."""
+        """The process that is training now, in words, or None."""
         try:
             with open(self._claim_path, "r+", encoding="utf-8") as file:
                 if _lock(file):
@@ -112,12 +112,13 @@ class Entry:
 
     @contextlib.contextmanager
     def claim(self, time_limit: float | None = None) -> Iterator[None]:
-        """Within it this process alone trains; while another does, it waits.
+        """While active, only this process trains; waits until no other does.
 
-        An attempt that ends by an exception leaves word of it.
+        If the body raises an exception, ended.json records it.
 
         Raises:
             Paused: the other process was still training after `time_limit` seconds.
+            Diverged: an earlier attempt diverged.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self._claim_path, "a+", encoding="utf-8") as file:
@@ -138,15 +139,15 @@ class Entry:
                 self._leave_word("diverged", error)
                 raise
             except BaseException as error:
-                with contextlib.suppress(CvqnError):  # of a full disk, perhaps the one that this is about
+                with contextlib.suppress(CvqnError):  # if the disk is full, this fails too
                     self._leave_word("disk full" if isinstance(error, DiskFullError) else "failed", error)
                 raise
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, or None when there is none.
+        """The saved state, or None if there is none.
 
         Raises:
-            CvqnError: it is damaged.
+            CvqnError: the state is damaged.
         """
         if not self.state_path.exists():
             return None
@@ -157,15 +158,15 @@ class Entry:
             raise CvqnError(f"{self.state_path}: damaged ({error}); delete it to start from the beginning") from error
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state; the one before stays until the new one is whole."""
+        """Write the state; the previous one is kept until the new one is complete."""
         with atomic_write(self.state_path) as file:
             try:
                 torch.save(state, file)
-            except RuntimeError as error:  # torch puts its own error over the one of a full disk
+            except RuntimeError as error:  # torch hides the error of a full disk behind its own
                 raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
     def finish(self, write: Callable[[Path], None]) -> None:
-        """Let `write` fill a folder, make it `finished`, and remove what only a resumed training needs."""
+        """Let `write` fill a folder, rename it to `finished`, and remove the state and the log beside it."""
         part = self.folder / f"finished.{os.getpid()}.part"
         shutil.rmtree(part, ignore_errors=True)
         try:
@@ -177,7 +178,7 @@ class Entry:
         self.log_path.unlink(missing_ok=True)
 
     def publish(self, output: Path) -> None:
-        """Give the job's outputs, in the folder `output`, the files of the finished training."""
+        """Link the files of the finished training into the folder `output`, as the outputs of the job."""
         for path in sorted(self.finished_path.rglob("*")):
             if path.is_file():
                 place(path, output / path.relative_to(self.finished_path))
@@ -201,7 +202,7 @@ class Entry:
 
 
 def _lock(file: IO[str]) -> bool:
-    """Lock the file if nobody else has; a file system without locks lets everybody in, and writes stay atomic."""
+    """Lock the file unless another process has; on a file system without locks this always succeeds."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -215,7 +215,7 @@ def test_no_number_where_quality_falls_or_stands_still():
 def test_no_number_where_a_point_is_none(bpp, decibel):
     wrong = np.array([bpp, *BPP[1:]]), np.array([decibel, *DECIBEL[1:]])
     for delta in (bd_rate, bd_ms_ssim):
-        said = "exactly 1, which has no decibels" if decibel == math.inf else "is none of a curve"
+        said = "exactly 1, which has no decibels" if decibel == math.inf else "cannot be on a curve"
         assert delta((BPP, DECIBEL), wrong).endswith(said)
         assert delta(wrong, (BPP, DECIBEL)).endswith(said)
     found = compare(wrong, measured(), resamplings=20)

@@ -71,5 +71,21 @@ def test_a_plan_for_single_commands(tmp_path, capsys, monkeypatch):
     assert plan.configuration.scale == "tiny"
     assert plan.path in capsys.readouterr().out
     assert "train cvqn" in plan.code
-    assert main(["plan", overlay, "--gpus", "0"]) == 2
     assert main(["plan", overlay, "--profile", "docs"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "a.yaml", "--gpus", "0"],
+        ["verify", "tiny", "--sample", "0"],
+        ["verify", "tiny", "--threads", "-1"],
+        ["evaluate", "--plan", "a.json", "--run", "c16-seed1", "--images", "index.json", "--threads", "0"],
+        ["data", "pack", "--sets", "index.json", "--output", "a.npy", "--workers", "x"],
+    ],
+)
+def test_counts_below_one_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert f"{arguments[-1]!r}: a whole number of at least 1 is needed" in capsys.readouterr().err

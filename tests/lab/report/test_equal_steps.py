@@ -98,4 +98,4 @@ def test_each_start_stands_in_a_table_with_its_budget(made):
     assert {row["steps"] for row in rows.values()} == {"9000"}
     assert (rows["c32-random"]["crops"], rows["c32-random"]["gpu_hours"]) == ("72000", "0.1")
     assert float(rows["c32-random"]["ms_ssim"]) == pytest.approx(0.93)
-    assert "no second start" in made.page("starts").replace("\n", " ")
+    assert "no second initialization" in made.page("starts").replace("\n", " ")

@@ -101,7 +101,7 @@ def test_shares_of_the_rates_by_counting(name):
     printed = float(re.search(r"of 0.5 bpp, a share of (\d\.\d+)", text(name))[1])
     assert printed == pytest.approx(share, abs=1e-3)
     assert STATEMENTS[name].verdict == ("holds" if share >= 0.85 else "does not hold")
-    smooth = float(re.search(r"in place of straight lines: (\d\.\d+)", text(name))[1])
+    smooth = float(re.search(r"in place of straight lines, the share is (\d\.\d+)", text(name))[1])
     assert (smooth >= 0.85) == (share >= 0.85)  # how points are joined decides nothing
 
 

@@ -155,7 +155,7 @@ def test_partial_results_say_what_is_missing(tmp_path, capsys):
     configuration.write(made.configuration, made.path(made.results.config))
     assert write(made) == 0
     assert "missing 12 of 12 trainings" in capsys.readouterr().out
-    for what in ("Nothing is measured yet", "No pictures yet", "No tables yet", "the audit is not there"):
+    for what in ("Nothing is measured yet", "No pictures yet", "No tables yet", "the audit has not been made"):
         assert what in text_of(made)
     made.codec("webp", {"0": (0.9, 0.2)})
     made.path(f"{made.results.store}/c16-seed1-0123456789ab").mkdir(parents=True)

@@ -72,4 +72,4 @@ def test_what_is_true_of_it_too_is_not_reproduced_by_it(claims):
     for name in ("eq7.diversity", "section2.alike"):
         assert {one["verdict"] for one in claims[name]["measured"]} == {"reproduced"}
         assert claims[name]["verdict"] == "not reproduced"
-        assert "so that it is no trained model" in claims[name]["reason"]
+        assert "so it does not count as trained" in claims[name]["reason"]

@@ -179,7 +179,7 @@ def test_other_settings_than_the_papers_are_named_and_no_bound_is_taken_for_gran
         made.experiment(name, PAPER[name], (1e-6, 1e-6, 1e-4))
     made.training("c32-seed1", images=500, optimizer="SGD")
     claims = judged(made)
-    assert {name for name, claim in claims.items() if claim["reason"] == "another setting is used here"} == SETTINGS
+    assert {name for name, claim in claims.items() if claim["reason"] == "this scale uses another setting"} == SETTINGS
     assert {name for name, claim in claims.items() if claim["verdict"] == NOT_REPRODUCED} == {
         "eq7.bound", "table2.bound-order"}  # fmt: skip
     assert claims["table1.c32.bpp"]["verdict"] == NOT_EVALUATED
@@ -394,7 +394,7 @@ def test_verdicts_at_both_checkpoints_stand_side_by_side(tmp_path):
     for page in ("audit.html", "audit.md"):
         text = (made.folder / page).read_text()
         assert "differs at the last checkpoint: not reproduced" in text
-        assert "at the last checkpoint the same" in text
+        assert "the same at the last checkpoint" in text
     assert "At the last checkpoint: BPP of c32 0.3 bpp [" in (made.folder / "audit.html").read_text()
 
 

@@ -1,10 +1,11 @@
 #!/bin/bash
-# Snakemake itself as a job, started again for as long as there is work: see docs/cluster.md.
+# Runs Snakemake itself as a job, which is requeued until the work is done. See docs/cluster.md.
 #
 #   sbatch --account=myproject --partition=cpu slurm/head-job.sh all
 #
-# One at a time (singleton), because it removes the locks of the one before it. A minute before its time limit it stops
-# Snakemake and goes back into the queue; the trainings save then, and go on where they were.
+# Only one runs at a time (singleton), because it removes the locks of the previous one. A minute before its time limit
+# it stops Snakemake and requeues itself. With CVQN_ORPHANS=cancel, the next one cancels the old jobs; their trainings
+# save and resume.
 #SBATCH --job-name=cvqn
 #SBATCH --dependency=singleton
 #SBATCH --time=24:00:00

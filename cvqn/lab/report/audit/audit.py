@@ -35,9 +35,10 @@ from cvqn.lab.settings.paths import is_in_git
 
 FORMAT = 3
 ITSELF = (
-    "What the paper's printed numbers, the points of its Figure 3 and other published curves say about its own "
-    "sentences. No training is needed and no scale matters; each line can be recomputed by hand."
+    "Statements of the paper, checked against its own printed numbers, the points of its Figure 3 and other published "
+    "curves. This needs no training and is the same at every scale. Each line can be recomputed by hand."
 )
+"""The introduction to the section on the paper itself, in every form of the audit."""
 
 
 def audit(evidence: Evidence) -> dict:
@@ -55,9 +56,9 @@ def audit(evidence: Evidence) -> dict:
 
 
 def write_audit(result: dict, path: str | Path) -> None:
-    """Write the audit as `path` with the endings .json, .md and .html; paths of evidence are relative to its folder.
+    """Write the audit as `path` with the suffixes .json, .md and .html; paths of evidence are relative to its folder.
 
-    The page links those files that a clone has.
+    The HTML page links only the files that a clone has.
     """
     path = Path(path)
     statements = [
@@ -79,7 +80,7 @@ def write_audit(result: dict, path: str | Path) -> None:
 
 
 def _entry(claim: Claim, evidence: Evidence) -> dict:
-    """One claim. What was measured is shown, and judged if the trainings that it is about are the paper's."""
+    """A claim with what was measured; it is judged only if the trainings that it is about are the paper's."""
     tolerance = claim.tolerance
     entry = {
         "id": claim.id,
@@ -116,7 +117,7 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         return entry | {"reason": "; ".join(differing)}
     verdict, reason = _verdict(found, verdicts, kind, evidence)
     if alike and verdict == INCONCLUSIVE:
-        reason = f"the accepted range also holds {alike}, so that no value in it reproduces this one"
+        reason = f"the accepted range also holds {alike}, so a value in it does not show that this one is reproduced"
     able = None if kind else power(found.values, accepted, alike=bool(alike))
     return entry | {
         "verdict": verdict,
@@ -127,7 +128,7 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
 
 
 def _judged(claim: Claim, found: Finding) -> tuple[list[tuple[float, float]], str, list[str]]:
-    """The accepted range of each value, what else of the paper is in it, in words, and the verdict of each value."""
+    """The accepted range of each value, the paper's other values that it also holds (in words), and each verdict."""
     accepted = [claim.tolerance.ends(_number(one.expected, claim.expected)) for one in found.values]
     others = neighbours(claim).items()
     alike = ", ".join(
@@ -138,17 +139,17 @@ def _judged(claim: Claim, found: Finding) -> tuple[list[tuple[float, float]], st
 
 
 def _verdict(found: Finding, verdicts: list[str], kind: str | None, evidence: Evidence) -> tuple[str, str]:
-    """The verdict of a claim from those of its values, and the reason where these alone do not give it."""
+    """The verdict of a claim, and the reason if it does not follow from the verdicts of its values alone."""
     verdict = combine(verdicts)
     if kind == SETTING_USED and verdict != REPRODUCED:
-        return NOT_EVALUATED, "another setting is used here"
+        return NOT_EVALUATED, "this scale uses another setting"
     if verdict == REPRODUCED and kind is None and (without := untrained(evidence, found.experiments)):
         return NOT_REPRODUCED, "; ".join(without)
     return (kind, "") if kind and verdict == REPRODUCED else (verdict, "")
 
 
 def _at_last(claim: Claim, found: Finding, evidence: Evidence) -> dict | None:
-    """The verdict at the last checkpoint and what was measured there, where the verdict is on another."""
+    """Measurements and verdict at the last checkpoint, or None if the verdict is for that checkpoint anyway."""
     if claim.measure not in BY_CHECKPOINT or all(
         evidence.of(name) is None or evidence.of(name).checkpoint == "last" for name in found.experiments
     ):
@@ -182,7 +183,7 @@ def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None)
 
 
 def _number(*candidates: object) -> float | None:
-    """The first that is a number: what a comparison is compared with, else what the claim expects."""
+    """The first candidate that is a number, or None."""
     return next((float(value) for value in candidates if isinstance(value, int | float)), None)
 
 
@@ -195,7 +196,7 @@ def _relative(paths: list[str], folder: Path) -> list[str]:
 
 
 def _by_place(claims: list[dict]) -> dict[str, list[dict]]:
-    """Claims under the first place that each names, in the paper's data file's order."""
+    """The claims by the first place that each names, in the order of paper.yaml."""
     places: dict[str, list[dict]] = {}
     for claim in claims:
         places.setdefault(claim["place"].split(",")[0].removesuffix(" left"), []).append(claim)
@@ -239,7 +240,7 @@ def _markdown(result: dict) -> str:
 
 
 def _itself(found: dict) -> list[str]:
-    """The section of the paper against itself, each statement with its arithmetic."""
+    """The section that checks the paper against itself, each statement with its arithmetic."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found["counts"].items())
     lines = ["## The paper against itself", "", f"{ITSELF} {counts}.", ""]
     for one in found["statements"]:
@@ -250,28 +251,28 @@ def _itself(found: dict) -> list[str]:
 
 
 def demonstration(result: dict) -> str:
-    """What a page says where no training is the paper's."""
+    """The notice for a scale none of whose trainings is the paper's."""
     return (
-        f"Scale {result['scale']}: a demonstration, not a reproduction. No training here is the paper's, so what was "
-        "measured is shown and not judged; identities and settings are named as such."
+        f"Scale {result['scale']}: a demonstration, not a reproduction. None of its trainings is the paper's, so "
+        "measurements are shown but not judged. Identities and settings used are counted as such."
     )
 
 
 def right(measured: dict) -> dict:
-    """A measured value with the paper's own numbers in place of ours."""
+    """A measured value with the paper's own number in place of ours."""
     return measured | dict(zip(("value", "low", "high"), measured["if_right"], strict=True))
 
 
 def at_last(claim: dict) -> str:
-    """The verdict at the last checkpoint beside that at the best, and whether they differ."""
+    """How the verdict at the last checkpoint compares with that at the best."""
     last = claim["at_last"]
     if last["verdict"] == claim["verdict"]:
-        return "at the last checkpoint the same"
+        return "the same at the last checkpoint"
     return f"differs at the last checkpoint: {last['verdict']}"
 
 
 def smallest(claim: dict) -> str:
-    """The smallest differences that could be resolved where a claim stayed open."""
+    """The smallest differences that could be resolved, of the values that are inconclusive."""
     open_ones = [one for one in claim["measured"] if one["verdict"] == INCONCLUSIVE]
     words = [
         f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (one seed)"

@@ -1,4 +1,4 @@
-"""What changed in the verdicts since a git revision, for use in CI."""
+"""Changes of verdicts since a git revision, for use in CI."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ def audit_at(revision: str, path: str | Path) -> dict:
     """The audit.json that `path` held at a git revision.
 
     Raises:
-        CvqnError: no such revision, no such file in it, or not an audit.
+        CvqnError: git cannot be run, has no such revision or file, or the file is not an audit.
     """
     path = Path(path)
     command = ["git", "-C", str(path.resolve().parent), "show", f"{revision}:./{path.name}"]
@@ -35,7 +35,7 @@ def audit_at(revision: str, path: str | Path) -> dict:
 
 
 def read_audit(path: str | Path) -> dict:
-    """An audit as it stands in a file.
+    """The audit in a file.
 
     Raises:
         CvqnError: the file cannot be read, or is not an audit.
@@ -56,7 +56,7 @@ def verdicts(result: dict) -> dict[str, str]:
 def changes(before: dict, after: dict) -> list[tuple[str, str | None, str | None, bool]]:
     """Claims whose verdict differs: id, verdict before and after (None: no such claim), and whether that is worse.
 
-    Worse is what was reproduced, an identity or a setting used and is no more, and what is now not reproduced.
+    A change is worse if the claim was reproduced, an identity or a setting used before, or is not reproduced now.
     """
     old, new = verdicts(before), verdicts(after)
     found = []

@@ -1,4 +1,4 @@
-"""The claims of cvqn/lab/report/paper.yaml."""
+"""Reads the claims in cvqn/lab/report/paper.yaml."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,14 +9,15 @@ import yaml
 from cvqn.lab.report.inputs import CLAIMS
 
 NUMBERS = ("mean", "bpp_change")
-"""Measures of a number that the paper prints."""
+"""Measures that compare one number with the one that the paper prints."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """How far a measured value may lie from what the paper says, and why.
+    """How far a measured value may be from what the paper says, and why.
 
-    One of: `margin` (absolute) or `relative` (of the expected value) around a number; `above` or `at_least` a bound.
+    Exactly one is set: `margin` (absolute) or `relative` (a share of the expected value) around a number, or the bound
+    `above` or `at_least`.
     """
 
     name: str
@@ -50,8 +51,8 @@ class Accepted:
 class Claim:
     """One statement of the paper.
 
-    `measure` names a function of `cvqn.lab.report.audit.measures` that takes `arguments`; a claim without one says in
-    `unmeasured` why.
+    `measure` names a function in one of the `ROOMS` of `cvqn.lab.report.audit.measures`, called with `arguments`. A
+    claim without a measure says in `unmeasured` why.
     """
 
     id: str
@@ -66,7 +67,7 @@ class Claim:
 
 @cache
 def paper() -> tuple[Claim, ...]:
-    """Every claim, in the order of the paper's data file."""
+    """Every claim, in the order of paper.yaml."""
     content = _content()
     tolerances = {
         name: Accepted(name, values["class"], **{key: value for key, value in values.items() if key != "class"})
@@ -76,9 +77,9 @@ def paper() -> tuple[Claim, ...]:
 
 
 def neighbours(claim: Claim) -> dict[str, float]:
-    """What the claim has to be told from, by name: the paper's other values of the same quantity at the same place.
+    """The values that a measurement must distinguish the claim from: the paper's others of its quantity and place.
 
-    A change against a baseline has to be told from none, too.
+    For a change against a baseline, no change is one of them. Empty for claims that are not about one number.
     """
     if claim.measure not in NUMBERS:
         return {}
@@ -94,19 +95,19 @@ def neighbours(claim: Claim) -> dict[str, float]:
 
 
 def expected_number(claim_id: str) -> float | None:
-    """The number that the paper gives for a claim, None where it gives none."""
+    """The number that the paper gives for a claim, or None."""
     found = {claim.id: claim.expected for claim in paper()}.get(claim_id)
     return float(found) if isinstance(found, int | float) else None
 
 
 def printed(experiment: str, metric: str) -> float | None:
-    """What Table 1 or Table 2 has of an experiment: `metric` is bpp, ms_ssim or psnr_db. None where neither has it."""
+    """The value of an experiment in Table 1, else Table 2, or None; `metric` is bpp, ms_ssim or psnr_db."""
     values = [expected_number(f"{table}.{experiment}.{metric.removesuffix('_db')}") for table in ("table1", "table2")]
     return next((value for value in values if value is not None), None)
 
 
 def floor() -> float:
-    """The MS-SSIM below which a network is not taken as trained."""
+    """The MS-SSIM below which a network does not count as trained."""
     return float(_content()["trained"]["ms_ssim"])
 
 

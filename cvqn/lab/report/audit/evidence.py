@@ -1,4 +1,4 @@
-"""What the audit asks of a scale's results, and what it says where they are not there."""
+"""The results of a scale as the audit needs them; what is missing raises NotMeasured."""
 
 import os
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from cvqn.lab.settings.runs import Checkpoint, Run
 class Evidence(Sources):
     """The results of one scale.
 
-    `checkpoint` is the one that is judged where a training has both: best by the paper's protocol.
+    `checkpoint` is the one to judge if a training has both; the paper's protocol is `best`.
     """
 
     checkpoint: Checkpoint = "best"
@@ -48,11 +48,11 @@ class Evidence(Sources):
 
     @cached_property
     def at_last(self) -> "Evidence":
-        """The same with every training at its last checkpoint."""
+        """The same results with every training judged at its last checkpoint."""
         return replace(self, checkpoint="last")
 
     def of(self, name: str) -> Experiment | None:
-        """The runs of an experiment at the checkpoint that is judged, None where none was measured."""
+        """The runs of an experiment at the checkpoint that is judged, or None if none was measured."""
         return self.measured.by_protocol(name) if self.checkpoint == "best" else self.measured.get(name)
 
     def trainings(self, name: str) -> list[str]:
@@ -99,7 +99,7 @@ class Evidence(Sources):
         return self._of_first_run(name, "log.csv")
 
     def logs(self) -> dict[str, list[str]]:
-        """The training logs that are there, by experiment."""
+        """The existing training logs, by experiment."""
         found: dict[str, list[str]] = {}
         for run in self.runs:
             path = f"{self.results.training(run.training)}/log.csv"

@@ -1,9 +1,9 @@
-"""The audit of the paper against itself: what its printed numbers and published curves say about its own sentences.
+"""The audit of the paper against itself: its statements, checked against its printed numbers and published curves.
 
-No training is needed. The sentences are data, cvqn/lab/report/itself.yaml; here are the checks that it names. Every
-statement carries its arithmetic as text, to be recomputed by hand, a verdict, and the rows of the files that it comes
-from: cvqn/lab/report/paper.yaml (the numbers printed in the paper, by claim) and published curves on Kodak (among them
-the points of Figure 3, from its authors' script).
+The statements are data, cvqn/lab/report/itself.yaml; this module holds the checks that they name. Every statement gets
+a verdict, its arithmetic as text, to be recomputed by hand, and the rows of the files that the numbers come from:
+cvqn/lab/report/paper.yaml (the numbers printed in the paper, by claim) and published curves on Kodak (among them the
+points of Figure 3, from its authors' script).
 """
 
 import math
@@ -33,7 +33,7 @@ Evidence = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement of the paper; `arithmetic` is lines of text, `evidence` pairs of a file and what was read in it."""
+    """A statement of the paper; `arithmetic` holds lines of text, `evidence` pairs of a file and the rows used."""
 
     id: str
     place: str
@@ -45,7 +45,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Found:
-    """What a check found: whether the statement holds, None where that cannot be told; numbers and lines to print."""
+    """The result of a check: whether the statement holds (None: not checkable), and numbers and lines to print."""
 
     holds: bool | None
     values: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Found:
 
 
 def paper_against_itself() -> list[Statement]:
-    """Every statement that the paper's own numbers and published curves can be compared with; reads files only."""
+    """Every statement that can be checked against the paper's own numbers and published curves; reads files only."""
     return [_statement(entry) for entry in _data()["statements"]]
 
 
@@ -92,7 +92,7 @@ def _statement(entry: dict[str, Any]) -> Statement:
 
 
 def above(curve: str) -> Found:
-    """The share of the range at which CVQN's plotted points lie above, on straight lines between points."""
+    """Whether CVQN's plotted curve is above another over almost all of the range; straight lines join the points."""
     own, other = published.curves()[CVQN], published.curves()[curve]
     first, last = _data()["range"]
     low, high = max(first, own.bpp[0], other.bpp[0]), min(last, own.bpp[-1], other.bpp[-1])
@@ -121,7 +121,7 @@ def above(curve: str) -> Found:
 
 
 def _won(at: np.ndarray, gain: np.ndarray) -> tuple[list[tuple[float, float]], list[str]]:
-    """The stretches where the piecewise linear `gain` `[points]` over `at` is above 0, and each crossing in words."""
+    """The intervals where the piecewise linear `gain` `[points]` over `at` is above 0, and each crossing in words."""
     stretches: list[tuple[float, float]] = []
     crossings = []
     for (start, first), (end, second) in pairwise(zip(at.tolist(), gain.tolist(), strict=True)):
@@ -143,7 +143,7 @@ def _won(at: np.ndarray, gain: np.ndarray) -> tuple[list[tuple[float, float]], l
 
 
 def drawn(codec: str) -> Found:
-    """Whether Figure 3 draws a codec of this name."""
+    """Whether Figure 3 has a curve whose name contains `codec`."""
     names = [one.codec for one in published.curves("figure-3").values()]
     evidence = ((os.path.join(os.path.dirname(_csv(CVQN)), "index.csv"), f"lines 2-{len(names) + 1}"),)
     return Found(any(codec in name for name in names), {"count": len(names), "names": ", ".join(names)}, (), evidence)
@@ -169,7 +169,7 @@ def same_model() -> Found:
 
 
 def not_above(pairs: Sequence[tuple[str, str]], rates: Sequence[float], most: float) -> Found:
-    """Whether no curve published elsewhere is more than `most` dB above that which Figure 3 draws of the codec."""
+    """Whether each codec's curve in Figure 3 is at most `most` dB below the codec's curve published elsewhere."""
     lines, largest = [], 0.0
     for plotted, known in pairs:
         ours, theirs = (published.curves()[name] for name in (plotted, known))
@@ -188,7 +188,7 @@ def not_above(pairs: Sequence[tuple[str, str]], rates: Sequence[float], most: fl
 
 
 def all_better(metric: str, rows: Sequence[str], than: str) -> Found:
-    """Whether every row is better than one, in quality or in rate."""
+    """Whether every one of `rows` is better than the row `than`: a higher quality, or a lower BPP."""
     sign = -1 if metric == "bpp" else 1
     better = [sign * (_number(f"{row}.{metric}") - _number(f"{than}.{metric}")) > 0 for row in rows]
     lines = [f"{_label(row)}: {_difference(metric, row, than)}" for row in rows]
@@ -196,7 +196,7 @@ def all_better(metric: str, rows: Sequence[str], than: str) -> Found:
 
 
 def percentages(table: str, names: Sequence[str]) -> Found:
-    """Whether each printed percentage can come from rates that round to the printed ones."""
+    """Whether each printed percentage is possible for rates that round to the printed ones."""
     base, half, lines, possible = _number(f"{table}.one-group.bpp"), 5e-5, [], []
     for name in names:
         rate, printed = _number(f"{table}.{name}.bpp"), _number(f"{table}.{name}.bpp_change")
@@ -227,12 +227,12 @@ def in_order(rows: Sequence[str]) -> Found:
 
 
 def difference(metric: str, first: str, second: str) -> Found:
-    """A difference that alone says nothing."""
+    """A difference to show; it decides nothing, because its uncertainty is unknown."""
     return Found(None, {"difference": _difference(metric, first, second)})
 
 
 def within_table(row: str, found: float) -> Found:
-    """Whether a PSNR found by others is as near to a row of Table 2 as its rows are to each other."""
+    """Whether a PSNR that others measured differs from a row of Table 2 by no more than its rows do."""
     printed, rows = _number(f"{row}.psnr"), [_number(f"table2.{name}.psnr") for name in _rows()]
     values = {
         "found": found,
@@ -280,7 +280,7 @@ def bounds_in_order() -> Found:
 
 
 def rates_follow_bounds() -> Found:
-    """Whether the rates of Table 2 fall as the bounds do."""
+    """Whether the rates of Table 2 fall in the order of the bounds."""
     first, *others = _rows()
     base = _bound(_levels(first))
     rates = [_number(f"table2.{name}.bpp") for name in (first, *others)]
@@ -295,7 +295,7 @@ def rates_follow_bounds() -> Found:
 
 
 def rates_below_bounds() -> Found:
-    """Whether every rate is below that of codes of one length for every value."""
+    """Whether every rate is below that of a fixed-length code."""
     lines, below, pixels = [], True, _data()["pixels_per_symbol"]
     for name, channels, of in _data()["bounded"]:
         levels = _levels(of)
@@ -328,7 +328,7 @@ def _levels(name: str) -> list[int]:
 
 
 def _weighted(levels: Sequence[int]) -> list[tuple[float, int]]:
-    """The levels of each group with the share of the channels that it has."""
+    """The share of the channels and the levels of each group."""
     ratios = _data()["ratios"] if len(levels) > 1 else [1.0]
     return list(zip(ratios, levels, strict=True))
 

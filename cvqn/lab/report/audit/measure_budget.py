@@ -1,4 +1,4 @@
-"""Measures of claims that one learned codec is better than another at an equal number of training steps."""
+"""Measures of claims that CVQN is better than another learned codec at an equal number of training steps."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from cvqn.lab.report.budget import budget, words
 from cvqn.lab.settings.configuration import Experiment as Settings
 
 LENGTH = ("epochs", "drop_epochs", "warmup_epochs")
-"""Settings that say how long a training is, and what they move with it."""
+"""Settings of a training that depend on its length."""
 
 
 class Side(NamedTuple):
@@ -29,10 +29,11 @@ class Side(NamedTuple):
 
 
 def above_at_equal_steps(evidence: Evidence, expected: object, codec: str) -> Finding:
-    """MS-SSIM (dB) of the method above another learned codec at equal rate, both trained for one number of steps.
+    """How far the method is above another learned codec in MS-SSIM (dB) at equal rate and equal training steps.
 
-    The method is trained as on the rate curve but for the length of the training; all models are the last ones. Where
-    the other codec has a curve, it is read at the method's rates, else the method's is read at its rate.
+    The method's experiments are trained as those of the rate curve, except for the length of the training. All models
+    are those at the last checkpoint. If the other codec has a curve, it is read at the method's rates; else the
+    method's curve is read at the other's rate.
     """
     names = [name for name in evidence.learned_curves.get(codec, []) if evidence.measured.get(name)]
     if not names:
@@ -53,7 +54,7 @@ def above_at_equal_steps(evidence: Evidence, expected: object, codec: str) -> Fi
 
 
 def _gains(evidence: Evidence, ours: Side, theirs: Side) -> tuple[tuple[Measured, ...], list[str]]:
-    """A value for each point that is within the other's curve, and the points that do not."""
+    """A value for each point within the rates of the other's curve, and the points outside it, in words."""
     single, line, sign = (ours, theirs, 1) if len(theirs.points.settings) > 1 else (theirs, ours, -1)
     if len(line.points.settings) < 2:
         raise NotMeasured(f"neither {ours.codec} nor {theirs.codec} has a curve at this number of steps")
@@ -87,7 +88,7 @@ def _side(evidence: Evidence, codec: str, names: list[str]) -> Side:
 
 
 def _of_method(evidence: Evidence) -> list[str]:
-    """Experiments of the report that train as those of the rate curve do, for whatever time."""
+    """Experiments of the report that differ from those of the rate curve at most in the length of the training."""
     report, experiments = evidence.configuration.report, evidence.configuration.experiments
     kinds = [_but_for_length(experiments[name]) for name in report.rate_curve]
     return [name for name in report.experiments if _but_for_length(experiments[name]) in kinds]

@@ -13,14 +13,14 @@ from cvqn.lab.report.channels import by_image, distinct_values, symbol_shares
 from cvqn.lab.settings.runs import Run
 
 AT_LAST = "at the last checkpoint, the only one whose channels are analysed"
-EXTREMES = 3  # channels that the paper calls significant, and as many negligible
-LOWER_SHARE = 0.1  # of the images may agree less with the others
+EXTREMES = 3  # the paper names three significant and three negligible channels
+LOWER_SHARE = 0.1  # share of the images that may agree less with the others
 FLOOR_DB = 1e-3  # a smaller loss counts as this much
 LOSSES = {"psnr_loss_db": "PSNR", "ms_ssim_loss_db": "MS-SSIM"}
 
 
 def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Finding:
-    """Mean loss of the three most influential channels over that of the three least, by PSNR and by MS-SSIM in dB."""
+    """Mean loss (dB) of the three most influential channels over that of the three least, by PSNR and by MS-SSIM."""
     run = evidence.analysed_runs(experiment)[0]
     values = []
     for column, name in LOSSES.items():
@@ -38,7 +38,7 @@ def influence_ratio(evidence: Evidence, expected: object, experiment: str) -> Fi
 
 
 def influence_agreement(evidence: Evidence, expected: object, experiment: str) -> Finding:
-    """Rank correlation of the channels' losses on each image with the mean of the others, its tenth percentile."""
+    """Tenth percentile, over images, of the rank correlation of the channels' losses with their mean on the others."""
     run = evidence.analysed_runs(experiment)[0]
     values, lowest = [], []
     for column, name in LOSSES.items():
@@ -63,7 +63,7 @@ def agreement(losses: np.ndarray) -> np.ndarray:
 
 
 def group_content(evidence: Evidence, expected: object, experiment: str) -> Finding:
-    """By how much each group's channels exceed those of the group with fewer levels, in influence and in likeness."""
+    """By how much each group's channels exceed the previous group's, in influence and in correlation with luminance."""
     runs = evidence.analysed_runs(experiment)
     values = []
     for column, what, unit in (
@@ -86,7 +86,7 @@ def group_content(evidence: Evidence, expected: object, experiment: str) -> Find
 
 
 def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
-    """The smallest distance, over all groups of all runs, from the entropy of a group's symbols to log2 q."""
+    """The smallest value of log2 q minus the entropy of the symbols, over all groups of all runs, bits per symbol."""
     if evidence.groups.empty:
         raise NotMeasured("no run was analysed")
     slack, runs = {}, sorted(evidence.groups["run"].unique())
@@ -101,10 +101,10 @@ def entropy_below_bound(evidence: Evidence, expected: object) -> Finding:
 
 
 def diversity(evidence: Evidence, expected: object, baseline: str, experiments: Sequence[str]) -> Finding:
-    """How many more distinct values the groups of each experiment use together than the baseline's one group.
+    """How many more distinct values the groups of each experiment use together than the baseline's single group.
 
-    Values that groups share count once. A group whose levels are all in use has that many, so the claim cannot fail
-    where one group alone has more levels than the baseline.
+    Values that groups share count once. If one group alone has more levels than the baseline and uses all of them, the
+    claim holds whatever the training did.
     """
     analysed = {run.experiment for run in evidence.analysed}
     measured = [name for name in experiments if name in analysed]
@@ -142,7 +142,7 @@ def _losses(evidence: Evidence, run: str, column: str) -> np.ndarray:
 
 
 def _grouped(evidence: Evidence, column: str) -> list[str]:
-    """Experiments with several groups, all of whose analysed runs have `column`."""
+    """Experiments with several groups whose analysed runs all have `column`."""
     groups = evidence.groups.groupby("run")["group"].nunique()
     names = dict.fromkeys(run.experiment for run in evidence.analysed if groups[run.name] > 1)
     return [
@@ -153,7 +153,7 @@ def _grouped(evidence: Evidence, column: str) -> list[str]:
 
 
 def _group_steps(evidence: Evidence, runs: Sequence[str], column: str) -> np.ndarray:
-    """Differences of the groups' mean `column` from group to group, `[runs, groups - 1, images]`."""
+    """Differences of the mean of `column` between successive groups, `[runs, groups - 1, images]`."""
     steps = []
     for run in runs:
         rows = evidence.channels[evidence.channels["run"] == run]

@@ -1,4 +1,4 @@
-"""Measures of claims that one rate-distortion curve lies above another, and that one file is better than another."""
+"""Measures of claims that one rate-distortion curve is above another, and that one file is better than another."""
 
 import math
 from functools import lru_cache
@@ -22,7 +22,7 @@ PAPERS_CURVE = "figure3-cvqn"
 
 
 def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
-    """The share of the rates from 0.1 to 0.6 bpp at which CVQN lies above a measured codec."""
+    """The share of the rates from 0.1 to 0.6 bpp at which CVQN is above a measured codec."""
     other = _measured(evidence, codec)
     if other.points.images != _own_points(evidence).images:
         raise NotMeasured(f"{codec} was measured on other images than CVQN")
@@ -30,7 +30,7 @@ def above_codec(evidence: Evidence, expected: object, codec: str) -> Finding:
 
 
 def above_published(evidence: Evidence, expected: object, curve: str) -> Finding:
-    """The same for a published curve on Kodak."""
+    """The share of the rates from 0.1 to 0.6 bpp at which CVQN is above a published curve on Kodak."""
     if evidence.configuration.data.evaluation != published.SET:
         raise NotMeasured("the published curve is on Kodak, our measurements are on other images")
     theirs = published.curves()[curve]
@@ -45,7 +45,7 @@ def _measured(evidence: Evidence, codec: str) -> MeasuredCurve:
 
 
 def crops_order(evidence: Evidence, expected: object) -> Finding:
-    """On kodim01 and kodim21: MS-SSIM (dB) of CVQN's file above each codec's, read at CVQN's rate for that image."""
+    """On kodim01 and kodim21: how far CVQN's file is above each codec's curve at the same rate, MS-SSIM in dB."""
     figure, conventional = evidence.configuration.report.figure4, evidence.configuration.measured_codecs()
     runs = evidence.experiment(figure.experiment)
     missing = [image for image in FIGURE4_IMAGES if image not in runs.images]
@@ -80,7 +80,7 @@ def crops_order(evidence: Evidence, expected: object) -> Finding:
 
 
 def _own_points(evidence: Evidence) -> Points:
-    """CVQN's rate points, the mean over the seeds of each."""
+    """CVQN's rate points, each the mean over its seeds."""
     runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
     if len(runs) < 2:
         raise NotMeasured("the rate curve has fewer than two points")
@@ -89,7 +89,7 @@ def _own_points(evidence: Evidence) -> Points:
 
 
 def at_rates(bpp: np.ndarray, decibel: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """MS-SSIM dB at `rates`: monotone cubic interpolation over log bpp; nan beyond the points."""
+    """MS-SSIM in dB at `rates`, by monotone cubic interpolation over log bpp; nan outside the curve."""
     return _interpolator(bpp, decibel)(np.log(rates))
 
 
@@ -104,7 +104,10 @@ def _interpolator(bpp: np.ndarray, decibel: np.ndarray) -> PchipInterpolator:
 
 
 def _share_above(evidence: Evidence, other: Points | RateAndQuality, name: str, files: tuple[str, ...]) -> Finding:
-    """The share of `RATES` at which CVQN is above, from surely above to not surely below; not covered is not won."""
+    """The share of `RATES` at which CVQN is above; a rate that one of the curves does not cover counts as not won.
+
+    The interval runs from the share that is surely above to the share that is not surely below.
+    """
     own, ours = _own_curves(evidence)
     theirs = resampled(other, image_weights(len(_own_points(evidence).images), evidence.resamplings))
     for whose, one in (("CVQN", own), (name, theirs[0])):
@@ -136,7 +139,7 @@ def _share_above(evidence: Evidence, other: Points | RateAndQuality, name: str, 
 
 
 def _if_right(other: RateAndQuality, rates: np.ndarray, intervals: list[Interval]) -> Interval:
-    """The share with the paper's plotted points in place of ours, at our spread."""
+    """The share with the paper's plotted points in place of ours, and the spread found here."""
     papers = published.curves()[PAPERS_CURVE]
     gains = at_rates(papers.bpp, papers.ms_ssim_db, rates) - at_rates(*other, rates)
     known = [(gain, one) for gain, one in zip(gains, intervals, strict=True) if np.isfinite(gain)]
@@ -147,7 +150,7 @@ def _if_right(other: RateAndQuality, rates: np.ndarray, intervals: list[Interval
 
 
 def _if_wrong(intervals: list[Interval]) -> Interval:
-    """The share if ours lay far below everywhere: open where the spread is unknown."""
+    """The share if our curve were far below at every rate; where the spread is unknown, a rate stays undecided."""
     open_rates = sum(math.isinf(one.high) for one in intervals)
     return Interval(0, 0, open_rates / len(RATES))
 
@@ -163,19 +166,19 @@ def _covered(*rates: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _own_curves(evidence: Evidence) -> tuple[RateAndQuality, np.ndarray]:
-    """CVQN's curve, and it with its resamplings at `RATES`, dB `[1 + resamplings, rates]`."""
+    """CVQN's curve, and its values and resamplings at `RATES`, dB `[1 + resamplings, rates]`."""
     own = _own_points(evidence)
     curves = resampled(own, image_weights(len(own.images), evidence.resamplings))
     return curves[0], np.array([_at_all(*one) for one in curves])
 
 
 def _at_all(bpp: np.ndarray, decibel: np.ndarray) -> np.ndarray:
-    """A curve at `RATES`, dB; nan where it does not reach, and everywhere if one of its points is lossless."""
+    """A curve at `RATES` in dB; nan outside the curve, and everywhere if one of its points is lossless."""
     return np.full(len(RATES), np.nan) if not_finite(bpp, decibel) else at_rates(bpp, decibel, RATES)
 
 
 def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQuality) -> Interval:
-    """The gain at one rate from its resamplings `[1 + resamplings]`, over images and seeds."""
+    """The gain at one rate from its resamplings `[1 + resamplings]`, with its interval over images and seeds."""
     runs = [evidence.experiment(name) for name in evidence.configuration.report.rate_curve]
     seeds = min(len(one.seeds) for one in runs)
     margin = matched_rate_margin(evidence, slope(*own, float(rate)), runs[0].checkpoint, seeds)
@@ -183,7 +186,7 @@ def _gain(evidence: Evidence, gains: np.ndarray, rate: float, own: RateAndQualit
 
 
 def over_images(gains: np.ndarray, margin: float) -> Interval:
-    """A gain from its resamplings `[1 + resamplings]`, with half-width `margin` from seeds; open if many are nan."""
+    """A gain from its resamplings `[1 + resamplings]`, widened by `margin` from seeds; unbounded if many are nan."""
     known = gains[np.isfinite(gains)]
     if len(gains) - len(known) > MAX_FAILED * (len(gains) - 1):
         return Interval(float(gains[0]), -math.inf, math.inf)

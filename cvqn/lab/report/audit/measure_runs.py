@@ -17,9 +17,9 @@ NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db":
 
 
 def mean(evidence: Evidence, expected: object, experiment: str, metric: str, paper_runs: int) -> Finding:
-    """A mean over images and seeds against the paper's, which is over the same images and `paper_runs` seeds.
+    """A mean over images and seeds, to compare with the paper's over the same images and `paper_runs` seeds.
 
-    Only seeds make the difference uncertain: ours and, taken to vary alike, the paper's.
+    Only the seeds make the comparison uncertain, ours and the paper's, which are assumed to vary alike.
     """
     runs = evidence.experiment(experiment)
     estimate = float(np.mean(runs.means(metric)))
@@ -35,7 +35,7 @@ def mean(evidence: Evidence, expected: object, experiment: str, metric: str, pap
 
 
 def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: str, paper_runs: int) -> Finding:
-    """The change in BPP against the baseline, percent; uncertain by the seeds of both sides, ours and the paper's."""
+    """The change in BPP against the baseline, percent; its uncertainty is from the seeds, ours and the paper's."""
     runs, base = evidence.experiment(experiment), evidence.experiment(baseline)
     same_images(runs, base)
     change = math.log(np.mean(runs.means("bpp")) / np.mean(base.means("bpp")))
@@ -50,7 +50,7 @@ def bpp_change(evidence: Evidence, expected: object, experiment: str, baseline: 
 
 
 def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: Sequence[Sequence[str]]) -> Finding:
-    """For each pair the first's advantage over the second: more quality, or fewer bits (percent saved)."""
+    """For each pair, the first experiment's advantage over the second: higher quality, or percent of bits saved."""
     values, files, checkpoints = [], [], set()
     for first, second in pairs:
         better, worse = evidence.experiment(first), evidence.experiment(second)
@@ -73,7 +73,7 @@ def orders(evidence: Evidence, expected: object, metrics: Sequence[str], pairs: 
 
 
 def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[str]) -> Finding:
-    """MS-SSIM (dB) of one odd number of levels above the line, over log bpp, through its even neighbours."""
+    """How far an odd number of levels is above the line, over log bpp, through its even neighbours, MS-SSIM in dB."""
     runs = [evidence.experiment(name) for name in (odd, *even)]
     weights = image_weights(len(same_images(*runs)), evidence.resamplings)
     rates, quality = (
@@ -82,7 +82,7 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
     slope = (quality[2] - quality[1]) / (rates[2] - rates[1])
     above = quality[0] - (quality[1] + slope * (rates[0] - rates[1]))
     if not rates[1][0] < rates[0][0] < rates[2][0]:
-        raise NotMeasured(f"the rate of {odd} does not lie between those of {even[0]} and {even[1]}")
+        raise NotMeasured(f"the rate of {odd} is not between those of {even[0]} and {even[1]}")
     counts = (len(runs[0].seeds), 4 * len(runs[1].seeds), 4 * len(runs[2].seeds))
     margin = matched_rate_margin(evidence, float(slope[0]), runs[0].checkpoint, *counts)
     value = Measured(
@@ -92,7 +92,7 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
 
 
 def best_measured(evidence: Evidence, expected: object) -> Finding:
-    """Whether every run of the tables was measured at its best checkpoint too: 1 or 0."""
+    """1 if every run of the tables was measured at its best checkpoint, else 0."""
     names = evidence.table_experiments
     if not all("best" in evidence.configuration.experiments[name].checkpoints for name in names):
         raise NotMeasured("no checkpoint was chosen on the test set: training.monitor_every is 0")
@@ -114,7 +114,7 @@ def matched_rate_margin(evidence: Evidence, slope: float, checkpoint: str, *coun
 
 
 def _if_right(interval: Interval, first: str, second: str, metric: str) -> Interval | None:
-    """A difference on the scale of `stable` with the paper's values of its tables in place of ours; None without."""
+    """A difference on the scale of `stable` with the paper's table values in place of ours; None if it prints none."""
     both = [printed(name, metric) for name in (first, second)]
     if None in both:
         return None
@@ -123,13 +123,13 @@ def _if_right(interval: Interval, first: str, second: str, metric: str) -> Inter
 
 
 def _saved(interval: Interval) -> Interval:
-    """A difference of log rates as the share that is saved, percent."""
+    """A difference of log rates as the percentage of bits saved."""
     change = percent(interval)
     return Interval(-change.estimate, -change.high, -change.low)
 
 
 def _around(estimate: float, margin: float, metric: str) -> Interval:
-    """estimate +- margin, where margin holds on the scale of `stable`."""
+    """estimate +- margin, with the margin on the scale of `stable`."""
     if metric == "bpp":
         return Interval(
             estimate, estimate * math.exp(-margin), estimate * math.exp(margin) if margin < 700 else math.inf

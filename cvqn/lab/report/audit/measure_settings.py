@@ -1,4 +1,4 @@
-"""Measures of claims about the experiments' own settings, and of what follows from settings alone."""
+"""Measures of claims about the settings of experiments, and about what follows from settings alone."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured, exact
 
 
 def setting(evidence: Evidence, expected: object, key: str) -> Finding:
-    """A number or a list of numbers under a dotted key of the resolved configuration."""
+    """The number or list of numbers under a dotted key of the resolved configuration."""
     value: object = evidence.configuration.plain()
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
@@ -19,7 +19,7 @@ def setting(evidence: Evidence, expected: object, key: str) -> Finding:
 
 
 def widths(evidence: Evidence, expected: Sequence[int], experiment: str, part: str) -> Finding:
-    """Channels of the stages of `part`, encoder or decoder, with the scale's factor."""
+    """Channels of the stages of `part`, encoder or decoder, times the scale's width factor."""
     factor, base = _model_settings(evidence, experiment, "width", f"{part}_widths")
     values = [round(width * factor) for width in base]
     return Finding(_compare(f"{part} widths of {experiment}", values, expected), (evidence.results.config,))
@@ -32,7 +32,7 @@ def groups(evidence: Evidence, expected: int, experiment: str) -> Finding:
 
 
 def rate_points(evidence: Evidence, expected: int, what: str) -> Finding:
-    """Of the rate-distortion curve: the `count` of points, or C of the `first` or the `last`."""
+    """For the rate-distortion curve, as `what` says: the `count` of points, or C of the `first` or the `last` one."""
     channels = [_model_settings(evidence, name, "channels")[0] for name in evidence.configuration.report.rate_curve]
     value = {"count": len(channels), "first": min(channels), "last": max(channels)}[what]
     name = "rate points" if what == "count" else f"C of the {what} rate point"
@@ -40,7 +40,7 @@ def rate_points(evidence: Evidence, expected: int, what: str) -> Finding:
 
 
 def seeds(evidence: Evidence, expected: int) -> Finding:
-    """Runs of each experiment of the tables."""
+    """The number of runs of each experiment in the tables."""
     runs = [evidence.experiment(name) for name in evidence.table_experiments]
     values = tuple(exactly(f"runs of {one.name}", len(one.seeds)) for one in runs)
     return Finding(values, tuple(file for one in runs for file in one.files))
@@ -53,14 +53,14 @@ def training_images(evidence: Evidence, expected: int, experiment: str) -> Findi
 
 
 def optimizer(evidence: Evidence, expected: str, experiment: str) -> Finding:
-    """Whether the training recorded the optimizer that the paper names: 1 or 0."""
+    """1 if the training recorded the optimizer that the paper names, else 0."""
     path, record = evidence.provenance(experiment)
     same = exactly(f"the optimizer is {expected} (1: yes)", record.optimizer == expected, expected=1.0)
     return Finding((same,), (path,), f"recorded: {record.optimizer}")
 
 
 def bound_order(evidence: Evidence, expected: object, pairs: Sequence[Sequence[str]]) -> Finding:
-    """For each pair by how much the first's bound r^T log2 q, equation (7), lies below the second's, bit/symbol."""
+    """For each pair, how far the first's bound r^T log2 q, equation (7), is below the second's, bits per symbol."""
     bounds = {name: bound(*_model_settings(evidence, name, "levels", "ratios")) for pair in pairs for name in pair}
     values = tuple(
         exactly(f"bound of {first} below that of {second}", bounds[second] - bounds[first], "bit/symbol")
@@ -88,7 +88,7 @@ def bound(levels: Sequence[int], ratios: Sequence[float]) -> float:
 
 
 def _model_settings(evidence: Evidence, experiment: str, *names: str) -> list[Any]:
-    """Settings of an experiment's network, of whatever codec it is.
+    """Settings of an experiment's network.
 
     Raises:
         NotMeasured: its codec has no such setting.

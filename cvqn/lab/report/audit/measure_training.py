@@ -9,10 +9,10 @@ from cvqn.lab.report.sources import read_table, with_numbers
 
 
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
-    """By how much the peak memory of the training device is higher with `other`, MB.
+    """How much higher the peak memory of the training device is with `other`, MB.
 
-    A card that has room for the training images holds them too, in both trainings alike: a difference is free of them,
-    a ratio is not.
+    A GPU with room for the training images holds them too, in both trainings. They cancel in a difference, but not in a
+    ratio.
     """
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
@@ -26,7 +26,7 @@ def training_memory(evidence: Evidence, expected: object, experiment: str, other
 
 
 def training_stability(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
-    """By how much the loss of `other` jumps more from one logged step to the next, percent of its level."""
+    """Logarithm of the ratio of mean jumps of the loss between logged steps, `other` over `experiment`."""
     paths = [evidence.log(name) for name in (experiment, other)]
     jumps = [loss_jumps(path) for path in paths]
     resampled = []

@@ -1,4 +1,4 @@
-"""The measures by name, as the paper's data file calls them: from evidence and expectation to what was measured."""
+"""The measures by name, as paper.yaml refers to them."""
 
 from cvqn.lab.report.audit import (
     measure_budget,
@@ -18,7 +18,7 @@ WHERE_IT_HOLDS: dict[str, str] = {
     **dict.fromkeys(("setting", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),
     **dict.fromkeys(("optimizer", "best_measured"), SETTING_USED),
 }
-"""The verdict in place of "reproduced" of measures that no result could fail: nothing was reproduced by them."""
+"""The verdict in place of "reproduced", for measures whose claims no training could fail."""
 
 BY_CHECKPOINT = frozenset(
     {"mean", "bpp_change", "orders", "odd_levels", "above_codec", "above_published", "crops_order"}
@@ -30,7 +30,7 @@ def measure(claim: Claim, evidence: Evidence) -> Finding:
     """What the claim's measure finds in the evidence.
 
     Raises:
-        NotMeasured: something that it needs is not there.
+        NotMeasured: something that the measure needs is missing.
     """
     [found] = [getattr(room, claim.measure) for room in ROOMS if hasattr(room, claim.measure)]
     return found(evidence, claim.expected, **claim.arguments)

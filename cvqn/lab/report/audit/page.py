@@ -27,7 +27,7 @@ def render(audit: dict, places: dict[str, list[dict]], linked: list[str], **word
 
 
 def strip(measured: dict) -> dict | None:
-    """Where to draw accepted range, interval and estimate on one line, in pixels; None if it was not judged."""
+    """Where to draw the accepted range, the interval and the estimate, in pixels; None if the value was not judged."""
     ends = [measured["value"], measured["low"], measured["high"], *measured["accepted"]]
     known = [value for value in ends if value is not None]
     if measured["verdict"] is None or measured["value"] is None or len(set(known)) < 2:

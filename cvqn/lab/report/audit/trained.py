@@ -1,4 +1,4 @@
-"""Whether what was measured is what the paper trained: network, training and data, by the record of each training."""
+"""Checks, by the record of each training, whether network, training and data are the paper's."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -13,13 +13,13 @@ from cvqn.lab.settings.configuration import WHERE, Configuration, resolve
 
 FREE = {*WHERE, "log_every", "save_every", "monitor_every"}
 """Settings of a training that do not change what is trained."""
-SHOWN = 3  # differences that are listed of one experiment
+SHOWN = 3  # differences listed per experiment
 
 
 def differences(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
-    """In what the trainings of these experiments are not the paper's, in words, a text per experiment; none if equal.
+    """How the trainings of these experiments differ from the paper's: one text per experiment that differs.
 
-    A training is what its provenance.json says, whatever the scale or a set of images is called here.
+    This depends on what provenance.json records, not on the name of the scale.
     """
     if experiments and evidence.configuration.data.evaluation != published.SET:
         return [f"measured on {evidence.configuration.data.evaluation}, the paper's images are {published.SET}"]
@@ -33,20 +33,20 @@ def differences(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
 
 
 def untrained(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
-    """Those of these experiments whose quality is below that of any trained model of the paper, in words."""
+    """A text for each of these experiments whose quality is below that of every trained model of the paper."""
     lowest, texts = floor(), []
     for name in dict.fromkeys(experiments):
         measured = evidence.of(name)
         quality = None if measured is None else measured.means("ms_ssim").mean()
         if quality is not None and quality < lowest:
-            texts.append(f"MS-SSIM of {name} is {quality:.4f}, below {lowest:g}, so that it is no trained model")
+            texts.append(f"MS-SSIM of {name} is {quality:.4f}, below {lowest:g}, so it does not count as trained")
     return texts
 
 
 def _differences(training: str, name: str) -> Iterator[str]:
     path = Path(training, FILE)
     if not path.exists():
-        yield f"{path} is missing, so that what was trained is not known"
+        yield f"{path} is missing, so it is not known what was trained"
         return
     record = read_provenance(training)
     images = record.training_images

@@ -12,23 +12,24 @@ INCONCLUSIVE = "inconclusive"
 IDENTITY = "identity"  # true by definition, at every scale
 SETTING_USED = "setting used"  # read back from the configuration or the record of a training
 NOT_EVALUATED = "not evaluated at this scale"
-NOT_MEASURED = "not measured"  # what it needs was not run
+NOT_MEASURED = "not measured"  # a job that it needs was not run
 NOT_MEASURABLE = "not measurable"
 JUDGED = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE)
 VERDICTS = (*JUDGED, IDENTITY, SETTING_USED, NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE)
 
 
 class NotMeasured(Exception):
-    """A claim's measurement is not there; the message says what is missing."""
+    """A claim cannot be measured; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One measured value of a claim, with the interval in which it is known to lie, in `unit`.
+    """One measured value of a claim with its 95 % interval, in `unit`.
 
-    `expected` is the number to compare with, where the claim has several. `if_right` is the interval that the paper's
-    own numbers would give with the same spread, where the paper gives them; `if_wrong` the interval that a clearly
-    false claim would give, for claims that are not about a single number.
+    Attributes:
+        expected: the number to compare with, if the claim has several.
+        if_right: the interval that the paper's own number would give with the same spread, if the paper gives one.
+        if_wrong: the interval that a clearly false claim would give, for claims that are not about a single number.
     """
 
     what: str
@@ -40,15 +41,19 @@ class Measured:
 
     @property
     def resolution(self) -> float | None:
-        """The smallest difference that the data could resolve; None where that is unknown."""
+        """The smallest difference that the data could resolve; None if unknown."""
         return self.interval.resolution if math.isfinite(self.interval.resolution) else None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a measure found: values, which must all hold; the evidence, as paths; a remark for the reader.
+    """The result of a measure.
 
-    `experiments` are those whose trainings it is about.
+    Attributes:
+        values: all must hold for the claim to hold.
+        files: paths of the evidence.
+        note: a remark for the reader.
+        experiments: those whose trainings the claim is about.
     """
 
     values: tuple[Measured, ...]
@@ -59,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Power:
-    """Whether a claim could hold, None where the paper gives no number to tell by, and whether it could fail."""
+    """Whether a claim could hold (None if the paper gives no number to test that with), and whether it could fail."""
 
     holds: bool | None
     fails: bool
@@ -90,11 +95,11 @@ def judge(interval: Interval, accepted: tuple[float, float]) -> str:
 
 
 def power(values: Sequence[Measured], accepted: Sequence[tuple[float, float]], alike: bool = False) -> Power:
-    """What the spread of a measurement leaves open, whatever was measured.
+    """Which verdicts the spread of a measurement allows, whatever was measured.
 
-    A claim could hold if all its values would be reproduced by the paper's own numbers. It could fail if one of them is
-    known closely enough to lie outside the accepted range. It could not hold if the accepted range is `alike`: it also
-    has what the claim is to be told from.
+    A claim could hold if the paper's own numbers, with this spread, would be judged reproduced. It could fail if the
+    spread is small enough for a wrong value to be outside the accepted range. With `alike` it could not hold, because
+    the accepted range also contains a value that the claim must be distinguished from.
     """
     right = [None if one.if_right is None else judge(one.if_right, ends) == REPRODUCED
              for one, ends in zip(values, accepted, strict=True)]  # fmt: skip
@@ -104,7 +109,7 @@ def power(values: Sequence[Measured], accepted: Sequence[tuple[float, float]], a
 
 
 def combine(verdicts: Sequence[str]) -> str:
-    """The verdict of a claim that says several things: all must hold, and one that fails decides."""
+    """The verdict of a claim with several values: all must be reproduced, and one that is not decides."""
     if not verdicts:
         raise ValueError("no verdict without a measurement")
     if NOT_REPRODUCED in verdicts:

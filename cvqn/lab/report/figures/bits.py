@@ -1,4 +1,4 @@
-"""Beyond the paper: the bits that each channel costs beside what it is worth."""
+"""Beyond the paper: the bits that each channel costs, against the MS-SSIM that is lost without it."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ HEIGHT = 2.05  # inches
 
 
 def draw(sources: Sources, output: str | Path) -> None:
-    """Write the figure as svg, png and csv: one mark per channel, of the run that figure 3 shows.
+    """Write the figure as SVG, PNG and CSV: one mark per channel of the run that Figure 3 shows.
 
     Raises:
-        CvqnError: as `bits_table`.
+        CvqnError: the run's influence was not measured.
     """
     table = bits_table(sources.channels_of(sources.shown))
     figure = new_figure(COLUMN, HEIGHT)

@@ -1,4 +1,4 @@
-"""Figure 4: the same crop of the original and of each codec's picture, at about one rate."""
+"""Figure 4: the same crop of the original and of each codec's picture, at similar rates."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from cvqn.lab.report.sources import Sources, read_table, with_numbers
 from cvqn.lab.report.style import PAGE, new_figure, save, scale_note
 
 COLUMNS = ("image", "codec", "bpp", "ms_ssim", "width", "height")
-TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points: at half size, a column's, still 5.5 points
+TITLE, CAPTION, TEXT = 0.25, 0.42, 11  # inches, inches, points; in a column, at half size, 5.5 points
 
 
 def draw(sources: Sources, output: str | Path) -> None:
-    """Write figure 4 as svg, png and csv from the crops that `cvqn crops` cut: a row per image, a column per codec.
+    """Write Figure 4 as SVG, PNG and CSV from the crops of `cvqn crops`: a row per image, a column per codec.
 
     Raises:
         CvqnError: a crop or their table is missing.

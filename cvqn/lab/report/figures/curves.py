@@ -24,13 +24,13 @@ WITH_MARKERS = {"linewidth": 1.0, "markersize": 3, "zorder": 3}
 
 
 def draw(sources: Sources, output: str | Path, quantity: str = "ms_ssim_db") -> None:
-    """Write figure 3, right, as svg, png and csv, with the curves that the paper's own figure has.
+    """Write Figure 3, right, as SVG, PNG and CSV, with the published curves of the paper's own figure.
 
-    Measured curves are solid with markers, the first bold; published ones pale and dashed, where they have `quantity`,
-    ms_ssim_db or psnr_db.
+    Measured curves are solid with markers, the first one bold. Published curves that have `quantity` (ms_ssim_db or
+    psnr_db) are pale and dashed.
 
     Raises:
-        CvqnError: as `curves_table`.
+        CvqnError: as for `curves_table`.
     """
     table = curves_table(sources, "figure-3").dropna(subset=quantity)
     images, data_set = sources.measurements["image"].nunique(), sources.configuration.data.evaluation
@@ -70,7 +70,7 @@ def draw(sources: Sources, output: str | Path, quantity: str = "ms_ssim_db") -> 
 
 
 def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
-    """Colour, dashes and label of the n-th published curve; a codec that has a look of its own lends it, paler."""
+    """Colour, dashes and label of the n-th published curve; the colour is a paler one of the codec's own, if any."""
     codec = name.removeprefix("figure3-")
     look = registry.look(codec)
     colour = GREYS[number % len(GREYS)] if look is None else lighter(look.colour)
@@ -79,7 +79,7 @@ def _published_style(name: str, number: int) -> tuple[str, tuple, str]:
 
 
 def _name_greys(axes, curves: list) -> None:
-    """Write its name beside each grey curve: above all curves, with a line to where it is farthest from the others."""
+    """Label each grey curve, at the top left, with a line to the point where it is farthest from the other curves."""
     rates = np.linspace(0.2, 0.58, 39)
     levels = {curve: np.interp(rates, *curve.get_data(), left=np.nan, right=np.nan) for curve in curves}
     places = []
@@ -112,7 +112,7 @@ def _frame(axes, table: pd.DataFrame, quantity: str) -> None:
 
 
 def _name_ms_ssim(axes, low: float, high: float) -> None:
-    """MS-SSIM itself on the right of its decibels."""
+    """Add an axis with MS-SSIM itself on the right."""
     decibel = axes.get_yticks()
     twin = axes.secondary_yaxis("right")
     twin.set_yticks(decibel, [f"{1 - 10 ** (-value / 10):.4f}" if low <= value <= high else "" for value in decibel])
@@ -122,7 +122,7 @@ def _name_ms_ssim(axes, low: float, high: float) -> None:
 
 
 def _legend(figure, handles: list, title: str, corner: tuple[float, float]) -> None:
-    """A legend with its title, whose upper left corner is given in parts of the figure."""
+    """A legend with a title; `corner` is its upper left corner, in fractions of the figure."""
     if handles:
         figure.legend(
             handles=handles, title=title, loc="upper left", bbox_to_anchor=corner, alignment="left", fontsize=6.5,

@@ -1,4 +1,4 @@
-"""Figure 1: a picture, the quantized channels of the toy model, and what each of them is worth."""
+"""Figure 1: a picture, the quantized channels of the toy model, and the quality lost without each of them."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ TITLE, TALLEST, LEGEND, PANEL, FOOT, LABELS = 0.17, 2.2, 0.24, 1.4, 0.14, 0.53  
 
 
 def draw(sources: Sources, output: str | Path) -> None:
-    """Write figure 1 as svg, png and csv: the original, every channel's map, and both losses by channel.
+    """Write Figure 1 as SVG, PNG and CSV: the original, every channel's map, and both losses by channel.
 
     Raises:
-        CvqnError: the maps' image is not in the set, its file is damaged, or as `influence_table`.
+        CvqnError: the maps' image is not in the set, a file is damaged, or the influence was not measured.
     """
     run, maps, channels = sources.toy.name, maps_of(sources, sources.toy), sources.channels_of(sources.toy)
     table = influence_table(channels, run, maps)
@@ -74,7 +74,7 @@ def draw(sources: Sources, output: str | Path) -> None:
 
 
 def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFrame:
-    """A row per channel: its loss on the maps' image, and mean, smallest and largest over the images; its map as text.
+    """A row per channel: its losses on the maps' image, their mean, minimum and maximum over all images, and its map.
 
     Raises:
         CvqnError: the run's influence was not measured, or not on that image.
@@ -95,7 +95,7 @@ def influence_table(channels: pd.DataFrame, run: str, maps: Maps) -> pd.DataFram
 
 
 def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> None:
-    """Bars for the image; a dot and a line for mean and range over the set."""
+    """Draw bars for the image, and dots with lines for mean and range over the set."""
     channel = table["channel"]
     axes.bar(channel, table[column], width=0.72, color=BLUE, label=image)
     mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))

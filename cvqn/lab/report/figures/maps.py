@@ -28,10 +28,10 @@ class Maps(NamedTuple):
 
 
 def draw(sources: Sources, output: str | Path) -> None:
-    """Write figure 3, left, as svg, png and csv: the maps in the order of importance, a block of rows per group.
+    """Write Figure 3, left, as SVG, PNG and CSV: the maps in order of importance, a block of rows per group.
 
     Raises:
-        CvqnError: as `read_maps`.
+        CvqnError: the maps are missing or damaged.
     """
     maps = maps_of(sources, sources.shown)
     order = np.argsort(maps.position)
@@ -64,7 +64,7 @@ def maps_of(sources: Sources, run: Run) -> Maps:
     """The maps of a run.
 
     Raises:
-        CvqnError: as `read_maps`.
+        CvqnError: the maps are missing or damaged.
     """
     return read_maps(f"{sources.analysis(run)}/maps.npz")
 
@@ -73,7 +73,7 @@ def read_maps(path: str | Path) -> Maps:
     """Read a maps.npz.
 
     Raises:
-        CvqnError: missing or not such a file.
+        CvqnError: the file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -93,12 +93,12 @@ def draw_map(axes, symbols: np.ndarray, levels: int) -> None:
 
 
 def symbols_text(symbols: np.ndarray) -> str:
-    """A map `[h, w]` as text: a hexadecimal digit per symbol, rows apart by a space."""
+    """A map `[h, w]` as text: a hexadecimal digit per symbol, rows separated by spaces."""
     return " ".join("".join(f"{symbol:x}" for symbol in row) for row in symbols)
 
 
 def maps_table(maps: Maps) -> pd.DataFrame:
-    """A row per channel in the order of importance: group, levels, and the map as text."""
+    """A row per channel in order of importance: position, group, levels, and the map as text."""
     order = np.argsort(maps.position)
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""The audit for the page: claims in the paper's order, each with what its evidence is and what made that."""
+"""The audit for the report page: claims in the paper's order, with their evidence and what made it."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from cvqn.lab.settings.configuration import Experiment
 from cvqn.lab.settings.runs import PATTERN, Run
 
 FOLDED = (NOT_EVALUATED, NOT_MEASURED, NOT_MEASURABLE)
-"""Verdicts that say nothing of the paper: claims that have them are folded away."""
+"""Verdicts that say nothing about the paper; claims with these are folded away."""
 ORDER = (
     "Abstract", "Section 1", "Section 2", "Figure 1", "Section 3.1", "Section 3.2", "Section 3.3", "Section 4.1",
     "Tables 1 and 2", "Table 1", "Table 2", "Section 4.2", "Figure 3", "Section 4.3", "Figure 4", "Section 5",
@@ -31,14 +31,14 @@ PLACES = {
     "Figure 4": "figure4",
     "equation (7)": "equation7",
 }
-"""Where the page shows what a place of the paper is about: names of tables and figures."""
+"""The page's table or figure for each place in the paper."""
 WORD = re.compile(r"[a-z][a-z0-9-]*")
 RUN = re.compile(PATTERN)
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of evidence: its path relative to the results, SHA-256 where it is there, and what made it."""
+    """A file of evidence: path relative to the results, SHA-256 if it exists, and the command that made it if known."""
 
     path: str
     sha256: str | None
@@ -46,7 +46,7 @@ class File:
 
 
 def read_audit(root: Path) -> dict[str, Any] | None:
-    """The scale's audit, None where there is none yet.
+    """The scale's audit, or None if there is none yet.
 
     Raises:
         CvqnError: the file is damaged.
@@ -56,9 +56,9 @@ def read_audit(root: Path) -> dict[str, Any] | None:
 
 
 def sections(audit: dict[str, Any], experiments: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Claims by the first place that each names, in the paper's order, those with a verdict first.
+    """Claims by the first place that each names, in the paper's order; those with a verdict come first.
 
-    Each has what the page says of it, and in `about` those of the experiments that it is about.
+    Each claim has the texts that the page shows and, in `about`, the experiments that it is about.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for claim in sorted(audit["claims"], key=lambda claim: claim["verdict"] in FOLDED):
@@ -81,12 +81,12 @@ def files(audit: dict[str, Any], root: Path) -> dict[str, File]:
 
 
 def experiments(sources: Sources) -> dict[str, str]:
-    """What each experiment is, in words: codec, channels, groups of levels and order."""
+    """A description of each experiment: codec, channels, groups of levels and order."""
     return {name: _words(one) for name, one in sources.configuration.experiments.items()}
 
 
 def _shown(claim: dict[str, Any], experiments: Iterable[str]) -> dict[str, Any]:
-    """A claim with what the page says of it."""
+    """A claim with the texts that the page shows."""
     runs = {Run.parse(run).experiment for path in claim["evidence"] for run in RUN.findall(path)}
     words = set(WORD.findall(" ".join(one["what"] for one in claim["measured"])))
     return claim | {
@@ -100,7 +100,7 @@ def _shown(claim: dict[str, Any], experiments: Iterable[str]) -> dict[str, Any]:
 
 
 def _last(claim: dict[str, Any]) -> dict[str, Any]:
-    """What the page says of the verdict at the last checkpoint; `at_last` is None where there is no other."""
+    """The page's texts about the verdict at the last checkpoint; `at_last` is None if the verdict is for that one."""
     if not claim.get("at_last"):
         return {"at_last": None, "power": claim.get("power")}
     measured = [one | {"words": describe(one)} for one in claim["at_last"]["measured"]]

@@ -1,4 +1,4 @@
-"""What a scale cost: seconds and memory by rule and by run, from Snakemake's benchmarks and the trainings' records."""
+"""The cost of a scale by rule and by run, from Snakemake's benchmarks and the trainings' records."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +43,7 @@ def by_rule(root: Path) -> list[Cost]:
 
 
 def by_run(sources: Sources) -> list[Training]:
-    """What each finished training says of itself."""
+    """The cost of each finished training, by its own record."""
     found = []
     for run in sources.runs:
         folder = Path(sources.results.training(run.training))

@@ -1,4 +1,4 @@
-"""Which decoded pictures the page shows, and what is said of each."""
+"""The decoded pictures that the page shows, with their measurements."""
 
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ RATES = ("low", "middle", "high")
 class Gallery:
     """The pictures that the page compares.
 
-    The paper's method is shown at up to three of its rates, and every other codec at the setting whose rate on that
-    image is nearest to each of them.
+    The paper's method is shown at up to three of its rates. Every other codec is shown at the settings whose rates on
+    the image are nearest to these.
 
     Args:
-        folder: where the pictures are, `<image>/<codec>_<setting>.webp`.
+        folder: folder of the pictures, `<image>/<codec>_<setting>.webp`.
     """
 
     def __init__(self, sources: Sources, folder: Path):
@@ -31,11 +31,11 @@ class Gallery:
         kept = rows[learned | (rows["experiment"] == "")]
         method = kept[kept["codec"] == sources.method]
         self.settings = _spread(method.groupby("setting")["bpp"].mean().sort_values().index.tolist())
-        """The settings of the method that are shown, by rising rate."""
+        """The settings at which the method is shown, in order of rate."""
         self._chosen = {str(image): self._of_image(own) for image, own in kept.groupby("image")}
 
     def wanted(self) -> list[Wanted]:
-        """Every picture, with what it is decoded from, where that is on this machine."""
+        """Every picture whose sources are on this machine."""
         found = [
             Wanted(
                 image,
@@ -50,7 +50,7 @@ class Gallery:
         return [one for one in found if all(Path(source).exists() for source in one.sources)]
 
     def shown(self) -> list[dict[str, Any]]:
-        """An entry per image with its pictures whose files are there, for the page's script."""
+        """For the page's script, an entry per image with those of its pictures that have been decoded."""
         found = []
         for image, rows in self._chosen.items():
             pictures = [
@@ -93,6 +93,6 @@ class Gallery:
 
 
 def _spread(settings: list[str]) -> list[str]:
-    """The first, the middle and the last."""
+    """The first, the middle and the last of these, without repeats."""
     last = len(settings) - 1
     return [settings[place] for place in dict.fromkeys((0, last // 2, last))] if settings else []

@@ -1,4 +1,4 @@
-"""What a scale's results do not have yet."""
+"""The results of a scale that are still missing."""
 
 import os
 from collections.abc import Iterable

@@ -18,6 +18,7 @@ from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
 from cvqn.lab.evaluation.pictures import decode_pictures, write_originals
 from cvqn.lab.report import published, registry
+from cvqn.lab.report.audit.audit import ITSELF
 from cvqn.lab.report.inputs import PAGE_PARTS
 from cvqn.lab.report.page import claims, costs, missing, points, tables, trainings
 from cvqn.lab.report.page.gallery import RATES, Gallery
@@ -26,17 +27,17 @@ from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.paths import Results
 
 EMBEDDED = 12_000_000
-"""Bytes of pictures that the self-contained file holds at most: it is for mail."""
+"""The most bytes of pictures in the self-contained file, which is meant for mail."""
 CODE = re.compile(r"`([^`]+)`")
 
 
 def write_page(root: Path, embed: Path | None = None) -> list[missing.Part]:
     """Write `report/index.html` and `report/pictures` of the scale in the folder `root`; returns what is missing.
 
-    Works on partial results: the page says what is missing.
+    Partial results are enough; the page lists what is missing.
 
     Args:
-        embed: another file to write, the page with everything in it.
+        embed: a self-contained copy of the page to write as well.
 
     Raises:
         CvqnError: there is no config.yaml of this version in the folder, or a file in it is damaged.
@@ -70,10 +71,10 @@ class _Beside:
         self._folder, self._root = folder, root
 
     def link(self, path: str, text: str | None = None, ahead: bool = False) -> Markup:
-        """A link to a file of the results, or its name where it is not there; `path` is relative to them.
+        """A link to a file of the results, or only its name if it does not exist; `path` is relative to the results.
 
         Args:
-            ahead: the file is written right after the page.
+            ahead: link the file although it does not exist, because it is written after the page.
         """
         shown = Markup("<code>{}</code>").format(text or path)
         if not ahead and not (self._root / path).exists():
@@ -81,16 +82,16 @@ class _Beside:
         return Markup('<a href="{}">{}</a>').format(os.path.relpath(self._root / path, self._folder), shown)
 
     def source(self, path: str) -> str:
-        """What an image of the results has as its source."""
+        """The `src` of an image among the results."""
         return os.path.relpath(self._root / path, self._folder)
 
     def picture(self, file: str) -> str:
-        """The same of a decoded picture."""
+        """The `src` of a decoded picture."""
         return f"pictures/{file}"
 
 
 class _Inside:
-    """Links of a page that stands alone: files are named, pictures are inside."""
+    """Links of a self-contained page: files are only named, pictures are embedded."""
 
     embedded = True
 
@@ -107,7 +108,7 @@ class _Inside:
         return _data(self._folder / "pictures" / file)
 
     def pictures(self, images: list[dict[str, Any]], first: str) -> list[dict[str, Any]]:
-        """The images that fit, whole, `first` before the others, in their order on the page."""
+        """The images whose pictures fit, in their order on the page; `first` is always among them."""
         kept, room = set(), EMBEDDED
         for image in sorted(images, key=lambda image: image["name"] != first):
             names = [image["original"], image["thumbnail"], *(one["file"] for one in image["pictures"])]
@@ -119,7 +120,7 @@ class _Inside:
 
 
 def _content(sources: Sources, gallery: Gallery) -> dict[str, Any]:
-    """Everything that the template shows, but for links."""
+    """Everything that the template shows, except links."""
     configuration, results = sources.configuration, sources.results
     root = Path(results.root)
     audit = claims.read_audit(root)
@@ -149,6 +150,7 @@ def _content(sources: Sources, gallery: Gallery) -> dict[str, Any]:
         ],
         "figures": [one for one in entries["figures"] if Path(results.figure(one.name)).exists()],
         "audit": audit,
+        "itself": ITSELF,
         "sections": claims.sections(audit, configuration.experiments) if audit else {},
         "evidence": claims.files(audit, root) if audit else {},
         "trainings": trainings.trainings(sources),
@@ -186,19 +188,19 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _with_sources(image: dict[str, Any], files: _Beside | _Inside) -> dict[str, Any]:
-    """An image's entry with what its pictures have as their sources."""
+    """An image's entry with the `src` of each of its pictures."""
     pictures = [one | {"file": files.picture(one["file"])} for one in image["pictures"]]
     own = {key: files.picture(image[key]) for key in ("original", "thumbnail")}
     return image | own | {"pictures": pictures}
 
 
 def _for_script(data: object) -> str:
-    """JSON that may stand inside a script element."""
+    """JSON that is safe inside a script element."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _code(text: str) -> Markup:
-    """Text in which what is between backticks is code."""
+    """HTML of a text in which backticks mark code."""
     return Markup(CODE.sub(r"<code>\1</code>", html.escape(text, quote=False)))
 
 

@@ -18,7 +18,7 @@ PUBLISHED = {"colour": "", "marker": ".", "hollow": True}
 
 
 def measured(sources: Sources) -> list[dict[str, Any]]:
-    """A curve per codec that was measured, that of the paper's method first; points are means over images and seeds.
+    """A curve per measured codec, the paper's method first; points are means over images and seeds.
 
     A learned codec's points are its experiments at the last checkpoint.
     """
@@ -37,7 +37,7 @@ def measured(sources: Sources) -> list[dict[str, Any]]:
 
 
 def from_papers(shown: bool) -> list[dict[str, Any]]:
-    """The published curves of Figure 3; `shown`: whether they are drawn from the start."""
+    """The published curves of Figure 3; `shown`: whether they are visible at first."""
     curves = []
     for name, one in published.curves("figure-3").items():
         points = pd.DataFrame({key: getattr(one, key) for key in PLOTTED}).assign(setting="")

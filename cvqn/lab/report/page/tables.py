@@ -1,4 +1,4 @@
-"""Tables as HTML from the Markdown that `cvqn table` wrote beside each CSV."""
+"""Reads the tables of the page from the Markdown that `cvqn table` wrote beside each CSV."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ class Part(NamedTuple):
 
 
 def parts(path: Path) -> list[Part]:
-    """The parts of a page of headings, paragraphs and pipe tables, in order."""
+    """The headings, paragraphs and pipe tables of a Markdown file, in order."""
     found = []
     for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
         if block.startswith("|"):

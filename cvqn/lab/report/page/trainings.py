@@ -1,4 +1,4 @@
-"""How trainings went: curves from their logs, and whether each has finished."""
+"""The progress of trainings: curves from their logs, and whether each has finished."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from cvqn.lab.settings.runs import Run
 
 QUANTITIES = ("loss", "bpp", "ms_ssim")
 BINS = 120
-"""Largest number of points per curve; each is the mean of neighbouring rows of the log."""
+"""The most points per curve; each is the mean of neighbouring rows of the log."""
 LAST = 0.1
-"""The part of a training over which its last change is taken."""
+"""Share of a training that `change` compares with the same share before it."""
 
 
 def trainings(sources: Sources) -> list[dict[str, Any]]:
-    """A training per run that has a log: its curves, steps so far and planned, and the last change of its loss.
+    """An entry per run that has a log: its curves, steps done and planned, and the last change of its loss.
 
-    The log of a training that has not finished is that of its newest entry in the store.
+    If a training has not finished, the log is that of its newest entry in the store.
 
     Raises:
         CvqnError: the log of a finished training is damaged.
@@ -36,7 +36,7 @@ def trainings(sources: Sources) -> list[dict[str, Any]]:
         except CvqnError:
             if finished:
                 raise
-            continue  # has begun and logged nothing yet
+            continue  # the training has begun, but logged nothing yet
         quantities = [name for name in QUANTITIES if name in rows and rows[name].notna().all()]
         steps = rows["step"].tolist()
         found.append(
@@ -62,7 +62,7 @@ def _log(sources: Sources, run: Run) -> Path | None:
 
 
 def _steps(sources: Sources, run: Run, log: Path) -> int | None:
-    """The steps of the whole training; None where a step's share of an epoch is not known yet."""
+    """The steps of the whole training; None while the number of steps per epoch is unknown."""
     if log.with_name(FILE).exists():
         return read_provenance(log.parent).steps
     training = sources.configuration.experiments[run.experiment].training
@@ -76,7 +76,7 @@ def _binned(steps: Sequence[float], values: Sequence[float]) -> list[float]:
 
 
 def _last_change(values: Sequence[float]) -> float | None:
-    """By how many percent the mean of the last tenth differs from that of the tenth before it."""
+    """The change in percent from the mean of the second-last tenth to the mean of the last tenth."""
     part = int(len(values) * LAST)
     if part < 2:
         return None

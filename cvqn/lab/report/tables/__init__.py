@@ -1,1 +1,1 @@
-"""One module per table: `table(sources)` makes it, `page(table, sources)` says it in Markdown."""
+"""One module per table: `table(sources)` makes it, `page(table, sources)` gives it as Markdown."""

@@ -14,9 +14,9 @@ from cvqn.lab.report.sources import Sources
 def table(sources: Sources) -> pd.DataFrame:
     """BD-rate (percent) and BD-MS-SSIM (dB) of the rate curve against every other measured and published curve.
 
-    With 95 % intervals over the choice of images; where there is no number, `<delta>_reason` says why, and `left_out`
-    counts the choices of images that gave none. `paper_percent` is the same number between the paper's plotted points
-    of its method and those of the codec. Published curves are on Kodak: elsewhere they are left out.
+    Each has a 95 % interval over the choice of images. If there is no number, `<delta>_reason` says why. `left_out`
+    counts the resamplings of images that gave none. `paper_percent` is the BD-rate between the paper's own plotted
+    points of the two codecs. Published curves are on Kodak, so they are left out for other images.
 
     Raises:
         CvqnError: fewer than two rate points were measured.
@@ -41,7 +41,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded."""
+    """The table as Markdown, with rounded numbers."""
     method = registry.title(sources.method)
     rows = [
         {
@@ -55,10 +55,10 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         for row in table.to_dict("records")
     ]
     note = (
-        "BD-rate is the mean over the shared range of MS-SSIM in dB, BD-MS-SSIM that over the shared range of log rate "
-        f"(monotone interpolation); negative rates favour {method}. In brackets the 95 % interval over the choice of "
-        "images, the same ones for both curves if both were measured here; a published curve, of which only the points "
-        "are known, is held fixed. If a number would not be meaningful, the table gives the reason instead "
+        "BD-rate is a mean over the shared range of MS-SSIM in dB, BD-MS-SSIM one over the shared range of log rate "
+        f"(monotone interpolation); negative rates favour {method}. In brackets is the 95 % interval over the choice "
+        "of images, the same ones for both curves if both were measured here. A published curve, of which only the "
+        "points are known, is held fixed. If a number would not be meaningful, the table gives the reason instead "
         f"(test: {method}; anchor: the other curve)."
     )
     found = markdown_table(rows) if rows else NOT_MEASURED

@@ -20,10 +20,10 @@ BITS = {
 def table(sources: Sources) -> pd.DataFrame:
     """One row for each run of the tables (`group` is "all"), followed by one for each of its groups.
 
-    `bound_bits_per_symbol` is log2 q_g, for a run r^T log2 q; `entropy_bits_per_symbol` is that of single symbols,
-    `coded_bits_per_symbol` what the context model spends; `values_used` counts the distinct values that occur, of
-    `values` that there are: q_g, for a run their sum. A value that several groups share counts once in a run's
-    `values_used`, which is empty where the analysis has no values.
+    `bound_bits_per_symbol` is log2 q_g for a group and r^T log2 q for a run. `entropy_bits_per_symbol` is the entropy
+    of single symbols, `coded_bits_per_symbol` what the context model spends. `values` is q_g for a group and the sum of
+    q_g for a run; `values_used` is the number of distinct values that occur. In a run's, a value that several groups
+    share counts once; it is empty if the analysis has no values.
 
     Raises:
         CvqnError: no run of the tables was analysed.
@@ -42,7 +42,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Each combination, means over its runs."""
+    """The table as Markdown: each combination of levels, with means over its runs."""
     parts = table.groupby(["experiment", "levels", "group"], sort=False)
     first = table.iloc[0]["experiment"]
     base = table[(table["experiment"] == first) & (table["group"] == "all")][list(BITS)].mean()
@@ -56,8 +56,8 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         used = "/".join(str(one) or "–" for one in own["values_used"])
         rows.append(cells | {"values used": f"{used} of {own['values'].iloc[0]}"})
     note = (
-        "The bound is log2 q of a group and r^T log2 q of a run (group all); entropy is that of single symbols, "
-        f"without context; coded is what the context model spends. In brackets the change against {first}. "
+        "The bound is log2 q of a group and r^T log2 q of a run (group all). Entropy is that of single symbols, "
+        f"without context; coded is what the context model spends. In brackets is the change against {first}. "
         "Values used: one number per run; a value that groups share counts once. "
         f"{one_seed(table)}Every run: `equation7.csv`."
     )
@@ -65,7 +65,7 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
 
 
 def _parts(rows: pd.DataFrame, run: str) -> list[dict[str, object]]:
-    """The whole run, then its groups."""
+    """The row of the whole run, then those of its groups."""
     groups = []
     for group, shares in symbol_shares(rows, run).items():
         own = rows[rows["group"] == group]

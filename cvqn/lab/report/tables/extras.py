@@ -1,4 +1,4 @@
-"""The ablations beyond the paper beside the runs of Table 2."""
+"""The ablations beyond the paper, beside the runs of Table 2."""
 
 import pandas as pd
 
@@ -9,9 +9,9 @@ from cvqn.lab.report.tables.runs import every_run, runs_table
 
 
 def table(sources: Sources) -> pd.DataFrame:
-    """The first seed of each, at the end of training, Table 2 first.
+    """The first seed of each experiment, at the end of training, those of Table 2 first.
 
-    Only first seeds, as the ablations have no other, so that no mean over three seeds is compared with a single run.
+    The ablations have only the first seed, and a mean over several seeds must not be compared with a single run.
 
     Raises:
         CvqnError: no run of them was measured.
@@ -26,6 +26,8 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded."""
-    note = "One seed each, at the end of training, beside the runs of Table 2 with it. Files and lines: `extras.csv`."
+    """The table as Markdown, with rounded numbers."""
+    note = (
+        "One seed each, at the end of training, and the runs of Table 2 with that seed. Files and lines: `extras.csv`."
+    )
     return markdown_page("Beyond the paper: ablations", sources.scale, note, runs_table(table))

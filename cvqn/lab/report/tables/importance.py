@@ -12,8 +12,8 @@ LOSSES = ("psnr", "ms_ssim")
 def table(sources: Sources) -> pd.DataFrame:
     """A row per run of Table 1 with several groups: Spearman's correlations with the losses averaged over the images.
 
-    `order_<loss>` is that of a channel's place in the order; `weights_<loss>` that of SE's weight w, the others have
-    none. nan where the influence was not measured.
+    `order_<loss>` is for a channel's place in the order, `weights_<loss>` for SE's weight w, which other methods do not
+    have. A correlation is missing if the influence was not measured.
 
     Raises:
         CvqnError: no such run was analysed, or a file is damaged.
@@ -34,7 +34,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its correlations, rounded."""
+    """The table as Markdown, with rounded correlations."""
     rows = [
         {
             "importance": row["importance"],

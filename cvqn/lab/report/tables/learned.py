@@ -27,9 +27,9 @@ MEASURED = ["bpp", "ms_ssim", "psnr_db", "encode_s", "decode_s", "images", "meas
 def table(sources: Sources) -> pd.DataFrame:
     """A row per measured run of every learned curve, at its last checkpoint, by codec and rate.
 
-    With each training's `Budget`; `exact`: whether a file decodes to the same symbols on every machine;
-    `bd_rate_percent`: the codec's BD-rate against the method of the rate curve with its 95 % interval over images, or
-    `bd_rate_reason`.
+    Each row has the training's `Budget`; `exact`: whether a file decodes to the same symbols on every machine; and
+    `bd_rate_percent`, the codec's BD-rate against the method of the rate curve, with its 95 % interval over images, or
+    the `bd_rate_reason` why there is none.
 
     Raises:
         CvqnError: no run of the rate curve was measured, or a run's record is missing or damaged.
@@ -56,7 +56,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded, and each codec's BD-rate."""
+    """The table as Markdown, with rounded numbers and each codec's BD-rate."""
     method = registry.title(sources.method)
     rows = [
         {"run": row["run"], "codec": registry.title(row["codec"])}
@@ -75,9 +75,9 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     ]
     note = (
         "All codecs were trained here on the same images. Networks and initializations differ, so the ranking says "
-        f"nothing about the original papers. {_budgets(table, sources.method)}Crops are those seen, each time that "
-        "they were. Parameters and operations are of encoder, decoder and entropy model together; core hours are "
-        "processor time of the training; encode and decode are CPU seconds per image, and blank where a GPU took part."
+        f"nothing about the original papers. {_budgets(table, sources.method)}Crops are counted each time that they "
+        "were seen. Parameters and operations are those of encoder, decoder and entropy model together. Core hours are "
+        "the processor time of the training. Encode and decode are CPU seconds per image, blank if a GPU was used."
     )
     return markdown_page(
         "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))
@@ -85,7 +85,7 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
 
 
 def _budgets(table: pd.DataFrame, method: str) -> str:
-    """Whether the curves had equal numbers of steps."""
+    """A sentence on whether the curves had equal numbers of steps."""
     steps = {codec: own["steps"].tolist() for codec, own in table.groupby("codec", sort=False)}
     others = [one for codec, own in steps.items() if codec != method for one in own]
     if not others:
@@ -100,7 +100,7 @@ def _budgets(table: pd.DataFrame, method: str) -> str:
 
 
 def _deltas(sources: Sources) -> dict[str, dict[str, object]]:
-    """Each other learned codec's BD-rate against the method."""
+    """The BD-rate of each other learned codec against the method."""
     curves, resamplings = measured_curves(sources), sources.configuration.report.bootstrap
     anchor, found = curves[sources.method], {}
     for codec in sources.learned_curves.keys() & curves.keys() - {sources.method}:

@@ -18,7 +18,7 @@ ABOUT, PLACE = ["codec", "setting", "experiment", "images", "bytes"], ["bitstrea
 
 
 def table(sources: Sources) -> pd.DataFrame:
-    """A row per codec and setting by rate, learned codecs first: means over the images, and their files.
+    """A row per codec and setting, in order of rate, learned codecs first: means over the images, and the files.
 
     Raises:
         CvqnError: nothing was measured.
@@ -33,7 +33,7 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded."""
+    """The table as Markdown, with rounded numbers."""
     rows = [
         {"codec": row["codec"], "setting": row["setting"]}
         | {label: number(row[column], digits) for column, (label, digits) in VALUES.items()}
@@ -42,7 +42,7 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     ]
     images = ", ".join(str(count) for count in sorted(table["images"].unique()))
     note = (
-        f"Means over {images} images; dB is that of the mean MS-SSIM; CPU seconds per image, and none where a "
-        "GPU took part. Files and lines: `rate-distortion.csv`."
+        f"Means over {images} images. MS-SSIM in dB is that of the mean. CPU seconds are per image, blank if a GPU was "
+        "used. Files and lines: `rate-distortion.csv`."
     )
     return markdown_page("Rate and distortion", sources.scale, note, markdown_table(rows, right=list(rows[0])[2:]))

@@ -29,13 +29,13 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded."""
+    """The table as Markdown, with rounded numbers."""
     note = "Means over the images. The archive of bitstreams, the measurement file and its lines: `runs.csv`."
     return markdown_page("Every run", sources.scale, note, runs_table(table))
 
 
 def every_run(sources: Sources) -> pd.DataFrame:
-    """As `table`, without rows where nothing was measured."""
+    """Like `table`, but empty if nothing was measured."""
     runs = sources.means[sources.means["experiment"] != ""].rename(columns={"setting": "run"})
     runs = runs.astype({"seed": int}).sort_values(["experiment", "checkpoint", "seed"], ignore_index=True)
     return runs[[*ABOUT, *(column for column in VALUES if column in runs), "ms_ssim_db", *PLACE]]

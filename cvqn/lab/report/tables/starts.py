@@ -1,4 +1,4 @@
-"""Codecs at one number of steps, each from random numbers and from the best initialization that fits its layers."""
+"""Codecs at an equal number of steps, each initialized at random and from principal components."""
 
 import pandas as pd
 
@@ -34,17 +34,17 @@ def table(sources: Sources) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources) -> str:
-    """Its numbers, rounded."""
+    """The table as Markdown, with rounded numbers."""
     rows = [
         {"run": row["run"], "codec": registry.title(row["codec"]), "start": row["initialization"]}
         | {label: number(row[column], digits) for column, (label, digits) in (COLUMNS | VALUES).items()}
         for row in table.to_dict("records")
     ]
     note = (
-        "Each codec at C = 32 and an equal number of steps, from random numbers (`torch`, `variance`) and from "
-        "principal components of the training images (`components`). `factorized` and `hyperprior` have no "
-        "second start: their layers cannot be fitted to components (docs/compressai.md). Rates differ, so compare "
-        "codecs by the table `learned`, and here each codec with itself."
+        "Each codec at C = 32 and an equal number of steps, initialized at random (`torch`, `variance`) and from "
+        "principal components of the training images (`components`). `factorized` and `hyperprior` have no second "
+        "initialization, because their layers cannot be fitted to components (docs/compressai.md). Rates differ, so "
+        "compare only the rows of one codec here; the table `learned` compares codecs."
     )
     return markdown_page("Initializations", sources.scale, note, markdown_table(rows, right=list(rows[0])[3:]))
 

@@ -1,4 +1,4 @@
-"""Tables 1 and 2: experiments that differ in one setting, against the first of them and beside the paper's numbers."""
+"""Tables 1 and 2: experiments that differ in one setting, compared with the first one and with the paper's numbers."""
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,10 @@ METRICS = {
 
 
 def table(sources: Sources, name: str) -> pd.DataFrame:
-    """A row per experiment and checkpoint of the table `name`, table1 or table2; empty where not measured.
+    """A row per experiment and checkpoint of the table `name`, table1 or table2; what was not measured is missing.
 
-    Mean, standard deviation (n - 1; nan for one seed), minimum and maximum over the seeds of each metric, the paper's
-    value, the change of BPP in percent against the first experiment, and the runs by name.
+    For each metric, the mean, standard deviation (n - 1; missing for one seed), minimum and maximum over the seeds, and
+    the paper's value; also the change of BPP in percent against the first experiment, and the names of the runs.
     """
     names = getattr(sources.configuration.report, name)
     rows = []
@@ -50,11 +50,11 @@ def table(sources: Sources, name: str) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, sources: Sources, name: str) -> str:
-    """Means over seeds with their spread, the paper's values, then every run."""
+    """The table as Markdown: means over seeds with their spread, the paper's values, then every run."""
     best = (
-        "`best` the checkpoint of best MS-SSIM on the test set, the paper's protocol"
+        "`best` is the checkpoint of best MS-SSIM on the test set, the paper's protocol"
         if "best" in set(table["checkpoint"])
-        else "no checkpoint was chosen before it"
+        else "no checkpoint was chosen before the end"
     )
     rows = [_cells(row, METRICS[name]) for row in table.to_dict("records")]
     every = runs.every_run(sources)
