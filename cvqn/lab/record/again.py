@@ -210,7 +210,7 @@ def _code_again(codec: Codec, archive: Path, images: Sequence[Image]) -> tuple[l
             return [], "the symbols of this codec cannot be told apart from its transforms"
         again = {image.name: _recode(codec, files[image.name]) for image in images}
     elif made.versions != codec.versions():
-        return [], f"made by {_versions(made['versions'])}, here is {_versions(codec.versions())}"
+        return [], f"made by {_versions(made.versions)}, here is {_versions(codec.versions())}"
     else:
         again = {image.name: codec.encode(image.read(), made.quality) for image in images}
     return [f"other bytes for {name}" for name, data in again.items() if files[name] != data], ""
