@@ -292,7 +292,7 @@ def test_a_target_takes_the_largest_file_that_fits(call, given, tmp_path):
         ["--size", "0"], ["--size", "-5"], ["--size", "1.5"], ["--bpp", "0"], ["--bpp", "nan"], ["--bpp", "inf"],
         ["--bpp", "-1"], ["--threads", "0"], ["--jobs", "-1"], ["--jobs", "x"], ["--max-pixels", "0"],
         ["--max-pixels", "-3"], ["--max-pixels", "9" * 30], ["--size", "9", "--quality", "2"],
-        ["--size", "9", "--bpp", "1"], ["--bpp", "1", "--model", "x"],
+        ["--size", "9", "--bpp", "1"], ["--bpp", "1", "--model", "x"], ["--bpp", "1", "--quality", "3"],
     ],
     ids=" ".join,
 )  # fmt: skip

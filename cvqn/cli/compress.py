@@ -40,9 +40,9 @@ def register(commands: argparse._SubParsersAction) -> None:
     which.add_argument(
         "--quality",
         type=int,
-        default=shipped.DEFAULT_QUALITY,
         metavar="N",
-        help=f"built-in model, by rising rate: {', '.join(map(str, shipped.qualities()))} (default: %(default)s); "
+        help=f"built-in model, by rising rate: {', '.join(map(str, shipped.qualities()))} "
+        f"(default: {shipped.DEFAULT_QUALITY}); "
         "cvqn models lists them",
     )
     which.add_argument("--model", metavar="FOLDER", help="a trained model to use instead of a built-in one")
@@ -184,7 +184,8 @@ def _compress(arguments: argparse.Namespace) -> int:
     elif arguments.model is not None:
         folders = (Path(arguments.model),)
     else:
-        folders = (shipped.folder_of_quality(arguments.quality),)
+        quality = shipped.DEFAULT_QUALITY if arguments.quality is None else arguments.quality
+        folders = (shipped.folder_of_quality(quality),)
     return batch.run(
         Compress(
             folders,

@@ -127,6 +127,9 @@ def curve(tmp_path, model_settings, monkeypatch):
         make_model(training / "last", model_settings(), seed=int(name[1:]))
         make_model(training / "best", model_settings(), seed=100)
         (training / "provenance.json").write_text(json.dumps(made_up_provenance(seconds=61.2)))
+        table = results / "measurements" / "cvqn" / f"{name}-seed1.csv"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text(f"image,bpp\na,0.{name[1:]}\nb,0.{name[1:]}\n")
 
     def write_results(*experiments):
         (tmp_path / "overlay.yaml").write_text(f"report: {{rate_curve: [{', '.join(experiments)}]}}")
@@ -146,7 +149,7 @@ def test_shipping_takes_the_rate_curve_or_nothing(curve, tmp_path):
     folders = ship(curve("c32", "c16"), ROOT / "data" / "manifests")
     assert [folder.name for folder in folders] == ["quality-1", "quality-2"]
     assert not stale.exists()
-    for quality, name in ((1, "c32"), (2, "c16")):
+    for quality, name in ((1, "c16"), (2, "c32")):  # by rate, whatever the order of the curve
         stored = load_model(shipped.folder_of_quality(quality))
         assert stored.model_id == load_model(tmp_path / "results" / "runs" / f"{name}-seed1" / "last").model_id
         assert stored.about["training_images"]["count"] == 7

@@ -64,6 +64,7 @@ LEARNED = dict.fromkeys(one.codec for one in CONFIG.experiments.values())
 if workflow.is_main_process:
     try:
         strangers = Scale(CONFIG.results, PLAN).strangers(EVERY_RUN)
+        unknown = Scale(CONFIG.results, PLAN).unknown_images()
     except CvqnError as error:
         raise WorkflowError(str(error)) from error
     if strangers:
@@ -71,6 +72,9 @@ if workflow.is_main_process:
             f"{', '.join(strangers)}: trained with other settings, images or code than planned, and .snakemake has no "
             f"record of it: remove these folders (the trainings stay in {RESULTS.store}), or go back to those settings"
         )
+    if unknown:
+        named = ", ".join(f"report.{key}: {name}" for key, name in unknown.items())
+        raise WorkflowError(f"the set {CONFIG.data.evaluation} has no such image: {named}; name others of its images")
 
 
 def one_of(names):

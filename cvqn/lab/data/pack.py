@@ -20,6 +20,7 @@ from pydantic import Field
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, place, sha256_file
+from cvqn.lab.data import duplicates
 from cvqn.lab.data.duplicates import Excluded, thumbnail
 from cvqn.lab.data.fields import SetName, Sha256, Strict, read_checked
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
@@ -138,7 +139,9 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
         excluded.refuse_pixels(image)
     _remove_abandoned(output)
     entries = [{**image.model_dump(), "set": name} for name, image in members]
-    digest = hashlib.sha256(json.dumps([entries, [image.pixels_sha256 for image in unwanted]]).encode()).hexdigest()
+    sources = json.dumps([entries, [image.pixels_sha256 for image in unwanted]]).encode()
+    code = b"".join(Path(module).read_bytes() for module in (__file__, duplicates.__file__))
+    digest = hashlib.sha256(sources + code).hexdigest()
     kept = output.parent / f".{output.stem}.whole"
     if _put_back(kept, digest, output):
         return
@@ -165,7 +168,7 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
 
 
 def _keep(kept: Path, digest: str, output: Path) -> None:
-    """Link a pack into a folder named by the hash of its sources; without links in the file system, keep none."""
+    """Link a pack into a folder named by its sources and this code; where the file system has no links, keep none."""
     shutil.rmtree(kept, ignore_errors=True)
     with contextlib.suppress(OSError):
         (kept / digest).mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from cvqn.codecs.interface import HasChannels
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
-from cvqn.lab.data.index import read_index
+from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.evaluation.influence import analyse_picture, rank_correlations
 
 
@@ -30,8 +31,7 @@ def analyse(
     """
     images = read_index(index)
     shown = maps_of or images[0].name
-    if shown not in {image.name for image in images}:
-        raise CvqnError(f"{index}: has no image {shown}; it has {', '.join(image.name for image in images)}")
+    require_image(images, shown, index)
     output = Path(output)
     channels, groups, maps = [], [], None
     for image in tqdm(images, desc=f"analyse {run}", unit="image", disable=None):
@@ -54,6 +54,12 @@ def analyse(
     _write_json(output / "importance.json", _importance(run, model, channels))
     _write_csv(output / "groups.csv", groups)
     _write_csv(output / "channels.csv", channels)
+
+
+def require_image(images: Sequence[Image], name: str, index: str | Path) -> None:
+    """Raise CvqnError if none of the images of a set is called `name`."""
+    if name not in {image.name for image in images}:
+        raise CvqnError(f"{index}: has no image {name}; it has {', '.join(image.name for image in images)}")
 
 
 def _importance(run: str, model: HasChannels, channels: list[dict]) -> dict:

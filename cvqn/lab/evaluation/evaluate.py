@@ -2,7 +2,8 @@
 
 from cvqn.codecs import registry
 from cvqn.compression import StoredCodec
-from cvqn.lab.evaluation.analysis import analyse
+from cvqn.lab.data.index import read_index
+from cvqn.lab.evaluation.analysis import analyse, require_image
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import measure
 from cvqn.lab.provenance.plan import Plan
@@ -22,9 +23,12 @@ def evaluate_run(plan: Plan, run: Run, index: str, device: str) -> None:
     results, report = plan.results, plan.configuration.report
     codec = StoredCodec(results.model(run.training, run.checkpoint), device)
     archive = results.archive(codec.name, run.name)
+    analysed = run.checkpoint == "last" and registry.learned(codec.name).has_channels
+    if analysed:  # before the long work
+        require_image(read_index(index), report.shown_image(run.experiment), index)
     encode_set(codec, None, index, archive)
     measure(codec, index, [archive], results.measurements(codec.name, run.name))
-    if run.checkpoint == "last" and registry.learned(codec.name).has_channels:
+    if analysed:
         analyse(
             run.name,
             codec.stored.model,

@@ -14,9 +14,10 @@ from tabulate import tabulate
 
 from cvqn.errors import CvqnError
 from cvqn.lab.data.manifest import Manifest, read_manifest
-from cvqn.lab.progress.makespan import duration, logged_seconds, makespan
+from cvqn.lab.progress.makespan import duration, makespan
 from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.provenance.training import read_provenance
 from cvqn.lab.report import registry as report_registry
 from cvqn.lab.settings.configuration import Configuration, Experiment
 from cvqn.lab.settings.paths import Results
@@ -185,11 +186,11 @@ def _by_seeds(runs: Sequence[Run]) -> list[str]:
 
 
 def _seconds(scale: Scale, run: Run) -> float | None:
-    batch = scale.configuration.experiments[run.experiment].training.batch
-    entry = scale.entry(run)
+    """Seconds that a finished training took, by its own record."""
     if scale.is_done(run):
-        return logged_seconds(Path(scale.results.training(run.training), "log.csv"), batch)
-    return logged_seconds(entry.finished_path / "log.csv", batch) if entry is not None and entry.finished else None
+        return read_provenance(scale.results.training(run.training)).seconds
+    entry = scale.entry(run)
+    return read_provenance(entry.finished_path).seconds if entry is not None and entry.finished else None
 
 
 def to_write(scale: Scale, jobs: int) -> dict[Path, float]:

@@ -1,10 +1,8 @@
 """Estimates of the wall time of trainings on a number of GPUs."""
 
-import csv
 import heapq
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 
 def makespan(seconds: Iterable[float], gpus: int) -> float:
@@ -13,16 +11,6 @@ def makespan(seconds: Iterable[float], gpus: int) -> float:
     for length in seconds:
         heapq.heapreplace(free, free[0] + length)
     return max(free)
-
-
-def logged_seconds(log: Path, batch: int) -> float:
-    """How long a finished training took in all its pieces, by its log.csv."""
-    seconds, last_step = 0.0, 0
-    with open(log, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            seconds += (int(row["step"]) - last_step) * batch / float(row["images_per_s"])
-            last_step = int(row["step"])
-    return seconds
 
 
 def duration(seconds: float | None) -> str:

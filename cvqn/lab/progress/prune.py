@@ -2,17 +2,28 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tabulate import tabulate
 
 from cvqn.errors import CvqnError
+from cvqn.lab.data.index import Image
+from cvqn.lab.data.pack import Pack
 from cvqn.lab.progress.scale import Scale, entry_name
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Entry
+
+
+class Planned(NamedTuple):
+    """A plan with its training and evaluation images; None for those that are not here."""
+
+    plan: Plan
+    pack: Pack | None
+    images: list[Image] | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,9 @@ class Kept:
 def kept(root: Path) -> list[Kept]:
     """The entries of the store of the scale whose results are in `root`, those that nothing uses first."""
     scale = Scale(root)
-    return sorted((_kept(scale, entry) for entry in scale.entries()), key=lambda one: (bool(one.uses), one.name))
+    planned = [Planned(plan, *scale.images_of(plan.configuration)) for plan in scale.plans]
+    found = (_kept(scale, planned, entry) for entry in scale.entries())
+    return sorted(found, key=lambda one: (bool(one.uses), one.name))
 
 
 def table(entries: Sequence[Kept]) -> str:
@@ -80,7 +93,7 @@ def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
     return sum(one.freed for one in chosen)
 
 
-def _kept(scale: Scale, entry: Entry) -> Kept:
+def _kept(scale: Scale, planned: Sequence[Planned], entry: Entry) -> Kept:
     files = [path.stat() for path in entry.folder.rglob("*") if path.is_file()]
     newest = max((stat.st_mtime for stat in files), default=entry.folder.stat().st_mtime)
     return Kept(
@@ -89,7 +102,7 @@ def _kept(scale: Scale, entry: Entry) -> Kept:
         days=(time.time() - newest) / 86400,
         bytes=sum(stat.st_size for stat in files),
         freed=sum(stat.st_size for stat in files if stat.st_nlink == 1),
-        uses=(*_outputs(scale, entry), *(plan.path for plan in scale.plans if _wants(scale, plan, entry))),
+        uses=(*_outputs(scale, entry), *_plans(planned, entry)),
     )
 
 
@@ -107,8 +120,15 @@ def _outputs(scale: Scale, entry: Entry) -> list[str]:
     return [folder.as_posix()] if scale.origin(_run(entry)) == entry.folder.name else []
 
 
-def _wants(scale: Scale, plan: Plan, entry: Entry) -> bool:
-    return entry_name(plan, _run(entry), scale.pack, scale.images) == entry.folder.name
+def _plans(planned: Sequence[Planned], entry: Entry) -> Iterator[str]:
+    """The plans that ask for this entry, and those of which this cannot be known."""
+    for plan, pack, images in planned:
+        if _run(entry).experiment not in plan.configuration.experiments:
+            continue
+        if pack is None or images is None:
+            yield f"{plan.path}, perhaps (its images are not here)"
+        elif entry_name(plan, _run(entry), pack, images) == entry.folder.name:
+            yield plan.path
 
 
 def _run(entry: Entry) -> Run:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import read_json
 from cvqn.lab.data.index import Image, read_index
+from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance.plan import Plan, key, read_plan
 from cvqn.lab.provenance.snakemake_records import begun, read_jobs
@@ -56,19 +58,22 @@ class Scale:
 
     @cached_property
     def pack(self) -> Pack | None:
-        """The training images, once they are packed."""
-        try:
-            return Pack.open(self.data / "packs" / f"{'+'.join(self.configuration.data.train)}.npy")
-        except CvqnError:
-            return None
+        """The training images of the newest plan, once they are packed."""
+        return self.images_of(self.configuration)[0]
 
     @cached_property
     def images(self) -> list[Image] | None:
-        """The evaluation images, once they are fetched."""
-        try:
-            return read_index(self.data / "sets" / self.configuration.data.evaluation / "index.json")
-        except CvqnError:
-            return None
+        """The evaluation images of the newest plan, once they are fetched."""
+        return self.images_of(self.configuration)[1]
+
+    def images_of(self, configuration: Configuration) -> tuple[Pack | None, list[Image] | None]:
+        """The training and evaluation images of settings; None for those that are not here."""
+        pack, images = None, None
+        with suppress(CvqnError):
+            pack = Pack.open(self.data / "packs" / f"{'+'.join(configuration.data.train)}.npy")
+        with suppress(CvqnError):
+            images = read_index(self.data / "sets" / configuration.data.evaluation / "index.json")
+        return pack, images
 
     def runs(self) -> list[Run]:
         """The trainings that the report needs, and those beyond the paper that have begun or are recorded."""
@@ -119,6 +124,19 @@ class Scale:
             ):
                 found.append(self.results.training(run.training))
         return found
+
+    def unknown_images(self) -> dict[str, str]:
+        """The images that settings of the report name, by key, and that the evaluation set's manifest does not list.
+
+        Empty for a set whose manifest lists no images, as of an archive.
+
+        Raises:
+            CvqnError: the manifest is missing or invalid.
+        """
+        listed = read_manifest(self.configuration.data.evaluation, self.data / "manifests").images
+        names = {Path(image.file).stem for image in listed}
+        shown = self.configuration.report.shown_images
+        return {key: name for key, name in shown.items() if names and name not in names}
 
     def missing(self, paths: Iterable[str]) -> list[str]:
         """Those of these files that do not exist."""

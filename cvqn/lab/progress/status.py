@@ -3,7 +3,6 @@
 Why a training ended is read from its entry in the store, never guessed from the wording of a log.
 """
 
-import csv
 import math
 import re
 from collections import Counter
@@ -19,6 +18,7 @@ from cvqn.lab.progress.queue import Queued, last_state, queue
 from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.snakemake_records import begun, is_at_work
 from cvqn.lab.settings.runs import Run
+from cvqn.lab.training.log import read_csv
 from cvqn.lab.training.store import Entry
 from cvqn.settings import TrainingSettings
 
@@ -212,8 +212,7 @@ def _progress(entry: Entry | None) -> tuple[int, float | None]:
     """Last logged step, and images per second over the last rows."""
     if entry is None or not entry.log_path.exists():
         return 0, None
-    with open(entry.log_path, encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    rows = read_csv(entry.log_path)
     if not rows:
         return 0, None
     with suppress(ValueError):  # the last row is being written

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
+from cvqn.lab.progress.scale import Scale
 from cvqn.lab.provenance.fingerprint import Code, changes, digest
-from cvqn.lab.provenance.plan import Plan, key, read_plan
+from cvqn.lab.provenance.plan import Plan, key
 from cvqn.lab.provenance.snakemake_records import Job, read_jobs
 from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.settings.runs import Run
@@ -48,15 +49,21 @@ def _training(plan: Plan, run: Run, codec: str) -> Iterator[str]:
     commit = (made.source or {}).get("commit") or "COMMIT"
     modules = [_with_command(one, commit) for one in _code(made.code, plan.code[key("train", codec)])]
     found = [*_settings(made.settings, now), *modules]
+    scale = Scale(Path(plan.results.root), plan)
     sets = made.training_images.names
     wanted = list(plan.configuration.data.train)
     if sets != wanted:
         found.append(f"data.train: {', '.join(sets)} became {', '.join(wanted)}")
-    yield from _lines(f"train {run.training}", found)
+    if not found and scale.wanted(run) not in (None, made.key):
+        found.append("its training or evaluation images")
+    yield from _lines(f"train {run.training}", found or ["nothing changed"])
 
 
 def _job(plan: Plan, job: str, files: list[str]) -> Iterator[str]:
-    """Differences in code, found by the hash that Snakemake keeps for a job and the plan file with the same hash."""
+    """Differences in code, found by the hash that Snakemake keeps for a job and the plan file with the same hash.
+
+    Settings and inputs of a job are Snakemake's to compare.
+    """
     jobs = read_jobs(files)
     found: list[str] = []
     for file in files:
@@ -64,7 +71,8 @@ def _job(plan: Plan, job: str, files: list[str]) -> Iterator[str]:
             found.append(f"{file} is not there")
         elif not _made_with(jobs[file], plan.code[job]):
             found += _code(_code_of(jobs[file], plan, job), plan.code[job])
-    yield from _lines(job, list(dict.fromkeys(found)))
+    unchanged = "its code has not changed; snakemake -n says whether its settings or inputs have"
+    yield from _lines(job, list(dict.fromkeys(found)) or [unchanged])
 
 
 def _made_with(job: Job, code: Code) -> bool:
@@ -73,8 +81,8 @@ def _made_with(job: Job, code: Code) -> bool:
 
 def _code_of(job: Job, plan: Plan, name: str) -> Code | None:
     """The code that a job was planned with, from its plan file; None if that is gone."""
-    for path in Path(plan.results.root, "plans").glob("*.json"):
-        code = read_plan(path).code.get(name)
+    for one in Scale(Path(plan.results.root)).plans:
+        code = one.code.get(name)
         if code is not None and _made_with(job, code):
             return code
     return None
@@ -105,4 +113,4 @@ def _value(value: Any) -> str:
 
 
 def _lines(job: str, found: list[str]) -> Iterator[str]:
-    yield from (f"{job}: {one}" for one in found or ["nothing changed"])
+    yield from (f"{job}: {one}" for one in found)

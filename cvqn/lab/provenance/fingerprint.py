@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from cvqn.codecs import registry
@@ -141,12 +141,14 @@ def _closure(module: str, prefix: str, others: tuple[str, ...] = ()) -> tuple[st
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    found, top = [], module.partition(".")[0]
-    for node in ast.walk(ast.parse(_path(module).read_text(encoding="utf-8"))):
+    path, found, top = _path(module), [], module.partition(".")[0]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            name = resolve_name("." * node.level + (node.module or ""), package)
+            found += [name, *(f"{name}.{alias.name}" for alias in node.names)]
     return tuple(name for name in dict.fromkeys(found) if "." in name and name.split(".")[0] == top and _exists(name))
 
 

@@ -156,6 +156,8 @@ def _encoded_again(
     what, files = f"{measured.table}: encoded, decoded and measured", (measured.table.as_posix(),)
     archives = {}
     for setting, images in chosen.items():
+        if not images:
+            continue
         quality = None if measured.run else float(setting)
         archives[setting] = scratch / "again" / f"{setting}.tar"
         encode_set(codec, quality, _index_of(images, index, scratch / "again" / setting), archives[setting])

@@ -11,6 +11,7 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.provenance.training import FILE, read_provenance
+from cvqn.lab.report.sources import read_table
 from cvqn.lab.settings.configuration import read
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
@@ -19,19 +20,21 @@ from cvqn.lab.settings.runs import Run
 def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     """Make the models of a scale's rate-distortion curve the only built-in ones, and return their folders.
 
-    Each model's description gets its training images, training time and machine.
+    Qualities rise with the measured rate. Each model's description gets its training images, training time and machine.
 
     Raises:
-        CvqnError: a model is missing; then nothing is replaced.
+        CvqnError: a model or its measurements are missing; then nothing is replaced.
     """
     paths = Results(str(results))
     configuration = read(paths.config)
     runs = [Run(name, configuration.seeds[0]) for name in configuration.report.rate_curve]
     names = [run.training for run in runs]
+    tables = {run: paths.measurements(configuration.experiments[run.experiment].codec, run.name) for run in runs}
     needed = [[*paths.model_files(name, "last"), f"{paths.training(name)}/{FILE}"] for name in names]
-    missing = [path for files in needed for path in files if not Path(path).is_file()]
+    missing = [path for files in (*needed, tables.values()) for path in files if not Path(path).is_file()]
     if missing:
-        raise CvqnError(f"{missing[0]}: missing; train the whole rate curve first")
+        raise CvqnError(f"{missing[0]}: missing; train and evaluate the whole rate curve first")
+    runs.sort(key=lambda run: read_table(tables[run], ("bpp",))["bpp"].mean())
     shipped.FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=shipped.FOLDER, prefix=".", suffix=".part") as made:
         for quality, run in enumerate(runs, 1):

@@ -79,6 +79,12 @@ class ReportSettings(Settings):
         tables = (*self.table1, *self.table2, *self.starts)
         return tuple(dict.fromkeys([*self.rate_curve, *tables, self.toy, *self.learned]))
 
+    @property
+    def shown_images(self) -> dict[str, str]:
+        """The images of the evaluation set that figures show, by key."""
+        crops = {f"figure4.images.{place}": image.name for place, image in enumerate(self.figure4.images)}
+        return {"figure1_image": self.figure1_image, "figure3_image": self.figure3_image, **crops}
+
     def shown_image(self, experiment: str) -> str:
         """The image whose quantized maps of an experiment are kept for a figure."""
         return self.figure1_image if experiment == self.toy else self.figure3_image

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvqn.errors import CvqnError
-from cvqn.files import atomic_write
+from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance import environment
@@ -51,7 +51,8 @@ def train_run(
     if adopt is not None and not entry.finished:
         _refuse_other(adopt, run, experiment, pack_path, evaluation)
         with entry.claim(limit):
-            entry.finish(lambda folder: shutil.copytree(adopt, folder))
+            if not entry.finished:  # by another process, for which this one has waited
+                entry.finish(lambda folder: _adopt(adopt, folder, entry))
     if not entry.finished:
         began = time.monotonic()
         with entry.claim(limit):
@@ -122,6 +123,14 @@ def _train(
             json.dump(record | facts, file, indent=1)
 
     entry.finish(write)
+
+
+def _adopt(finished: Path, folder: Path, entry: Entry) -> None:
+    """Copy a finished training; its provenance names the new entry, and the one that it had as `adopted_from`."""
+    shutil.copytree(finished, folder)
+    record = read_json(folder / FILE)
+    with atomic_write(folder / FILE, "w") as file:
+        json.dump(record | {"key": entry.folder.name, "adopted_from": record["key"]}, file, indent=1)
 
 
 def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, evaluation: Path) -> None:

@@ -1,8 +1,7 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvqn.lab.progress.makespan import duration, logged_seconds, makespan
+from cvqn.lab.progress.makespan import duration, makespan
 
 LENGTHS = st.lists(st.floats(1, 1e4), min_size=1, max_size=40)
 
@@ -20,11 +19,6 @@ def test_makespan_of_a_case_done_by_hand():
     # GPU 1: 3 then 2; GPU 2: 1, then 4 from 1 to 5
     assert makespan([3, 1, 4, 2], 2) == 5
     assert makespan([2] * 23, 8) == 6
-
-
-def test_logged_seconds_count_every_piece(tmp_path):
-    (tmp_path / "log.csv").write_text("step,images_per_s\n5,2\n10,4\n20,1\n")
-    assert logged_seconds(tmp_path / "log.csv", batch=2) == pytest.approx(5 + 2.5 + 20)
 
 
 def test_durations():

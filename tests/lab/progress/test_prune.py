@@ -79,3 +79,16 @@ def test_what_a_killed_removal_left_is_no_entry_and_goes_with_the_next(made, unu
     unused.state_path.write_bytes(b"trained again")
     prune.remove(prune.kept(made.root), [unused.folder.name])
     assert list((made.root / "trainings").iterdir()) == []
+
+
+def test_a_training_of_a_plan_whose_images_are_not_here_is_not_unused(made, unused, tmp_path):
+    finished = made.finish("c16-seed1", publish=False)
+    settings = configuration.merge(made.plan.configuration.plain(), {"data": {"train": ["photos"]}})
+    other = make_plan(configuration.validated(settings, "test"))
+    other.write()
+    perhaps = f"{other.path}, perhaps (its images are not here)"
+    assert of(made, finished).uses == (perhaps, made.plan.path)
+    assert of(made, unused).uses == (perhaps,)
+    (tmp_path / "data").unlink()
+    everywhere = (perhaps, f"{made.plan.path}, perhaps (its images are not here)")
+    assert of(made, finished).uses == of(made, unused).uses == everywhere

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from cvqn.errors import CvqnError
+from cvqn.lab.provenance import fingerprint
 from cvqn.lab.provenance.fingerprint import changes, code_of, digest, with_imports
 
 SOURCE = '''"""A module."""
@@ -82,3 +83,22 @@ def test_changes_are_named():
 def test_an_unknown_module():
     with pytest.raises(CvqnError, match=r"cvqn\.nothing"):
         code_of("train", None, "cvqn.nothing")
+
+
+@pytest.mark.parametrize("said", [
+    "from foreign.inner.core import X", "from .core import X", "from ..inner.core import X", "from . import core",
+    "from .. import inner",
+])  # fmt: skip
+def test_what_a_foreign_codec_imports_counts_however_it_says_so(tmp_path, monkeypatch, said):
+    package = tmp_path / "foreign" / "inner"
+    package.mkdir(parents=True)
+    (tmp_path / "foreign" / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("from .core import X\n")
+    (package / "core.py").write_text("X = 1\n")
+    (package / "codec.py").write_text(f"{said}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    fingerprint._imports.cache_clear()
+    assert "foreign.inner.core" in fingerprint._closure("foreign.inner.codec", "foreign.")
+    fingerprint._imports.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("foreign")]:
+        del sys.modules[name]

@@ -175,10 +175,15 @@ def test_dvc_says_what_changed_and_runs_nothing(copy):
         assert copy.git("status", "--porcelain") == before
 
 
+UNCHANGED = "its code has not changed; snakemake -n says whether its settings or inputs have"
+
+
 def test_why_names_setting_module_and_version(copy):
+    old = copy.results / "plans" / "000000000000.json"
+    old.write_text("{}")  # a plan of a version that this one cannot read
     assert copy.cvqn("why", "c16-seed1", *copy.overlays).splitlines() == [
         "train c16-seed1: nothing changed",
-        "evaluate cvqn: nothing changed",
+        f"evaluate cvqn: {UNCHANGED}",
     ]
     copy.replace("workflow/scales/tiny.yaml", "patch: 64\n  epochs", "patch: 96\n  epochs")
     copy.replace("cvqn/lab/evaluation/encode.py", "[:64, :64]", "[:32, :64]")
@@ -191,7 +196,7 @@ def test_why_names_setting_module_and_version(copy):
     assert said[2:] == ["evaluate cvqn: module cvqn.lab.evaluation.encode"]
     assert copy.cvqn("why", "webp", *copy.overlays).splitlines() == [
         "encode webp: module cvqn.lab.evaluation.encode",
-        "measure webp: nothing changed",
+        f"measure webp: {UNCHANGED}",
     ]
     assert "no such run or codec at scale tiny; it has c16-seed1" in copy.cvqn("why", "c99-seed1", SCALE, code=2)
 

@@ -177,4 +177,6 @@ def test_a_clone_without_its_archives_encodes_with_the_models_of_the_program(rec
     for what in ("audit.html", "tables/equation7.csv", "metrics.json"):
         assert re.search(rf"agrees +results/tiny/{what}: made again", output)
     assert re.search(r"in part .*: encoded, decoded and measured \(\d of \d files\)", output)
+    few = clone.cvqn("verify", "tiny", "--only", "webp", "--sample", "1")  # of some settings no file
+    assert re.search(r"in part .*webp.csv: encoded, decoded and measured \(1 of \d files\)", few), few
     assert re.search(r"tiny: verified; of its files \d+ made again and equal, \d made again in part", output)

@@ -34,7 +34,7 @@ def made(tmp_path) -> MadeUp:
 
 def test_it_is_not_measured_until_there_is_a_training_of_as_many_steps(made):
     assert claim(made)["verdict"] == "not measured"
-    assert claim(made)["reason"] == "no training of cvqn with 9000 steps was measured"
+    assert claim(made)["reason"] == "no training of cvqn with 9,000 steps and 72,000 crops of 468 images was measured"
     assert (
         claim(made, "central.equal-steps.factorized")["reason"] == "no run of factorized in report.learned was measured"
     )

@@ -342,7 +342,9 @@ def test_below_the_papers_scale_nothing_is_judged(tmp_path, scale):
 def test_nothing_measured_gives_no_verdict(tmp_path):
     made = MadeUp(tmp_path)
     claims = judged(made)
-    settings = {claim.id for claim in paper() if claim.measure in ("setting", "widths", "groups", "rate_points")}
+    settings = {
+        claim.id for claim in paper() if claim.measure in ("setting", "drops", "widths", "groups", "rate_points")
+    }
     identities = {"table2.bound-order", "eq7.bound"}
     verdicts = {name: claim["verdict"] for name, claim in claims.items()}
     assert {name for name, verdict in verdicts.items() if verdict == SETTING_USED} == settings
@@ -612,3 +614,16 @@ def test_memory_is_compared_on_one_card_and_without_what_both_hold(tmp_path):
     claim = judged(made)["section3.1.memory"]
     assert claim["verdict"] == NOT_MEASURED
     assert claim["reason"] == "the trainings ran on different GPUs, a card and another card"
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [("paper", "setting used"), ("mini", "not evaluated at this scale"), ("small", "not evaluated at this scale")],
+)
+def test_a_schedule_without_drops_has_none_of_the_papers(tmp_path, scale, expected):
+    """The cosine schedule of the smaller scales keeps drop_epochs and drop_factor of the defaults, unused."""
+    made = MadeUp(tmp_path, scale)
+    made.experiment("c32", PAPER["c32"])
+    with contextlib.chdir(made.folder):
+        claims = {claim["id"]: claim for claim in audit(made.evidence(extras=False))["claims"]}
+    assert {claims[f"training.lr-drops.{name}"]["verdict"] for name in ("epochs", "factor")} == {expected}

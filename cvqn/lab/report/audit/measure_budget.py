@@ -1,4 +1,4 @@
-"""Measures of claims that CVQN is better than another learned codec at an equal number of training steps."""
+"""Measures of claims that CVQN is better than another learned codec at equal training steps, images and crops."""
 
 import math
 from typing import NamedTuple
@@ -19,6 +19,18 @@ LENGTH = ("epochs", "drop_epochs", "warmup_epochs")
 """Settings of a training that depend on its length."""
 
 
+class Seen(NamedTuple):
+    """What must be equal of two trainings; `crops` with repetitions."""
+
+    steps: int
+    images: int
+    crops: int
+    pack_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.steps:,} steps and {self.crops:,} crops of {self.images:,} images"
+
+
 class Side(NamedTuple):
     """A codec's experiments at the last checkpoint."""
 
@@ -29,7 +41,7 @@ class Side(NamedTuple):
 
 
 def above_at_equal_steps(evidence: Evidence, expected: object, codec: str) -> Finding:
-    """How far the method is above another learned codec in MS-SSIM (dB) at equal rate and equal training steps.
+    """How far the method is above another learned codec in MS-SSIM (dB) at equal rate, training steps and crops.
 
     The method's experiments are trained as those of the rate curve, except for the length of the training. All models
     are those at the last checkpoint. If the other codec has a curve, it is read at the method's rates; else the
@@ -38,12 +50,12 @@ def above_at_equal_steps(evidence: Evidence, expected: object, codec: str) -> Fi
     names = [name for name in evidence.learned_curves.get(codec, []) if evidence.measured.get(name)]
     if not names:
         raise NotMeasured(f"no run of {codec} in report.learned was measured")
-    steps = {_steps(evidence, name) for name in names}
-    if len(steps) > 1:
-        raise NotMeasured(f"the trainings of {codec} differ in steps: {', '.join(map(str, sorted(steps)))}")
-    own = [name for name in _of_method(evidence) if evidence.measured.get(name) and _steps(evidence, name) in steps]
+    equal = {_seen(evidence, name) for name in names}
+    if len(equal) > 1:
+        raise NotMeasured(f"the trainings of {codec} differ: {'; '.join(map(str, sorted(equal)))}")
+    own = [name for name in _of_method(evidence) if evidence.measured.get(name) and _seen(evidence, name) in equal]
     if not own:
-        raise NotMeasured(f"no training of {evidence.method} with {steps.pop()} steps was measured")
+        raise NotMeasured(f"no training of {evidence.method} with {equal.pop()} was measured")
     ours, theirs = _side(evidence, evidence.method, own), _side(evidence, codec, names)
     if ours.points.images != theirs.points.images:
         raise NotMeasured(f"{codec} was measured on other images than {evidence.method}")
@@ -99,5 +111,7 @@ def _but_for_length(one: Settings) -> tuple[str, dict, dict]:
     return one.codec, one.model.plain(), {key: value for key, value in training.items() if key not in LENGTH}
 
 
-def _steps(evidence: Evidence, name: str) -> int:
-    return evidence.provenance(name)[1].steps
+def _seen(evidence: Evidence, name: str) -> Seen:
+    record = evidence.provenance(name)[1]
+    found = budget(record)
+    return Seen(found.steps, found.training_images, found.crops, record.training_images.pack_sha256)

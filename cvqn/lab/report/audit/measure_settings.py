@@ -18,6 +18,13 @@ def setting(evidence: Evidence, expected: object, key: str) -> Finding:
     return Finding(_compare(key, value, expected), (evidence.results.config,))
 
 
+def drops(evidence: Evidence, expected: object, experiment: str, key: str) -> Finding:
+    """`drop_epochs` or `drop_factor` of an experiment's learning rates: none and 1 if its schedule has no drops."""
+    training = evidence.configuration.experiments[experiment].training.plain()
+    value = training[key] if training["schedule"] == "drops" else {"drop_epochs": [], "drop_factor": 1}[key]
+    return Finding(_compare(f"{key} of {experiment}", value, expected), (evidence.results.config,))
+
+
 def widths(evidence: Evidence, expected: Sequence[int], experiment: str, part: str) -> Finding:
     """Channels of the stages of `part`, encoder or decoder, times the scale's width factor."""
     factor, base = _model_settings(evidence, experiment, "width", f"{part}_widths")

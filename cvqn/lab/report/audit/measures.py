@@ -15,7 +15,7 @@ from cvqn.lab.report.audit.verdicts import IDENTITY, SETTING_USED, Finding
 ROOMS = (measure_runs, measure_curves, measure_budget, measure_channels, measure_training, measure_settings)
 WHERE_IT_HOLDS: dict[str, str] = {
     **dict.fromkeys(("bound_order", "soft_quantizer", "entropy_below_bound"), IDENTITY),
-    **dict.fromkeys(("setting", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),
+    **dict.fromkeys(("setting", "drops", "widths", "groups", "rate_points", "seeds", "training_images"), SETTING_USED),
     **dict.fromkeys(("optimizer", "best_measured"), SETTING_USED),
 }
 """The verdict in place of "reproduced", for measures whose claims no training could fail."""
