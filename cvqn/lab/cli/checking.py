@@ -176,21 +176,21 @@ def _verify(arguments: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from cvqn.lab.record.finding import DIFFERS, summary, verdicts
+    from cvqn.lab.record.check import DIFFERS, summary, verdicts
     from cvqn.lab.record.recorded import read_recorded
     from cvqn.lab.record.verify import other_code, verify
 
     torch.set_num_threads(arguments.threads)
     if note := other_code(arguments.scale):
         tqdm.write(note)
-    findings = []
-    for finding in verify(arguments.scale, arguments.only, arguments.sample):
-        findings.append(finding)
-        said = [f" ({finding.reason})"] if finding.reason else [""]
-        for reason in [f": {one}" for one in finding.differences] or said:
-            tqdm.write(f"{finding.verdict:12} {finding.what}{reason}")
-    failed = any(finding.verdict == DIFFERS for finding in findings)
-    counts = summary(verdicts(findings, read_recorded(arguments.scale).files))
+    checks = []
+    for check in verify(arguments.scale, arguments.only, arguments.sample):
+        checks.append(check)
+        said = [f" ({check.reason})"] if check.reason else [""]
+        for reason in [f": {one}" for one in check.differences] or said:
+            tqdm.write(f"{check.verdict:12} {check.what}{reason}")
+    failed = any(check.verdict == DIFFERS for check in checks)
+    counts = summary(verdicts(checks, read_recorded(arguments.scale).files))
     print(f"{arguments.scale}: {'NOT VERIFIED' if failed else 'verified'}; of its files {counts}")
     return int(failed)
 

@@ -1,12 +1,8 @@
 """Types of the fields in manifests, their tables, indexes and packs, which are checked when such a file is read."""
 
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from cvqn import files
-from cvqn.errors import CvqnError
+from pydantic import AfterValidator, Field, StringConstraints
 
 LONGEST_NAME = 255  # bytes of a file name that file systems accept
 _PART = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"  # a part of a path: not hidden, not "..", no separator
@@ -34,48 +30,3 @@ ArchiveUrl = _text(r"https?://[!-~]+/[A-Za-z0-9_-]+\.(zip|tar)")
 Md5, Sha1, Sha256 = (_text(f"[0-9a-f]{{{digits}}}") for digits in (32, 40, 64))
 Count = Annotated[int, Field(ge=1, lt=1 << 50)]
 Side = Annotated[int, Field(ge=1, lt=1 << 17)]  # of a picture, in pixels
-
-
-class Document(BaseModel):
-    """An immutable model of a JSON file, with strict types; other keys in the file are ignored."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-
-class Strict(Document):
-    """A `Document` without other keys."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-Model = TypeVar("Model", bound=Document)
-
-
-def read_checked(model: type[Model], path: Path, advice: str) -> Model:
-    """A JSON file as a model.
-
-    Raises:
-        CvqnError: the file is missing or does not fit the model; the message ends with the advice.
-    """
-    try:
-        return checked(model, files.read_json(path), str(path))
-    except CvqnError as error:
-        raise CvqnError(f"{error}; {advice}") from error
-
-
-def checked(model: type[Model], content: object, name: str) -> Model:
-    """The content of the file `name` as a model.
-
-    Raises:
-        CvqnError: the content does not fit the model.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise CvqnError(f"{name}: {problem(error)}") from error
-
-
-def problem(error: ValidationError) -> str:
-    """The first error, as `key.number.key: what`, without quoting a value."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'top'}: {first['msg'].removeprefix('Value error, ')}"

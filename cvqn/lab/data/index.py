@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from cvqn.documents import Strict, problem, read_checked
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import decode_picture
-from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side, Strict, problem, read_checked
+from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side
 from cvqn.lab.data.workers import parallel
 
 

@@ -11,11 +11,12 @@ from urllib.parse import quote
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from cvqn.documents import Strict, problem
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.images import list_pictures
 from cvqn.lab.data import fields
-from cvqn.lab.data.fields import Count, SetName, Sha256, Strict, Text, problem
+from cvqn.lab.data.fields import Count, SetName, Sha256, Text
 from cvqn.lab.data.index import describe_all
 from cvqn.lab.settings.strict_yaml import read_yaml
 

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from cvqn.documents import Strict, read_checked
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, place, sha256_file
 from cvqn.lab.data import duplicates
 from cvqn.lab.data.duplicates import Excluded, thumbnail
-from cvqn.lab.data.fields import SetName, Sha256, Strict, read_checked
+from cvqn.lab.data.fields import SetName, Sha256
 from cvqn.lab.data.index import Image, pixels_sha256, read_index, set_name
 from cvqn.lab.data.workers import parallel
 

@@ -10,9 +10,9 @@ from typing import IO
 
 from pydantic import JsonValue
 
+from cvqn.documents import Strict, checked
 from cvqn.errors import CvqnError
 from cvqn.files import parse_json
-from cvqn.lab.data.fields import Strict, checked
 
 
 class Made(Strict):

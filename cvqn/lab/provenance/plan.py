@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvqn.documents import Strict, checked
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json, sha256_file
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
-from cvqn.settings import Settings
 
 RULES = "rules"
 DIGITS = 12  # of the SHA-256 of a plan, in its file's name
@@ -29,7 +29,7 @@ class ChangedCode(CvqnError):
     exit_code = 78
 
 
-class _Content(Settings):
+class _Content(Strict):
     configuration: dict[str, Any]
     code: dict[str, Code]
 
@@ -120,7 +120,7 @@ def read_plan(path: str | Path) -> Plan:
         CvqnError: the file is missing, is not a plan, or was edited after the workflow wrote it.
     """
     path = Path(path)
-    content = _Content.parse(read_json(path), f"{path}: not a plan of jobs")
+    content = checked(_Content, read_json(path), f"{path}: not a plan of jobs")
     if path.parent.name == "plans" and path.stem != sha256_file(path)[:DIGITS]:
         raise CvqnError(
             f"{path}: edited after the workflow had written it; start snakemake again, which writes another"

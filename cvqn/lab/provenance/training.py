@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from cvqn.lab.data.fields import Document, read_checked
+from cvqn.documents import Document, read_checked
 
 FILE = "provenance.json"
 Amount = Annotated[float, Field(ge=0)]

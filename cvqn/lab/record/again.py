@@ -15,8 +15,8 @@ from cvqn.lab.evaluation.analysis import analyse
 from cvqn.lab.evaluation.archive import read_archive, write_archive
 from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import RUN_COLUMNS, measure
+from cvqn.lab.record.check import AGREES, IN_PART, NOT_CHECKED, Check
 from cvqn.lab.record.differences import differences
-from cvqn.lab.record.finding import AGREES, IN_PART, NOT_CHECKED, Finding
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results, sidecar
 from cvqn.lab.settings.runs import Run
@@ -31,7 +31,7 @@ OF_THE_MACHINE = r"^(machine|decoder_versions)\."
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredTable:
     """A recorded table of measurements: of a conventional codec at some qualities, or of a run."""
 
     codec: str
@@ -58,21 +58,21 @@ Chosen = Mapping[str, Sequence[Image]]
 """Images to check, by setting."""
 
 
-def tables(configuration: Configuration, results: Results, recorded: Collection[str]) -> list[Measured]:
+def tables(configuration: Configuration, results: Results, recorded: Collection[str]) -> list[MeasuredTable]:
     """The recorded tables of measurements."""
     found = [
-        Measured(codec, Path(results.measurements(codec)), tuple(map(str, qualities)))
+        MeasuredTable(codec, Path(results.measurements(codec)), tuple(map(str, qualities)))
         for codec, qualities in configuration.measured_codecs().items()
     ]
     for run in configuration.every_run():
         experiment = configuration.experiments[run.experiment]
         for one in map(run.at, experiment.checkpoints):
             table = Path(results.measurements(experiment.codec, one.name))
-            found.append(Measured(experiment.codec, table, (one.name,), one))
+            found.append(MeasuredTable(experiment.codec, table, (one.name,), one))
     return [one for one in found if one.table.as_posix() in recorded]
 
 
-def check(measured: Measured, chosen: Chosen, index: Path, results: Results, scratch: Path) -> Iterator[Finding]:
+def check(measured: MeasuredTable, chosen: Chosen, index: Path, results: Results, scratch: Path) -> Iterator[Check]:
     """Decode, measure and re-encode the archives of a table; if archives are missing, encode the pictures instead."""
     named = {setting: path for setting, path in measured.archives(results).items() if chosen.get(setting)}
     here = {setting: path for setting, path in named.items() if path.is_file()}
@@ -86,26 +86,26 @@ def check(measured: Measured, chosen: Chosen, index: Path, results: Results, scr
     parts = {setting: _part_of(path, chosen[setting], index, scratch / "parts") for setting, path in here.items()}
     found = _compare(measured, codec, chosen, index, parts, scratch, METRICS, EXACT)
     files = (table, sidecar(table))
-    yield Finding(f"{table}: decoded and measured", files, tuple(found), unless, reason)
+    yield Check(f"{table}: decoded and measured", files, tuple(found), unless, reason)
     for setting, path in here.items():
         differing, why_not = _code_again(codec, path, chosen[setting])
         unless, reason = _part(len(chosen[setting]), len(read_index(index)))
         files = (path.as_posix(), path.with_suffix(".csv").as_posix())
         if why_not:
             unless, reason = NOT_CHECKED, why_not
-            yield Finding(f"{path}: decoded", files, unless=IN_PART, reason="every file decodes to what is recorded")
-        yield Finding(f"{path}: coded", files, tuple(differing), unless, reason)
+            yield Check(f"{path}: decoded", files, unless=IN_PART, reason="every file decodes to what is recorded")
+        yield Check(f"{path}: coded", files, tuple(differing), unless, reason)
 
 
-def check_analysis(run: Run, configuration: Configuration, index: Path, results: Results, scratch: Path) -> Finding:
+def check_analysis(run: Run, configuration: Configuration, index: Path, results: Results, scratch: Path) -> Check:
     """Analyse the channels of a run again."""
     codec = configuration.experiments[run.experiment].codec
     files = tuple(results.analysis_files(codec, run.name))
     what = f"{results.analysis(codec, run.name)}: analysed"
     table = Path(results.measurements(codec, run.name))
-    folder = _model_of(Measured(codec, table, (run.name,), run), results)
+    folder = _model_of(MeasuredTable(codec, table, (run.name,), run), results)
     if folder is None:
-        return Finding(what, files, unless=NOT_CHECKED, reason="its model is not here")
+        return Check(what, files, unless=NOT_CHECKED, reason="its model is not here")
     report, output = configuration.report, scratch / "analysis"
     model = StoredCodec(folder).stored.model
     shown, influence = report.shown_image(run.experiment), report.shows_influence(run.experiment)
@@ -115,10 +115,10 @@ def check_analysis(run: Run, configuration: Configuration, index: Path, results:
         for file in files
         for place in differences(Path(file), output / Path(file).name, ANALYSED_AGAIN)
     ]
-    return Finding(what, files, tuple(found))
+    return Check(what, files, tuple(found))
 
 
-def unable(measured: Measured, results: Results) -> str:
+def unable(measured: MeasuredTable, results: Results) -> str:
     """Why a table can be neither decoded nor encoded again; empty if it can."""
     if measured.run is not None:
         return "" if _model_of(measured, results) else "its model is missing and is not a built-in one"
@@ -128,7 +128,7 @@ def unable(measured: Measured, results: Results) -> str:
     return "" if made == here else f"made by {_versions(made)}, here is {_versions(here)}"
 
 
-def _open(measured: Measured, results: Results) -> Codec:
+def _open(measured: MeasuredTable, results: Results) -> Codec:
     if measured.run is None:
         return registry.conventional(measured.codec)
     folder = _model_of(measured, results)
@@ -137,7 +137,7 @@ def _open(measured: Measured, results: Results) -> Codec:
     return StoredCodec(folder)
 
 
-def _model_of(measured: Measured, results: Results) -> Path | None:
+def _model_of(measured: MeasuredTable, results: Results) -> Path | None:
     """The model of a run: its own folder, or else the built-in model with the same id."""
     if measured.run is None:
         return None
@@ -145,13 +145,13 @@ def _model_of(measured: Measured, results: Results) -> Path | None:
     return folder if folder.is_dir() else shipped.folders().get(_sidecar(measured)["settings"]["model_id"])
 
 
-def _sidecar(measured: Measured) -> dict:
+def _sidecar(measured: MeasuredTable) -> dict:
     return read_json(Path(sidecar(measured.table.as_posix())))
 
 
 def _encoded_again(
-    measured: Measured, codec: Codec, chosen: Chosen, index: Path, scratch: Path, unless: str, reason: str
-) -> Iterator[Finding]:
+    measured: MeasuredTable, codec: Codec, chosen: Chosen, index: Path, scratch: Path, unless: str, reason: str
+) -> Iterator[Check]:
     """Encode, decode and measure the pictures, in place of missing bitstreams."""
     what, files = f"{measured.table}: encoded, decoded and measured", (measured.table.as_posix(),)
     archives = {}
@@ -163,11 +163,11 @@ def _encoded_again(
         encode_set(codec, quality, _index_of(images, index, scratch / "again" / setting), archives[setting])
     closely = (METRICS, EXACT) if measured.run is None else (ENCODED_AGAIN, ABOUT)
     found = _compare(measured, codec, chosen, index, archives, scratch, *closely, with_sidecar=False)
-    yield Finding(what, files, tuple(found), unless, reason or "its bitstreams are not here")
+    yield Check(what, files, tuple(found), unless, reason or "its bitstreams are not here")
 
 
 def _compare(
-    measured: Measured,
+    measured: MeasuredTable,
     codec: Codec,
     chosen: Chosen,
     index: Path,

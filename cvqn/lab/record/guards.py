@@ -8,14 +8,14 @@ from pathlib import Path
 from cvqn.errors import CvqnError
 from cvqn.files import sha256_file
 from cvqn.lab.provenance.snakemake_records import Jobs, is_at_work, made_as
+from cvqn.lab.record.check import AGREES, IN_PART, Check, verdicts
 from cvqn.lab.record.commands import git, snakemake
 from cvqn.lab.record.dvc_stage import Stage
-from cvqn.lab.record.finding import AGREES, IN_PART, Finding, verdicts
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 
 RECORDS = (":!results", ":!dvc.lock", ":!SHA256SUMS")
-Made = Callable[[Sequence[str]], Iterable[Finding]]
+Made = Callable[[Sequence[str]], Iterable[Check]]
 """Makes files again and reports how they differ."""
 
 
@@ -92,14 +92,14 @@ def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, 
         if seen[path]:
             raise CvqnError(f"{path}: changed after the job that made it; delete it and run the workflow")
         unseen.append(path)
-    findings = list(made(unseen))
-    for finding in findings:
-        if finding.differences:
+    checks = list(made(unseen))
+    for check in checks:
+        if check.differences:
             raise CvqnError(
-                f"{finding.what}: {finding.differences[0]}: changed after the job that made it; delete it and run the "
+                f"{check.what}: {check.differences[0]}: changed after the job that made it; delete it and run the "
                 "workflow"
             )
-    left = [path for path, verdict in verdicts(findings, unseen).items() if verdict not in (AGREES, IN_PART)]
+    left = [path for path, verdict in verdicts(checks, unseen).items() if verdict not in (AGREES, IN_PART)]
     if left:
         raise CvqnError(f"{left[0]}: cannot confirm that its job wrote this; delete it and run the workflow")
 

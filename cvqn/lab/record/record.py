@@ -21,9 +21,9 @@ from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.provenance.environment import PINS, now
 from cvqn.lab.provenance.snakemake_records import Jobs, read_jobs, with_folders
 from cvqn.lab.record import again, checksums, guards, remake, verify
+from cvqn.lab.record.check import Check
 from cvqn.lab.record.commands import dvc, git
 from cvqn.lab.record.dvc_stage import LOCK, Stage, read_stage
-from cvqn.lab.record.finding import Finding
 from cvqn.lab.record.recorded import RESULTS, DataSet, Recorded, read_recorded, record_folder
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
@@ -66,7 +66,7 @@ def record(scale: str) -> list[str]:
     return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
-def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Finding]:
+def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Check]:
     """Make files that no later job has read again, and compare."""
     results = Results(configuration.results.as_posix())
     if results.config in files:

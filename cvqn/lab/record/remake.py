@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cvqn.lab.provenance.snakemake_records import Jobs, made_as
+from cvqn.lab.record.check import IN_PART, NOT_CHECKED, Check
 from cvqn.lab.record.differences import differences
-from cvqn.lab.record.finding import IN_PART, NOT_CHECKED, Finding
 from cvqn.lab.record.recorded import record_folder
 from cvqn.lab.settings.paths import Results
 
@@ -23,7 +23,7 @@ DRAWN = (".png", ".svg")
 PASSING = re.compile(r'<section id="cost".*?</section>|Written on [-0-9]+ [:0-9]+ UTC', re.DOTALL)
 
 
-def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Finding]:
+def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mapping[str, str]) -> Iterator[Check]:
     """Make the files that `RULES` made again, and compare.
 
     They are made from the measurements, analyses, models and logs that are present, and must follow from these exactly.
@@ -37,7 +37,7 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
     for path in here:
         if targets[path]:
             reason = f"needs {', '.join(sorted(targets[path])[:3])}"
-            yield Finding(f"{path}: made again", (path,), unless=NOT_CHECKED, reason=reason)
+            yield Check(f"{path}: made again", (path,), unless=NOT_CHECKED, reason=reason)
     possible = [path for path in here if not targets[path]]
     with tempfile.TemporaryDirectory() as folder:
         lay_out(Path(folder), results)
@@ -47,7 +47,7 @@ def check(files: Collection[str], jobs: Jobs, results: Results, versions: Mappin
             yield _compared(path, Path(folder, path), failed, versions)
 
 
-def check_page(files: Collection[str], results: Results) -> Iterator[Finding]:
+def check_page(files: Collection[str], results: Results) -> Iterator[Check]:
     """Make the report page again from all results that are present, and compare everything but its time and costs.
 
     No record has the costs, and every job that ends after the page was written changes them.
@@ -70,23 +70,23 @@ def check_page(files: Collection[str], results: Results) -> Iterator[Finding]:
                 yield _compared(path, scratch / path, run.stderr.strip()[-500:], {})
 
 
-def _lasting(path: str, scratch: Path) -> Finding:
+def _lasting(path: str, scratch: Path) -> Check:
     kept, again = scratch / "kept.html", scratch / "again.html"
     for source, target in ((Path(path), kept), (scratch / path, again)):
         target.write_text(PASSING.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
     reason = "but for the time and what the jobs took"
-    return Finding(f"{path}: made again", (path,), tuple(differences(kept, again, ROUNDING)), IN_PART, reason)
+    return Check(f"{path}: made again", (path,), tuple(differences(kept, again, ROUNDING)), IN_PART, reason)
 
 
-def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) -> Finding:
+def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) -> Check:
     what = f"{path}: made again"
     if not again.is_file():
-        return Finding(what, (path,), (f"cannot be made: {failed}",))
+        return Check(what, (path,), (f"cannot be made: {failed}",))
     found = differences(Path(path), again, LEVELS if path.endswith(".png") else ROUNDING)
     drawn_by, here = versions.get("matplotlib"), version("matplotlib")
     if found and path.endswith(DRAWN) and drawn_by != here:
-        return Finding(what, (path,), unless=NOT_CHECKED, reason=f"drawn by matplotlib {drawn_by}, here is {here}")
-    return Finding(what, (path,), tuple(found))
+        return Check(what, (path,), unless=NOT_CHECKED, reason=f"drawn by matplotlib {drawn_by}, here is {here}")
+    return Check(what, (path,), tuple(found))
 
 
 def lay_out(scratch: Path, results: Results) -> None:

@@ -16,10 +16,10 @@ from cvqn.codecs import registry
 from cvqn.errors import CvqnError
 from cvqn.lab.data.index import Image, read_index
 from cvqn.lab.record import again, checksums, remake
-from cvqn.lab.record.again import Measured
+from cvqn.lab.record.again import MeasuredTable
+from cvqn.lab.record.check import ATTESTED, DAMAGED, NOT_CHECKED, Check, said
 from cvqn.lab.record.commands import git
 from cvqn.lab.record.differences import differences
-from cvqn.lab.record.finding import ATTESTED, DAMAGED, NOT_CHECKED, Finding, said
 from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded, record_folder
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
@@ -27,7 +27,7 @@ from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
 
 
-def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> Iterator[Finding]:
+def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> Iterator[Check]:
     """Check the recorded results of a scale, as far as they are present; the evaluation set must be.
 
     Args:
@@ -43,7 +43,7 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
         configuration = configurations.read(results.config)
     except CvqnError as error:
         reason = f"{error}; another version of the code wrote it, that of {recorded.commit[:12]}: check that commit out"
-        yield Finding(f"{results.config}: read", (results.config,), (reason,))
+        yield Check(f"{results.config}: read", (results.config,), (reason,))
         yield from _trainings(recorded, results)
         yield from _without_settings(recorded, results, only, sample)
         return
@@ -59,29 +59,27 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
     try:
         jobs = recorded.jobs()
     except DAMAGED as error:
-        yield Finding(f"{record_folder(scale)}/jobs.json", differences=(said(error),))
+        yield Check(f"{record_folder(scale)}/jobs.json", differences=(said(error),))
         return
     yield from remake.check(recorded.files, jobs, results, recorded.versions)
 
 
-def _without_settings(
-    recorded: Recorded, results: Results, only: Sequence[str], sample: int | None
-) -> Iterator[Finding]:
+def _without_settings(recorded: Recorded, results: Results, only: Sequence[str], sample: int | None) -> Iterator[Check]:
     """Check the tables of conventional codecs, which need no settings; the set is found by the names of its images."""
     for path in recorded.files:
         table = Path(path)
         if table.suffix != ".csv" or table.parent != Path(results.root, "measurements") or table.stem not in _codecs():
             continue
         try:
-            rows = Measured(table.stem, table, ()).rows()
+            rows = MeasuredTable(table.stem, table, ()).rows()
             settings = tuple(dict.fromkeys(row["setting"] for row in rows))
             index = _set_of({row["image"] for row in rows}, recorded)
         except DAMAGED as error:
-            yield Finding(f"{table}: decoded and measured", (path,), (said(error),))
+            yield Check(f"{table}: decoded and measured", (path,), (said(error),))
             continue
         if not only or table.stem in only:
-            yield from _measured_again([Measured(table.stem, table, settings)], index, results, sample)
-    yield Finding(f"all else of {results.root}: made again", unless=NOT_CHECKED, reason=f"{results.config} is not read")
+            yield from _measured_again([MeasuredTable(table.stem, table, settings)], index, results, sample)
+    yield Check(f"all else of {results.root}: made again", unless=NOT_CHECKED, reason=f"{results.config} is not read")
 
 
 def _codecs() -> list[str]:
@@ -95,17 +93,17 @@ def _set_of(images: Collection[str], recorded: Recorded) -> Path:
     raise CvqnError(f"none of the sets {', '.join(recorded.data)} is here with these images; cvqn data fetch gets them")
 
 
-def _checksums(recorded: Recorded) -> Iterator[Finding]:
+def _checksums(recorded: Recorded) -> Iterator[Check]:
     """Check every committed file of the record, and every file that DVC holds, if it is present."""
     try:
         listed = checksums.read_checksums()
     except CvqnError as error:
-        yield Finding(f"{checksums.LIST}: SHA-256", differences=(str(error),))
+        yield Check(f"{checksums.LIST}: SHA-256", differences=(str(error),))
         listed = {}
     for path in checksums.not_listed(listed) if listed else []:
-        yield Finding(path, differences=(f"not in {checksums.LIST}",))
+        yield Check(path, differences=(f"not in {checksums.LIST}",))
     for difference in checksums.changed_list():
-        yield Finding(f"{checksums.LIST}: as committed", differences=(difference,))
+        yield Check(f"{checksums.LIST}: as committed", differences=(difference,))
     here = {path: checksum for path, checksum in recorded.files.items() if path in listed or Path(path).is_file()}
     found = {path: checksums.changed(path, checksum) for path, checksum in (here | listed).items()}
     for path, checksum in recorded.files.items():
@@ -113,15 +111,15 @@ def _checksums(recorded: Recorded) -> Iterator[Finding]:
             found[path] = found[path] or f"another SHA-256 in record.json than in {checksums.LIST}"
     for path, difference in found.items():
         if difference:
-            yield Finding(path, (path,) if path in recorded.files else (), (difference,))
+            yield Check(path, (path,) if path in recorded.files else (), (difference,))
     good = sum(not difference for difference in found.values())
-    yield Finding(f"{good} of {len(found)} files: SHA-256", unless=ATTESTED, reason="checksums only, not made again")
+    yield Check(f"{good} of {len(found)} files: SHA-256", unless=ATTESTED, reason="checksums only, not made again")
     if absent := [path for path in recorded.files if path not in here]:
         reason = f"not here; get them with: cvqn restore {recorded.scale}"
-        yield Finding(f"{len(absent)} files that DVC keeps", tuple(absent), unless=NOT_CHECKED, reason=reason)
+        yield Check(f"{len(absent)} files that DVC keeps", tuple(absent), unless=NOT_CHECKED, reason=reason)
 
 
-def config(overlays: Sequence[str], results: Results) -> Finding:
+def config(overlays: Sequence[str], results: Results) -> Check:
     """Check whether the settings in config.yaml are those of params.yaml and the overlays."""
     what = f"{results.config}: what params.yaml {' '.join(overlays)} say"
     with tempfile.TemporaryDirectory() as scratch:
@@ -131,10 +129,10 @@ def config(overlays: Sequence[str], results: Results) -> Finding:
             found = differences(Path(results.config), output)
         except DAMAGED as error:
             found = [said(error)]
-    return Finding(what, (results.config,), tuple(found))
+    return Check(what, (results.config,), tuple(found))
 
 
-def _trainings(recorded: Recorded, results: Results) -> Iterator[Finding]:
+def _trainings(recorded: Recorded, results: Results) -> Iterator[Check]:
     """Compare what cannot be made again without training: models and logs."""
     folders = sorted({Path(path).parts[3] for path in recorded.files if path.startswith(f"{results.root}/runs/")})
     for name in folders:
@@ -149,15 +147,17 @@ def _trainings(recorded: Recorded, results: Results) -> Iterator[Finding]:
             if Path(folder, copy.name).is_file()
             for place in differences(copy, Path(folder, copy.name))
         ]
-        yield Finding(f"{folder}: trained", files, tuple(found), ATTESTED, "a training is not repeated")
+        yield Check(f"{folder}: trained", files, tuple(found), ATTESTED, "a training is not repeated")
 
 
-def _measured_again(wanted: Sequence[Measured], index: Path, results: Results, sample: int | None) -> Iterator[Finding]:
+def _measured_again(
+    wanted: Sequence[MeasuredTable], index: Path, results: Results, sample: int | None
+) -> Iterator[Check]:
     images = read_index(index)
     reasons = {one.table.as_posix(): _unable(one, results) for one in wanted}
     for table, reason in reasons.items():
         if reason:
-            yield Finding(f"{table}: decoded and measured", (table,), unless=NOT_CHECKED, reason=reason)
+            yield Check(f"{table}: decoded and measured", (table,), unless=NOT_CHECKED, reason=reason)
     wanted = [one for one in wanted if not reasons[one.table.as_posix()]]
     every = [(one, setting, image) for one in wanted for setting in one.settings for image in images]
     drawn = every if sample is None else random.sample(every, min(sample, len(every)))
@@ -170,17 +170,17 @@ def _measured_again(wanted: Sequence[Measured], index: Path, results: Results, s
                 yield from again.check(one, chosen, index, results, Path(scratch))
             except DAMAGED as error:
                 table = one.table.as_posix()
-                yield Finding(f"{table}: decoded and measured", (table,), (said(error),))
+                yield Check(f"{table}: decoded and measured", (table,), (said(error),))
 
 
-def _unable(one: Measured, results: Results) -> str:
+def _unable(one: MeasuredTable, results: Results) -> str:
     try:
         return again.unable(one, results)
     except DAMAGED as error:
         return said(error)
 
 
-def _images_of(drawn: Sequence[tuple[Measured, str, Image]], one: Measured, setting: str) -> list[Image]:
+def _images_of(drawn: Sequence[tuple[MeasuredTable, str, Image]], one: MeasuredTable, setting: str) -> list[Image]:
     found = [image for table, other, image in drawn if table is one and other == setting]
     return sorted(found, key=lambda image: image.name)
 
@@ -188,11 +188,11 @@ def _images_of(drawn: Sequence[tuple[Measured, str, Image]], one: Measured, sett
 def _analysed_again(
     configuration: Configuration,
     recorded: Recorded,
-    wanted: Sequence[Measured],
+    wanted: Sequence[MeasuredTable],
     index: Path,
     results: Results,
     sample: int | None,
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     for one in wanted:
         run = one.run
         if run is None or results.analysis_files(one.codec, run.name)[0] not in recorded.files:
@@ -200,18 +200,18 @@ def _analysed_again(
         if sample is not None:
             files = tuple(results.analysis_files(one.codec, run.name))
             what = f"{results.analysis(one.codec, run.name)}: analysed"
-            yield Finding(what, files, unless=NOT_CHECKED, reason="left out with --sample")
+            yield Check(what, files, unless=NOT_CHECKED, reason="left out with --sample")
             continue
         yield _analysis(run, one, configuration, index, results)
 
 
-def _analysis(run: Run, one: Measured, configuration: Configuration, index: Path, results: Results) -> Finding:
+def _analysis(run: Run, one: MeasuredTable, configuration: Configuration, index: Path, results: Results) -> Check:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             return again.check_analysis(run, configuration, index, results, Path(scratch))
         except DAMAGED as error:
             files = tuple(results.analysis_files(one.codec, run.name))
-            return Finding(f"{results.analysis(one.codec, run.name)}: analysed", files, (said(error),))
+            return Check(f"{results.analysis(one.codec, run.name)}: analysed", files, (said(error),))
 
 
 def other_code(scale: str) -> str:

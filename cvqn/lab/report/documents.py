@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cvqn.lab.data.fields import Document
+from cvqn.documents import Document
 
 AGAIN = "make it again"
 Correlations = dict[str, float | None]
@@ -35,7 +35,7 @@ class Identities(Document):
     soft_quantizer: SoftQuantizer
 
 
-class Claim(Document):
+class JudgedClaim(Document):
     """A claim of an audit with its verdict."""
 
     id: str
@@ -47,4 +47,4 @@ class Audit(Document):
 
     scale: str
     counts: dict[str, int]
-    claims: list[Claim]
+    claims: list[JudgedClaim]

@@ -20,7 +20,7 @@ METRICS = (*REQUIRED, "cross_entropy_bpp", "bound_bpp")
 
 
 @dataclass(frozen=True)
-class Experiment:
+class MeasuredExperiment:
     """All runs of an experiment at one checkpoint: `values[metric]` is `[seeds, images]`."""
 
     name: str
@@ -57,15 +57,15 @@ class Runs:
         }
         self._spreads: dict[tuple[str, str], SeedSpread] = {}
 
-    def __iter__(self) -> Iterator[Experiment]:
+    def __iter__(self) -> Iterator[MeasuredExperiment]:
         """Every experiment at every checkpoint that was measured, by name."""
         return iter(self._experiments.values())
 
-    def get(self, name: str, checkpoint: str = "last") -> Experiment | None:
+    def get(self, name: str, checkpoint: str = "last") -> MeasuredExperiment | None:
         """The runs of an experiment, or None if none was measured."""
         return self._experiments.get((name, checkpoint))
 
-    def by_protocol(self, name: str) -> Experiment | None:
+    def by_protocol(self, name: str) -> MeasuredExperiment | None:
         """An experiment at its best checkpoints (the paper's protocol), or at its last if not every run has one."""
         best, last = self.get(name, "best"), self.get(name, "last")
         return best if best is not None and (last is None or best.seeds == last.seeds) else last
@@ -79,7 +79,7 @@ class Runs:
         return self._spreads[key]
 
 
-def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> Experiment:
+def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> MeasuredExperiment:
     twice = rows[rows.duplicated(["seed", "image"])]
     if len(twice):
         first = twice.iloc[0]
@@ -97,7 +97,7 @@ def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> Experiment:
             if not table.isna().to_numpy().any():
                 values[metric] = table.to_numpy(dtype=float)
     seeds, images = sorted(rows.seed.astype(int).unique()), sorted(rows.image.unique())
-    return Experiment(name, checkpoint, tuple(seeds), tuple(images), values, rows)
+    return MeasuredExperiment(name, checkpoint, tuple(seeds), tuple(images), values, rows)
 
 
 def stable(metric: str, mean: np.ndarray) -> np.ndarray:
@@ -107,7 +107,9 @@ def stable(metric: str, mean: np.ndarray) -> np.ndarray:
     return ms_ssim_db(mean) if metric == "ms_ssim" else np.asarray(mean)
 
 
-def difference(first: Experiment, second: Experiment, metric: str, spread: SeedSpread, resamplings: int) -> Interval:
+def difference(
+    first: MeasuredExperiment, second: MeasuredExperiment, metric: str, spread: SeedSpread, resamplings: int
+) -> Interval:
     """first - second on the scale of `stable`, over seeds and images.
 
     Raises:
@@ -123,7 +125,7 @@ def percent(interval: Interval) -> Interval:
     return Interval(*(100 * math.expm1(value) if value < 700 else math.inf for value in interval))
 
 
-def same_images(*experiments: Experiment) -> tuple[str, ...]:
+def same_images(*experiments: MeasuredExperiment) -> tuple[str, ...]:
     """The images that all were measured on.
 
     Raises:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cvqn.documents import read_checked
 from cvqn.errors import CvqnError
-from cvqn.lab.data.fields import read_checked
 from cvqn.lab.evaluation.metrics import ms_ssim_db
 from cvqn.lab.report.documents import AGAIN, Importance
 from cvqn.lab.report.inputs import Inputs

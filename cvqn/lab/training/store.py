@@ -28,9 +28,9 @@ from typing import IO, Any, Literal
 
 import torch
 
+from cvqn.documents import Strict, checked
 from cvqn.errors import CvqnError, DiskFullError
 from cvqn.files import atomic_write, place, read_json
-from cvqn.settings import Settings
 
 WAIT_SECONDS = 5
 UNLOCKABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -52,7 +52,7 @@ class Diverged(CvqnError):
     exit_code = 76
 
 
-class Ended(Settings):
+class Ended(Strict):
     """How an attempt ended, if it did not finish the training."""
 
     how: Literal["paused", "diverged", "disk full", "failed"]
@@ -97,7 +97,7 @@ class Entry:
     def ended(self) -> Ended | None:
         """How the last attempt ended, if it did not finish."""
         path = self._ended_path
-        return Ended.parse(read_json(path), str(path)) if path.exists() else None
+        return checked(Ended, read_json(path), str(path)) if path.exists() else None
 
     @property
     def claimant(self) -> str | None:
@@ -198,7 +198,7 @@ class Entry:
         reason = str(error) if isinstance(error, CvqnError) else f"{type(error).__name__}: {error}"
         with atomic_write(self._ended_path, "w") as file:
             time_was_up = getattr(error, "time_was_up", False)
-            json.dump(Ended(how=how, reason=reason, time_was_up=time_was_up).plain(), file)
+            json.dump(Ended(how=how, reason=reason, time_was_up=time_was_up).model_dump(), file)
 
 
 def _lock(file: IO[str]) -> bool:

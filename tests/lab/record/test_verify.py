@@ -81,10 +81,10 @@ def test_one_changed_byte_is_named_with_its_place(clone, monkeypatch, file):
     try:
         path.write_bytes(change(content))
         assert path.read_bytes() != content
-        findings = list(takewhile(lambda finding: "files: SHA-256" not in finding.what, verify("tiny")))
+        checks = list(takewhile(lambda check: "files: SHA-256" not in check.what, verify("tiny")))
     finally:
         path.write_bytes(content)
-    found = {finding.what.partition(":")[0]: finding.differences for finding in findings}
+    found = {check.what.partition(":")[0]: check.differences for check in checks}
     assert file in found
     assert re.match(place, found[file][0]), found[file]
 
@@ -104,10 +104,10 @@ def test_settings_of_another_version_do_not_keep_the_rest_from_being_checked(clo
     config = results / "config.yaml"
     config.write_text(OLDER[older](config.read_text()))
     replaced(results / "measurements/webp.csv", r"0\.9\d", "0.99")
-    findings = verify("tiny", ["webp"])
+    checks = verify("tiny", ["webp"])
     if older == "another seed":
-        findings = takewhile(lambda finding: "trained" not in finding.what, findings)
-    found = {finding.what: finding for finding in findings}
+        checks = takewhile(lambda check: "trained" not in check.what, checks)
+    found = {check.what: check for check in checks}
     assert "results/tiny/measurements/webp.csv" in found
     if older == "another seed":  # is read, and compared by key
         [what] = [what for what in found if what.startswith("results/tiny/config.yaml: what")]

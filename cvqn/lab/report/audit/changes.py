@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
+from cvqn.documents import checked
 from cvqn.errors import CvqnError
 from cvqn.files import parse_json, read_json
-from cvqn.lab.data.fields import checked
 from cvqn.lab.report.audit.verdicts import IDENTITY, NOT_REPRODUCED, REPRODUCED, SETTING_USED
 from cvqn.lab.report.documents import Audit
 

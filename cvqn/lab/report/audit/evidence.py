@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from cvqn.lab.data.fields import read_checked
+from cvqn.documents import read_checked
 from cvqn.lab.provenance.training import FILE, Provenance, read_provenance
 from cvqn.lab.report.audit.verdicts import NotMeasured
 from cvqn.lab.report.documents import AGAIN, Identities
-from cvqn.lab.report.runs import Experiment
+from cvqn.lab.report.runs import MeasuredExperiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.runs import Checkpoint, Run
 
@@ -51,7 +51,7 @@ class Evidence(Sources):
         """The same results with every training judged at its last checkpoint."""
         return replace(self, checkpoint="last")
 
-    def of(self, name: str) -> Experiment | None:
+    def of(self, name: str) -> MeasuredExperiment | None:
         """The runs of an experiment at the checkpoint that is judged, or None if none was measured."""
         return self.measured.by_protocol(name) if self.checkpoint == "best" else self.measured.get(name)
 
@@ -59,7 +59,7 @@ class Evidence(Sources):
         """The folders of the trainings of an experiment."""
         return [self.results.training(run.training) for run in self.runs if run.experiment == name]
 
-    def experiment(self, name: str) -> Experiment:
+    def experiment(self, name: str) -> MeasuredExperiment:
         """The runs of an experiment at the checkpoint that is judged.
 
         Raises:

@@ -28,7 +28,7 @@ ITSELF_VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_CHECKABLE)
 CVQN = "figure3-cvqn"
 LINES = "{lines}"
 WORDS = {"ms_ssim": "MS-SSIM", "bpp": "BPP", "psnr": "PSNR"}
-Evidence = tuple[tuple[str, str], ...]
+FileRows = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Statement:
     statement: str
     arithmetic: tuple[str, ...]
     verdict: str
-    evidence: Evidence
+    evidence: FileRows
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Found:
     holds: bool | None
     values: dict[str, Any] = field(default_factory=dict)
     lines: Sequence[str] = ()
-    evidence: Evidence = ()
+    evidence: FileRows = ()
 
 
 def paper_against_itself() -> list[Statement]:

@@ -13,7 +13,7 @@ from cvqn.lab.report.audit.measure_curves import at_rates, over_images, slope
 from cvqn.lab.report.audit.measure_runs import matched_rate_margin
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 from cvqn.lab.report.budget import budget, words
-from cvqn.lab.settings.configuration import Experiment as Settings
+from cvqn.lab.settings.configuration import Experiment
 
 LENGTH = ("epochs", "drop_epochs", "warmup_epochs")
 """Settings of a training that depend on its length."""
@@ -106,7 +106,7 @@ def _of_method(evidence: Evidence) -> list[str]:
     return [name for name in report.experiments if _but_for_length(experiments[name]) in kinds]
 
 
-def _but_for_length(one: Settings) -> tuple[str, dict, dict]:
+def _but_for_length(one: Experiment) -> tuple[str, dict, dict]:
     training = one.training.plain()
     return one.codec, one.model.plain(), {key: value for key, value in training.items() if key not in LENGTH}
 

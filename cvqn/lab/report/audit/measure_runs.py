@@ -10,7 +10,7 @@ from cvqn.lab.evaluation.statistics import Interval, bootstrap_interval, image_w
 from cvqn.lab.report.audit.claims import printed
 from cvqn.lab.report.audit.evidence import Evidence
 from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
-from cvqn.lab.report.runs import Experiment, difference, percent, same_images, stable
+from cvqn.lab.report.runs import MeasuredExperiment, difference, percent, same_images, stable
 
 UNITS = {"bpp": "bpp", "ms_ssim": "", "ms_ssim_db": "dB", "psnr_db": "dB"}
 NAMES = {"bpp": "BPP", "ms_ssim": "MS-SSIM", "ms_ssim_db": "MS-SSIM", "psnr_db": "PSNR"}
@@ -140,7 +140,7 @@ def _around(estimate: float, margin: float, metric: str) -> Interval:
     return Interval(estimate, estimate - margin, estimate + margin)
 
 
-def _remark(runs: Experiment, metric: str) -> str:
+def _remark(runs: MeasuredExperiment, metric: str) -> str:
     """Which checkpoint and how many runs."""
     remark = f"{runs.checkpoint} checkpoint, {len(runs.seeds)} run{'s' * (len(runs.seeds) > 1)}"
     if metric == "bpp" and "cross_entropy_bpp" in runs.values:

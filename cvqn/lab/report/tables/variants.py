@@ -5,7 +5,7 @@ import pandas as pd
 
 from cvqn.lab.report.audit.claims import expected_number
 from cvqn.lab.report.output import NOT_MEASURED, absent, markdown_page, markdown_table, number, percent
-from cvqn.lab.report.runs import Experiment
+from cvqn.lab.report.runs import MeasuredExperiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.report.tables import runs
 from cvqn.lab.settings.runs import Run
@@ -69,7 +69,7 @@ def page(table: pd.DataFrame, sources: Sources, name: str) -> str:
     )
 
 
-def _spread(metric: str, own: Experiment | None) -> dict[str, float | None]:
+def _spread(metric: str, own: MeasuredExperiment | None) -> dict[str, float | None]:
     keys = [f"{metric}_{part}" for part in ("mean", "std", "min", "max")]
     if own is None:
         return dict.fromkeys(keys)
@@ -78,7 +78,7 @@ def _spread(metric: str, own: Experiment | None) -> dict[str, float | None]:
     return dict(zip(keys, (float(means.mean()), std, float(means.min()), float(means.max())), strict=True))
 
 
-def _change(own: Experiment | None, base: Experiment | None) -> float | None:
+def _change(own: MeasuredExperiment | None, base: MeasuredExperiment | None) -> float | None:
     return None if own is None or base is None else 100 * float(own.means("bpp").mean() / base.means("bpp").mean() - 1)
 
 

@@ -10,14 +10,14 @@ from cvqn.errors import CvqnError
 
 DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED = "DIFFERS", "agrees", "in part", "attested", "not checked"
 VERDICTS = (DIFFERS, AGREES, IN_PART, ATTESTED, NOT_CHECKED)
-"""If there are several findings about a file, the first of these verdicts counts."""
+"""If there are several checks about a file, the first of these verdicts counts."""
 
 DAMAGED = (CvqnError, KeyError, ValueError, OSError, csv.Error, tarfile.TarError, RecursionError)
 """Exceptions that reading a damaged file can raise."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """The result of one check.
 
     Attributes:
@@ -40,12 +40,12 @@ class Finding:
         return DIFFERS if self.differences else self.unless
 
 
-def verdicts(findings: Iterable[Finding], files: Iterable[str]) -> dict[str, str]:
-    """The verdict on each of these files; a file without a finding is not checked."""
+def verdicts(checks: Iterable[Check], files: Iterable[str]) -> dict[str, str]:
+    """The verdict on each of these files; a file without a check is not checked."""
     found = dict.fromkeys(files, NOT_CHECKED)
-    for finding in findings:
-        for file in finding.files:
-            found[file] = min(found.get(file, NOT_CHECKED), finding.verdict, key=VERDICTS.index)
+    for check in checks:
+        for file in check.files:
+            found[file] = min(found.get(file, NOT_CHECKED), check.verdict, key=VERDICTS.index)
     return found
 
 
