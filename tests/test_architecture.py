@@ -7,14 +7,6 @@ import grimp
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 BELOW_ALL = {"__main__", "settings", "documents", "images", "padding", "files", "errors"}  # not in the picture
-    "__main__",
-    "settings",
-    "documents",
-    "images",
-    "padding",
-    "files",
-    "errors",
-}  # modules that the picture leaves out
 
 
 def package(module: str) -> str:
