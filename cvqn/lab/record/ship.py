@@ -1,9 +1,11 @@
 """Makes trained models the built-in ones, for `cvqn compress --quality`."""
 
+import csv
 import json
 import shutil
 import tempfile
 from pathlib import Path
+from statistics import fmean
 
 from cvqn.codecs import shipped
 from cvqn.codecs.description import describe
@@ -11,7 +13,6 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.provenance.training import FILE, read_provenance
-from cvqn.lab.report.sources import read_table
 from cvqn.lab.settings.configuration import read
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import Run
@@ -34,12 +35,21 @@ def ship(results: Path, manifests: Path = Path("data/manifests")) -> list[Path]:
     missing = [path for files in (*needed, tables.values()) for path in files if not Path(path).is_file()]
     if missing:
         raise CvqnError(f"{missing[0]}: missing; train and evaluate the whole rate curve first")
-    runs.sort(key=lambda run: read_table(tables[run], ("bpp",))["bpp"].mean())
+    runs.sort(key=lambda run: _rate(tables[run]))
     shipped.FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=shipped.FOLDER, prefix=".", suffix=".part") as made:
         for quality, run in enumerate(runs, 1):
             _make(run, paths, manifests, Path(made, f"quality-{quality}"))
         return _swap(Path(made), shipped.FOLDER)
+
+
+def _rate(table: str) -> float:
+    """The mean rate in a run's measurements, bits per pixel."""
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            return fmean(float(row["bpp"]) for row in csv.DictReader(file))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise CvqnError(f"{table}: not a table of cvqn evaluate ({error}); evaluate the run again") from error
 
 
 def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
