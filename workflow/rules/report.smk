@@ -19,7 +19,7 @@ AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extr
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
 CROPPED = CONFIG.figure4_runs()
-# Snakemake stores a checksum for each input of a job, with which cvqn record compares the files. No job reads the
+# Snakemake stores a checksum for each input of a job, and a record is compared with these checksums. No job reads the
 # tables beside learned archives or the JSON beside measurements, so they are declared as inputs of the page's job.
 DECODED = [sidecar(table) for table in INPUTS.files("measurements")]
 DECODED += [file for archive in bitstreams(RUNS) for file in (archive, *beside(archive, ".csv"))]
