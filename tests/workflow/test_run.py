@@ -188,6 +188,18 @@ def test_a_caption_redraws_its_figure_only(finished_copy):
     assert finished_copy.planned("all") == {}
 
 
+def test_a_page_that_is_made_again_decodes_no_picture_again(finished_copy):
+    pictures = finished_copy.folder / "results/tiny/report/pictures"
+    before = {path: path.stat().st_mtime_ns for path in pictures.rglob("*.webp")}
+    assert len(before) > 5
+    stray = pictures / "coffee" / "webp_99.webp"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"of a setting that is gone")
+    (finished_copy.folder / "results/tiny/report/index.html").unlink()
+    finished_copy.snakemake("all")
+    assert {path: path.stat().st_mtime_ns for path in pictures.rglob("*.webp")} == before
+
+
 def test_a_colour_redraws_only(finished_copy):
     finished_copy.replace("cvqn/codecs/looks.py", '"#d55e00"', '"#d55e01"')
     planned = finished_copy.planned("all")

@@ -265,7 +265,7 @@ rule page:
         [os.path.relpath(part) for part in PAGE_PARTS],
     output:
         page=RESULTS.page,
-        pictures=directory(RESULTS.pictures),
+        pictures=update(directory(RESULTS.pictures)),  # only what is new is decoded
     log:
         f"{RESULTS.root}/logs/page.log",
     benchmark:

@@ -99,4 +99,6 @@ def _load(one: Wanted) -> Codec:
 
 
 def _is_old(output: Path, sources: Iterable[str]) -> bool:
-    return not output.exists() or any(os.path.getmtime(one) > output.stat().st_mtime for one in sources)
+    """Whether a picture is missing, or older than what it is made from or than this code."""
+    made_from = (*sources, __file__)
+    return not output.exists() or any(os.path.getmtime(one) > output.stat().st_mtime for one in made_from)

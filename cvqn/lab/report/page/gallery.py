@@ -49,6 +49,13 @@ class Gallery:
         ]
         return [one for one in found if all(Path(source).exists() for source in one.sources)]
 
+    def remove_others(self) -> None:
+        """Remove the pictures in the folder that the page does not show: of settings that are no longer measured."""
+        shown = {self.folder / self._file(image, row) for image, rows in self._chosen.items() for row in rows}
+        shown |= {self.folder / image / f"{name}.webp" for image in self._chosen for name in ("original", "thumbnail")}
+        for path in set(self.folder.rglob("*.webp")) - shown:
+            path.unlink()
+
     def shown(self) -> list[dict[str, Any]]:
         """For the page's script, an entry per image with those of its pictures that have been decoded."""
         found = []
