@@ -95,14 +95,14 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def strikes(names: list[str], most: int) -> list[tuple[int, str]]:
-    """Every call with every fault, or about so many of them, evenly spread."""
-    every = [
-        (number, fault)
-        for number, name in enumerate(names, 1)
-        for fault in ("full", *SIGNALS)
-        if fault != "full" or name not in NEVER_FULL
-    ]
-    return every[:: -(-len(every) // most) | 1]  # odd, or most calls would meet the same of the four faults
+    """Every call with every fault, or about `most` of them: as many of each fault, over the whole of the calls."""
+    kinds = ("full", *SIGNALS)
+    chosen = []
+    for place, fault in enumerate(kinds):
+        own = [number for number, name in enumerate(names, 1) if fault != "full" or name not in NEVER_FULL]
+        step = -(-len(own) * len(kinds) // most)
+        chosen += [(number, fault) for number in own[place * step // len(kinds) :: step]]
+    return sorted(chosen)
 
 
 def check_no_loss(
