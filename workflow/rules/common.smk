@@ -63,8 +63,8 @@ LEARNED = dict.fromkeys(one.codec for one in CONFIG.experiments.values())
 
 if workflow.is_main_process:
     try:
-        strangers = Scale(CONFIG.results, PLAN).strangers(EVERY_RUN)
-        unknown = Scale(CONFIG.results, PLAN).unknown_images()
+        own = Scale(CONFIG.results, PLAN)
+        strangers, unknown = own.strangers(EVERY_RUN), own.unknown_images()
     except CvqnError as error:
         raise WorkflowError(str(error)) from error
     if strangers:

@@ -75,7 +75,7 @@ def read_archive(path: str | Path) -> Archive:
         with tarfile.open(path, mode="r:") as archive:
             made = checked(Made, parse_json(archive.pax_headers["comment"].encode(), "comment"), "comment")
             files = {Path(member.name): archive.extractfile(member).read() for member in archive}
-    except (OSError, tarfile.TarError, KeyError, AttributeError, CvqnError) as error:
+    except (OSError, tarfile.TarError, KeyError, ValueError, AttributeError, CvqnError) as error:
         raise CvqnError(f"{path}: not an archive of `cvqn encode`, or damaged ({error}); encode again") from error
     suffix = next((name.suffix.removeprefix(".") for name in files), "")
     return Archive(path, made, suffix, {name.stem: data for name, data in files.items()})

@@ -15,7 +15,7 @@ from cvqn.codecs.interface import Codec
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
-from cvqn.lab.evaluation.archive import Made, read_archive
+from cvqn.lab.evaluation.archive import Archive, read_archive
 from cvqn.lab.evaluation.clock import cpu_seconds, place, written
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.lab.provenance.machine import processor
@@ -31,8 +31,7 @@ COLUMNS = [
 class _Encoded:
     """An archive with the table beside it: files and CPU seconds, as they are written, by image name."""
 
-    made: Made
-    files: dict[str, bytes]
+    archive: Archive
     seconds: dict[str, str]
     place: dict[str, object]
 
@@ -61,18 +60,18 @@ def measure(codec: Codec, index: str | Path, archives: Sequence[str | Path], out
     setting, first = next(iter(bitstreams.items()))
     record["machine"] |= {"encoding": first.place, "decoding": place(codec)}
     about = {
-        setting: {column: encoded.made.settings.get(column, "") for column in RUN_COLUMNS}
+        setting: {column: encoded.archive.made.settings.get(column, "") for column in RUN_COLUMNS}
         for setting, encoded in bitstreams.items()
     }
     with _naming(setting, images[0].name):
-        codec.decode(first.files[images[0].name])  # keeps what is loaded on the first call out of the timing
+        codec.decode(first.archive.files[images[0].name])  # keeps what is loaded on the first call out of the timing
     rows = []
     with tqdm(total=len(images) * len(bitstreams), desc=f"measure {codec.name}", unit="image", disable=None) as bar:
         for image in images:
             picture = image.read()
             for setting, encoded in bitstreams.items():
                 with _naming(setting, image.name):
-                    row = _measure_file(codec, picture, encoded.files[image.name])
+                    row = _measure_file(codec, picture, encoded.archive.files[image.name])
                 row["encode_s"] = encoded.seconds[image.name]
                 rows.append({"setting": setting, **about[setting], "image": image.name, **row})
                 bar.update()
@@ -129,7 +128,7 @@ def _read(path: Path, codec: Codec, names: set[str]) -> _Encoded:
         sizes = {name: int(row["bytes"]) for name, row in rows.items()}
         seconds = {name: f"{float(row['encode_s']):.6f}" if row["encode_s"] else "" for name, row in rows.items()}
         places = [{"device": row["device"], "threads": int(row["threads"])} for row in rows.values()]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise CvqnError(f"{path}: without the .csv of `cvqn encode` ({error}); encode again") from error
     if archive.made.codec != codec.name:
         raise CvqnError(f"{path}: holds bitstreams of {archive.made.codec}, not of {codec.name}")
@@ -138,12 +137,12 @@ def _read(path: Path, codec: Codec, names: set[str]) -> _Encoded:
         raise CvqnError(f"{path}: does not hold the images of this set (they differ in {differing}); encode again")
     if {name: len(data) for name, data in archive.files.items()} != sizes:
         raise CvqnError(f"{path}: its .csv belongs to another archive; encode again")
-    return _Encoded(archive.made, archive.files, seconds, places[0])
+    return _Encoded(archive, seconds, places[0])
 
 
 def _common_record(codec: Codec, archives: Iterable[_Encoded]) -> dict[str, object]:
     """The JSON beside the table; all archives must be from one encoder with one set of settings."""
-    encoders = [{"versions": one.made.versions, "settings": one.made.settings} for one in archives]
+    encoders = [{"versions": one.archive.made.versions, "settings": one.archive.made.settings} for one in archives]
     if any(encoder != encoders[0] for encoder in encoders):
         raise CvqnError(f"{codec.name}: the archives were made by different versions or settings; encode them again")
     return {

@@ -48,7 +48,7 @@ def _rate(table: str) -> float:
     try:
         with open(table, encoding="utf-8", newline="") as file:
             return fmean(float(row["bpp"]) for row in csv.DictReader(file))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise CvqnError(f"{table}: not a table of cvqn evaluate ({error}); evaluate the run again") from error
 
 

@@ -328,3 +328,18 @@ def test_times_are_what_is_computed_and_not_how_long_it_is_waited_for(index, tmp
     for row in rows_of(tmp_path / "slow.csv"):
         assert 0 < float(row["encode_s"]) < 0.2
         assert float(row["decode_s"]) > 0.25
+
+
+def test_a_comment_that_is_no_text_is_an_error(index, tmp_path, archive):
+    content = archive.read_bytes()
+    assert content.count(b'"jpeg-420"') == 1
+    archive.write_bytes(content.replace(b'"jpeg-420"', b'"jpeg-\xff\xff0"'))
+    with pytest.raises(CvqnError, match=r"20\.tar: not an archive"):
+        measure(Jpeg420(), index, [archive], tmp_path / "table.csv")
+
+
+def test_a_table_that_csv_cannot_read_is_an_error(index, tmp_path, archive):
+    table = archive.with_suffix(".csv")
+    table.write_text(table.read_text() + "x" * 200_000 + "\n")
+    with pytest.raises(CvqnError, match=r"20\.tar: without the \.csv"):
+        measure(Jpeg420(), index, [archive], tmp_path / "table.csv")

@@ -50,7 +50,10 @@ class Gallery:
         return [one for one in found if all(Path(source).exists() for source in one.sources)]
 
     def remove_others(self) -> None:
-        """Remove the pictures in the folder that the page does not show: of settings that are no longer measured."""
+        """Remove the pictures that the page does not show, of settings that are no longer measured.
+
+        Not for partial results: a table of measurements that is missing would take its pictures along.
+        """
         shown = {self.folder / self._file(image, row) for image, rows in self._chosen.items() for row in rows}
         shown |= {self.folder / image / f"{name}.webp" for image in self._chosen for name in ("original", "thumbnail")}
         for path in set(self.folder.rglob("*.webp")) - shown:

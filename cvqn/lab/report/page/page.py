@@ -53,8 +53,9 @@ def write_page(root: Path, embed: Path | None = None) -> list[missing.Part]:
             shown = {one.image for one in wanted}
             write_originals([image for image in read_index(index) if image.name in shown], gallery.folder)
         decode_pictures(wanted)
-    gallery.remove_others()
     content = _content(sources, gallery)
+    if not any(part.missing for part in content["missing"]):
+        gallery.remove_others()
     _write(Path(results.page), content | {"files": _Beside(folder, root)})
     if embed is not None:
         inside = _Inside(folder, root)
