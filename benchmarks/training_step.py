@@ -95,13 +95,11 @@ def _part_rows(step: Step, layers: list[Layer], rate: MatrixRate) -> Iterator[Ro
     for part, module in PARTS.items():
         own = [layer for layer in layers if module in layer.module]
         taken, of = sum(layer.seconds for layer in own), RATE.format(_precision(rate.dtype))
-        limit = (
-            "the vector units; 4 of the 18 taps that are computed are masked"
-            if part == "context models"
-            else "the vector units"
-        )
+        limits = ["the vector units"] if step.device == "cpu" else []
+        if part == "context models":
+            limits.append("4 of the 18 taps that are computed are masked")
         what = f"{step.case.name}: convolutions of the {part}"
-        yield Row(what, taken, "s", flops(own) / taken / rate.value, of, limit=limit)
+        yield Row(what, taken, "s", flops(own) / taken / rate.value, of, limit="; ".join(limits))
 
 
 def _gpu_rows(step: Step, taken: float, layers: list[Layer], rate: MatrixRate) -> Iterator[Row]:
