@@ -19,7 +19,8 @@ from cvqn.images.parts import Essence, RefusedError, length_of
 from cvqn.images.tiff import orientation_of
 
 LARGEST_PICTURE = 1 << 27  # pixels; room for 100 megapixels, and a limit to what a small file can expand to
-LARGEST_MEMORY = 7 << 27  # bytes; enough for the largest picture in Pillow's 4 bytes per pixel and the result's 3
+LARGEST_MEMORY = (7 << 27) + (1 << 20)  # bytes; the largest picture in Pillow's 4 bytes per pixel and the result's 3
+BYTES_PER_ROW = 8  # Pillow's pointer to each row, which of a picture one pixel wide is more than its pixels
 LARGEST_PIPE = 1 << 29  # bytes; more than the pixels of the largest picture
 READABLE = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
@@ -174,9 +175,11 @@ def _check(
     memory = max(3, known.working) + (1 if single else 4)
     read_whole = known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS)  # before a pixel is decoded
     read = length_of(known.file) if read_whole else 0
-    limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read) // memory)
+    rows = BYTES_PER_ROW * size[1] if size else 0
+    limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read - rows) // memory)
     if size and size[0] * size[1] > limit:
-        raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
+        said = f"is larger than {limit:,} pixels" if limit else "has too many rows"
+        raise CvqnError(f"{name}: {size[0]}x{size[1]} {said}; cut it into parts")
     if not known.whole:
         raise CvqnError(f"{name}: damaged or truncated: too few bytes for the pixels of such a size; replace the file")
     frames = max(known.frames, getattr(image, "n_frames", 1))

@@ -7,7 +7,9 @@ import zlib
 from pathlib import Path
 from random import Random
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from cvqn.images import read_picture
@@ -110,6 +112,8 @@ def made_pictures() -> list[bytes]:
         Image.fromarray(colour).save(file, format, **options)
         return file.getvalue()
 
+    heic = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(colour)).save(heic, format="HEIF", quality=60, exif=b"Exif\0\0" + odd)
     jpeg = encoded("JPEG", exif=b"Exif\0\0" + odd, icc_profile=linear)
     palette = io.BytesIO()
     Image.fromarray(colour).quantize(16).save(palette, "PNG")
@@ -129,6 +133,8 @@ def made_pictures() -> list[bytes]:
         encoded("PPM"), b"P3 2 1 255 1 2 3 4 5 6", b"P4 8 1 \x55",
         encoded("WEBP", lossless=True), encoded("WEBP", lossless=True, exif=odd), encoded("WEBP", quality=50),
         encoded("WEBP", quality=50, icc_profile=linear), encoded("AVIF", exif=exif([(0x0112, 3, [6])])),
+        heic.getvalue(), imagecodecs.jpegxl_encode(colour, distance=2), imagecodecs.jpegxl_encode(deep, lossless=True),
+        imagecodecs.jpegxl_encode(np.concatenate([colour, alpha], 2), usecontainer=True),
     ]  # fmt: skip
 
 

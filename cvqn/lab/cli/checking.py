@@ -29,8 +29,9 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
         "record",
         help="certify the finished results of a scale in DVC, with the job that made each file",
         description="Certify the finished results of a scale: write dvc.lock, results/SCALE/record and SHA256SUMS, and "
-        "push models, bitstreams and figures to the DVC remote. Refuse if anything is not committed, if the workflow "
-        "is not finished, or if a file changed after its job wrote it (checked by checksum, or by making it again).",
+        "push models, figures and the report page to the DVC remote. Refuse if anything is not committed, if the "
+        "workflow is not finished, or if a file changed after its job wrote it (checked by checksum, or by making it "
+        "again).",
     )
     record.add_argument("scale", **SCALE)
     record.set_defaults(handler=_record)
@@ -55,7 +56,7 @@ def _register_release(commands: argparse._SubParsersAction) -> None:
 def _register_restore(commands: argparse._SubParsersAction) -> None:
     restore = commands.add_parser(
         "restore",
-        help="get a recorded scale's models and bitstreams, and Snakemake's records of their jobs",
+        help="get a recorded scale's models and figures, and Snakemake's records of their jobs",
         description="In a clone, get the files of a recorded scale that git does not hold, from the DVC remote or from "
         "a release. Compare every file with the record, and put back Snakemake's records of the jobs, so that the "
         "workflow finds nothing to do.",
@@ -75,8 +76,8 @@ def _register_verify(commands: argparse._SubParsersAction) -> None:
         "verify",
         help="make recorded results again from bitstreams and models, and compare them; needs no GPU",
         description="Make every recorded result that needs no training again, and compare: decode, measure and "
-        "re-encode the bitstreams, analyse the channels, and rebuild tables, figures, metrics and audit. If bitstreams "
-        "have not been restored, encode the pictures again. Exit code 1 if anything differs.",
+        "re-encode the bitstreams, analyse the channels, and rebuild tables, figures, metrics and audit. Without "
+        "cvqn restore, of the learned codecs only what the built-in models made. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(

@@ -1,4 +1,4 @@
-"""Repeats recorded measurements: decodes, measures and re-encodes bitstreams or, without them, encodes the pictures."""
+"""Repeats recorded measurements: decodes, measures and re-encodes the archives of bitstreams."""
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,7 +13,6 @@ from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, manifest_sha256, read_index, set_name, write_index
 from cvqn.lab.evaluation.analysis import analyse
 from cvqn.lab.evaluation.archive import read_archive, write_archive
-from cvqn.lab.evaluation.encode import encode_set
 from cvqn.lab.evaluation.measure import RUN_COLUMNS, measure
 from cvqn.lab.record.check import AGREES, IN_PART, NOT_CHECKED, Check
 from cvqn.lab.record.differences import differences
@@ -22,10 +21,8 @@ from cvqn.lab.settings.paths import Results, sidecar
 from cvqn.lab.settings.runs import Run
 
 METRICS = 1e-4
-ENCODED_AGAIN = 5e-3  # for trained models, because another processor may round a few symbols to other values
-ANALYSED_AGAIN = 1e-2  # the same, for one channel of one picture, which has few symbols
-ABOUT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height"}
-EXACT = {*ABOUT, "bytes", "bpp", "bound_bpp"}
+ANALYSED_AGAIN = 1e-2  # of one channel of one picture: another processor may round a few of its symbols differently
+EXACT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height", "bytes", "bpp", "bound_bpp"}
 SECONDS = "_s$"
 OF_THE_MACHINE = r"^(machine|decoder_versions)\."
 
@@ -73,21 +70,17 @@ def tables(configuration: Configuration, results: Results, recorded: Collection[
 
 
 def check(measured: MeasuredTable, chosen: Chosen, index: Path, results: Results, scratch: Path) -> Iterator[Check]:
-    """Decode, measure and re-encode the archives of a table; if archives are missing, encode the pictures instead."""
-    named = {setting: path for setting, path in measured.archives(results).items() if chosen.get(setting)}
-    here = {setting: path for setting, path in named.items() if path.is_file()}
+    """Decode, measure and re-encode the archives of a table."""
+    archives = {setting: path for setting, path in measured.archives(results).items() if chosen.get(setting)}
     table = measured.table.as_posix()
     codec = _open(measured, results)
     count = len(read_index(index)) * len(measured.settings)
     unless, reason = _part(sum(map(len, chosen.values())), count)
-    if len(here) < len(named):
-        yield from _encoded_again(measured, codec, chosen, index, scratch, unless, reason)
-        return
-    parts = {setting: _part_of(path, chosen[setting], index, scratch / "parts") for setting, path in here.items()}
-    found = _compare(measured, codec, chosen, index, parts, scratch, METRICS, EXACT)
+    parts = {setting: _part_of(path, chosen[setting], index, scratch / "parts") for setting, path in archives.items()}
+    found = _compare(measured, codec, chosen, index, parts, scratch)
     files = (table, sidecar(table))
     yield Check(f"{table}: decoded and measured", files, tuple(found), unless, reason)
-    for setting, path in here.items():
+    for setting, path in archives.items():
         differing, why_not = _code_again(codec, path, chosen[setting])
         unless, reason = _part(len(chosen[setting]), len(read_index(index)))
         files = (path.as_posix(), path.with_suffix(".csv").as_posix())
@@ -119,13 +112,10 @@ def check_analysis(run: Run, configuration: Configuration, index: Path, results:
 
 
 def unable(measured: MeasuredTable, results: Results) -> str:
-    """Why a table can be neither decoded nor encoded again; empty if it can."""
-    if measured.run is not None:
-        return "" if _model_of(measured, results) else "its model is missing and is not a built-in one"
-    if all(path.is_file() for path in measured.archives(results).values()):
-        return ""
-    made, here = _sidecar(measured)["versions"], registry.conventional(measured.codec).versions()
-    return "" if made == here else f"made by {_versions(made)}, here is {_versions(here)}"
+    """Why a table cannot be measured again; empty if it can."""
+    if missing := [path for path in measured.archives(results).values() if not path.is_file()]:
+        return f"{missing[0]} is missing; git checkout HEAD -- {results.root} brings it back"
+    return "its model is missing and is not a built-in one" if measured.run and not _model_of(measured, results) else ""
 
 
 def _open(measured: MeasuredTable, results: Results) -> Codec:
@@ -149,23 +139,6 @@ def _sidecar(measured: MeasuredTable) -> dict:
     return read_json(Path(sidecar(measured.table.as_posix())))
 
 
-def _encoded_again(
-    measured: MeasuredTable, codec: Codec, chosen: Chosen, index: Path, scratch: Path, unless: str, reason: str
-) -> Iterator[Check]:
-    """Encode, decode and measure the pictures, in place of missing bitstreams."""
-    what, files = f"{measured.table}: encoded, decoded and measured", (measured.table.as_posix(),)
-    archives = {}
-    for setting, images in chosen.items():
-        if not images:
-            continue
-        quality = None if measured.run else float(setting)
-        archives[setting] = scratch / "again" / f"{setting}.tar"
-        encode_set(codec, quality, _index_of(images, index, scratch / "again" / setting), archives[setting])
-    closely = (METRICS, EXACT) if measured.run is None else (ENCODED_AGAIN, ABOUT)
-    found = _compare(measured, codec, chosen, index, archives, scratch, *closely, with_sidecar=False)
-    yield Check(what, files, tuple(found), unless, reason or "its bitstreams are not here")
-
-
 def _compare(
     measured: MeasuredTable,
     codec: Codec,
@@ -173,9 +146,6 @@ def _compare(
     index: Path,
     archives: Mapping[str, Path],
     scratch: Path,
-    tolerance: float,
-    exact: Collection[str],
-    with_sidecar: bool = True,
 ) -> list[str]:
     """How the table differs from new measurements; rows that are not measured again count as equal."""
     new: dict[tuple[str, str], dict[str, str]] = {}
@@ -190,12 +160,10 @@ def _compare(
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
         writer.writerows(rows)
-    found = differences(measured.table, scratch / "table.csv", tolerance, exact, SECONDS)
-    if with_sidecar:
-        beside = Path(sidecar(measured.table.as_posix()))
-        found += [f"{beside.name}: {place}" for place in
-                  differences(beside, output.with_suffix(".json"), METRICS, ignored=OF_THE_MACHINE)]  # fmt: skip
-    return found
+    found = differences(measured.table, scratch / "table.csv", METRICS, EXACT, SECONDS)
+    beside = Path(sidecar(measured.table.as_posix()))
+    of_it = differences(beside, output.with_suffix(".json"), METRICS, ignored=OF_THE_MACHINE)
+    return found + [f"{beside.name}: {place}" for place in of_it]
 
 
 def _code_again(codec: Codec, archive: Path, images: Sequence[Image]) -> tuple[list[str], str]:
@@ -235,7 +203,7 @@ def _part_of(archive: Path, images: Sequence[Image], index: Path, folder: Path) 
         whole = read_archive(archive)
         lines = archive.with_suffix(".csv").read_text(encoding="utf-8").splitlines(keepends=True)
     except (CvqnError, OSError, UnicodeDecodeError) as error:
-        raise CvqnError(f"{archive}: damaged ({error}); get it again with cvqn restore") from error
+        raise CvqnError(f"{archive}: damaged ({error}); git checkout HEAD -- {archive} brings it back") from error
     files = ((name, data) for name, data in whole.files.items() if name in names)
     with atomic_write(part) as file:
         write_archive(file, whole.made, whole.suffix, files)

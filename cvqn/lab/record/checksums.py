@@ -1,7 +1,7 @@
 """The checksums of everything that belongs to a record, in two levels.
 
 `SHA256SUMS`, in the format of sha256sum, lists every committed file of the recorded scales (results and their record),
-dvc.lock, the built-in models, the logs of their trainings and the figures of docs. Each record.json among these lists
+dvc.lock, the built-in models and the figures of docs. Each record.json among these lists
 the files of its scale that DVC holds. So the commit that holds SHA256SUMS fixes every byte.
 """
 
@@ -16,7 +16,7 @@ from cvqn.lab.record.differences import places
 from cvqn.lab.record.recorded import RESULTS
 
 LIST = Path("SHA256SUMS")
-COVERED = ("dvc.lock", "cvqn/models", "docs/trainings", "docs/figures/*.png")
+COVERED = ("dvc.lock", "cvqn/models", "docs/figures/*.png")
 """Paths in the list, besides the results of recorded scales."""
 
 

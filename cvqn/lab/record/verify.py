@@ -1,8 +1,8 @@
 """Checks recorded results without a GPU and without training, by making them again and comparing.
 
-Bitstreams are decoded, measured and coded again; without them, pictures are encoded again. Channels are analysed again.
-Then tables, figures, curves, metrics and audit are made again from the recorded measurements, from which they must
-follow exactly. Trainings are not repeated; their models and logs are attested by checksums alone.
+Bitstreams are decoded, measured and coded again, and channels are analysed again, as far as the models are here or
+built in. Then tables, figures, curves, metrics and audit are made again from the recorded measurements, from which they
+must follow exactly. Trainings are not repeated; their models and logs are attested by checksums alone.
 """
 
 import random

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cvqn.lab.report.documents import Importance
+from cvqn.lab.report.job_files import Importance
 
 
 def by_image(channels: pd.DataFrame, run: str, column: str) -> pd.DataFrame | None:

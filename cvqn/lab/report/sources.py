@@ -13,8 +13,8 @@ import pandas as pd
 from cvqn.documents import read_checked
 from cvqn.errors import CvqnError
 from cvqn.lab.evaluation.metrics import ms_ssim_db
-from cvqn.lab.report.documents import AGAIN, Importance
 from cvqn.lab.report.inputs import Inputs
+from cvqn.lab.report.job_files import AGAIN, Importance
 from cvqn.lab.report.runs import Runs
 from cvqn.lab.settings.runs import Run
 

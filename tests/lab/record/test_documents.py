@@ -102,7 +102,7 @@ def test_a_stage_for_each_scale_that_certifies():
     kept = {next(iter(output)).removeprefix("results/${key}") for output in outputs}
     ignored = {line.removeprefix("/results/*") for line in (ROOT / ".gitignore").read_text().split()}
     in_dvc = {path for path in kept if f"{path}/" in ignored}
-    assert in_dvc == {"/runs", "/bitstreams", "/figures", "/report"}
+    assert in_dvc == {"/runs", "/figures", "/report"}
     assert in_dvc == {
         next(iter(output)).removeprefix("results/${key}")
         for output in outputs

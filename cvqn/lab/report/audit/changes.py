@@ -7,7 +7,7 @@ from cvqn.documents import checked
 from cvqn.errors import CvqnError
 from cvqn.files import parse_json, read_json
 from cvqn.lab.report.audit.verdicts import IDENTITY, NOT_REPRODUCED, REPRODUCED, SETTING_USED
-from cvqn.lab.report.documents import Audit
+from cvqn.lab.report.job_files import Audit
 
 GOOD = (REPRODUCED, IDENTITY, SETTING_USED)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cvqn.documents import read_checked
 from cvqn.lab.provenance.training import FILE, Provenance, read_provenance
 from cvqn.lab.report.audit.verdicts import NotMeasured
-from cvqn.lab.report.documents import AGAIN, Identities
+from cvqn.lab.report.job_files import AGAIN, Identities
 from cvqn.lab.report.runs import MeasuredExperiment
 from cvqn.lab.report.sources import Sources
 from cvqn.lab.settings.runs import Checkpoint, Run
