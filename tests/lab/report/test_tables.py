@@ -221,6 +221,19 @@ def test_what_was_not_measured_says_so_and_one_seed_is_named(tmp_path):
     assert "0.9646" in lines["[3, 5, 7]", "se", "last"]  # the paper's value stands there all the same
 
 
+def test_the_papers_values_are_beside_the_experiment_with_its_settings_whatever_its_name(tmp_path):
+    made = MadeUp(tmp_path, scale="small")
+    made.experiment("one-group", (0.93, 0.22, 25))
+    made.experiment("predefined", (0.94, 0.21, 26))
+    for table, values in (
+        ("table1", {"ms_ssim_paper": 0.9653}),
+        ("table2", {"bpp_paper": 0.2576, "psnr_db_paper": 28.024}),
+    ):
+        assert made.table(table) == 0
+        [row] = [row for row in made.rows(table) if row["experiment"] == "predefined"]
+        assert {column: float(row[column]) for column in values} == values
+
+
 @pytest.mark.parametrize(("every", "said"), [(10, "the checkpoint of best MS-SSIM"), (0, "no checkpoint was chosen")])
 def test_what_the_best_checkpoint_is_depends_on_whether_there_was_a_choice(tmp_path, monkeypatch, every, said):
     made = MadeUp(tmp_path, "mini", ["coffee"])

@@ -99,7 +99,7 @@ def _bars(axes, table: pd.DataFrame, column: str, image: str, images: int) -> No
     channel = table["channel"]
     axes.bar(channel, table[column], width=0.72, color=BLUE, label=image)
     mean, low, high = (table[f"{column}_{part}"] for part in ("mean", "min", "max"))
-    label = f"mean and range of {images} images"
+    label = f"{images} images: mean, range"
     axes.errorbar(
         channel,
         mean,

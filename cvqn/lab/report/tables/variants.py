@@ -18,6 +18,15 @@ METRICS = {
     "table1": {"ms_ssim": ("MS-SSIM", 4), "bpp": ("BPP", 4)},
     "table2": {"psnr_db": ("PSNR", 3), "ms_ssim": ("MS-SSIM", 4), "bpp": ("BPP", 4)},
 }
+PAPER = {
+    ((5,), "none"): "one-group",
+    ((3, 5, 7), "se"): "se",
+    ((3, 5, 7), "re"): "re",
+    ((3, 5, 7), "predefined"): "c32",
+    ((4, 5, 6), "predefined"): "levels-456",
+    ((2, 5, 8), "predefined"): "levels-258",
+}
+"""The name in paper.yaml of each row of the paper's tables, by levels and importance."""
 
 
 def table(sources: Sources, name: str) -> pd.DataFrame:
@@ -45,7 +54,8 @@ def table(sources: Sources, name: str) -> pd.DataFrame:
             row["bpp_change_percent"] = _change(own, base) if experiment != names[0] else None
             seeds = () if own is None else own.seeds
             row["runs"] = " ".join(Run(experiment, seed, checkpoint).name for seed in seeds)
-            rows.append(row | _paper(f"{name}.{experiment}"))
+            variant = PAPER.get((tuple(model.get("levels", ())), row["importance"]), experiment)
+            rows.append(row | _paper(f"{name}.{variant}"))
     return pd.DataFrame(rows)
 
 
