@@ -8,7 +8,10 @@ rate: `bpp`, `ms_ssim`, `ms_ssim_db`, `psnr_db` (nan if unknown). All curves are
 import os
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
+
+from cvqn.lab.provenance.environment import source_tree
 
 SET = "kodak"
 """The set that published curves are on."""
@@ -21,12 +24,20 @@ def curves(group: str | None = None) -> dict[str, Any]:
 
 def files() -> list[str]:
     """All files that the curves are read from, relative to the working folder."""
-    return [os.path.relpath(path) for module in _modules() for path in module.files()]
+    return [_from_here(path) for module in _modules() for path in module.files()]
 
 
 def path(curve: Any) -> str:
     """The file that a curve is read from, relative to the working folder."""
-    return os.path.relpath(curve.file)
+    return _from_here(curve.file)
+
+
+def _from_here(path: str | Path) -> str:
+    """A file's path in the working folder if that is the source tree or, as for `cvqn verify`, holds links to it."""
+    there, tree = Path(path).resolve(), source_tree()
+    if tree and there.is_relative_to(tree) and there.relative_to(tree).exists():
+        return there.relative_to(tree).as_posix()
+    return os.path.relpath(path)
 
 
 @cache
