@@ -7,8 +7,8 @@ MODEL_FILES = ("model.json", "model.safetensors")
 ANALYSIS_FILES = ("channels.csv", "groups.csv", "maps.npz", "importance.json")
 TRAINING_FILES = ("log.csv", "monitor.csv", "provenance.json")
 IN_GIT = (
-    "config.yaml", "bitstreams", "measurements", "analysis", "curves", "tables", "metrics.json", "audit.json", "audit.md",
-    "audit.html", "record",
+    "config.yaml", "bitstreams", "measurements", "analysis", "curves", "tables", "metrics.json", "audit.json",
+    "audit.md", "audit.html", "record",
 )  # fmt: skip
 """The parts of a recorded scale's results that git holds; DVC holds the others."""
 
