@@ -8,7 +8,11 @@ def made_up_provenance(**facts: object) -> dict:
         "seed": 1,
         "settings": {},
         "code": {},
-        "training_images": {"count": 7, "pack_sha256": "0" * 64, "sets": [{"name": "photos"}]},
+        "training_images": {
+            "count": 7,
+            "pack_sha256": "0" * 64,
+            "sets": [{"name": "photos", "manifest_sha256": "0" * 64}],
+        },
         "evaluation_images": {},
         "optimizer": "Adam",
         "steps": 1000,

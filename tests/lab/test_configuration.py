@@ -27,7 +27,7 @@ def cvqn(**content):
     return {"learned": {"cvqn": content}}
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 23), ("paper", 32)])
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 29), ("paper", 32)])
 def test_every_scale_is_valid_and_has_its_trainings(scale, trainings):
     resolved = config.resolve([SCALES / f"{scale}.yaml"])
     assert resolved.scale == scale

@@ -9,7 +9,7 @@ from cvqn.lab.settings import configuration
 from tests import ROOT
 
 
-@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 23), ("paper", 32)])
+@pytest.mark.parametrize(("scale", "trainings"), [("tiny", 5), ("mini", 12), ("small", 29), ("paper", 32)])
 def test_dry_run_lists_every_training_and_its_evaluations(project, scale, trainings):
     planned = project.planned("all", "--configfile", f"workflow/scales/{scale}.yaml")
     resolved = configuration.resolve([ROOT / "workflow" / "scales" / f"{scale}.yaml"])

@@ -13,9 +13,10 @@ Number = Annotated[int, Field(ge=1)]
 
 
 class ImageSet(Document):
-    """A data set."""
+    """A data set, and the checksum of its manifest."""
 
     name: str
+    manifest_sha256: str
 
 
 class Images(Document):

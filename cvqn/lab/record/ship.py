@@ -58,7 +58,7 @@ def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
     description = describe(source).plain()
     provenance = read_provenance(paths.training(run.training))
     images = provenance.training_images
-    sets = [{"name": name, "licence": read_manifest(name, manifests).licence} for name in images.names]
+    sets = [one.model_dump() | {"licence": read_manifest(one.name, manifests).licence} for one in images.sets]
     description["about"] |= {
         "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
         "training_seconds": round(provenance.seconds),

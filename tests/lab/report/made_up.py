@@ -194,7 +194,7 @@ class MadeUp:
         """The record of a training with the settings that the experiment has now; the folder it is in."""
         folder = self.path(self.results.training(run))
         folder.mkdir(parents=True, exist_ok=True)
-        sets = [{"name": name} for name in self.config["data"]["train"]]
+        sets = [{"name": name, "manifest_sha256": "0" * 64} for name in self.config["data"]["train"]]
         record = made_up_provenance(
             settings=self.config["experiments"][run.rpartition("-seed")[0]],
             training_images={"count": images, "pack_sha256": "0" * 64, "sets": sets},

@@ -367,6 +367,10 @@ def test_every_link_and_anchor_of_page_and_audit_resolves(site, tab, address):
     root = site.path(site.results.root)
     (root / "report.html").touch()  # Snakemake's, which it writes when a run has ended
     assert write(site) == 0
+    claims = json.loads((root / "audit.json").read_text())["claims"]
+    for archive in {root / path for claim in claims for path in claim["evidence"] if path.startswith("bitstreams/")}:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        archive.touch()  # made-up results have none
     for name in (address, (root / "audit.html").as_uri()):
         page = tab().open(name)
         links = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
