@@ -24,6 +24,7 @@ METRICS = 1e-4
 ANALYSED_AGAIN = 1e-2  # of one channel of one picture: another processor may round a few of its symbols differently
 EXACT = {"codec", "setting", *RUN_COLUMNS, "image", "width", "height", "bytes", "bpp", "bound_bpp"}
 SECONDS = "_s$"
+OF_A_BUILT_IN_MODEL = "(_s|model_bytes)$"  # its model.json also says what it was trained on
 OF_THE_MACHINE = r"^(machine|decoder_versions)\."
 
 
@@ -77,7 +78,8 @@ def check(measured: MeasuredTable, chosen: Chosen, index: Path, results: Results
     count = len(read_index(index)) * len(measured.settings)
     unless, reason = _part(sum(map(len, chosen.values())), count)
     parts = {setting: _part_of(path, chosen[setting], index, scratch / "parts") for setting, path in archives.items()}
-    found = _compare(measured, codec, chosen, index, parts, scratch)
+    own = measured.run is None or _own_model(measured.run, results).is_dir()
+    found = _compare(measured, codec, chosen, index, parts, scratch, SECONDS if own else OF_A_BUILT_IN_MODEL)
     files = (table, sidecar(table))
     yield Check(f"{table}: decoded and measured", files, tuple(found), unless, reason)
     for setting, path in archives.items():
@@ -131,8 +133,12 @@ def _model_of(measured: MeasuredTable, results: Results) -> Path | None:
     """The model of a run: its own folder, or else the built-in model with the same id."""
     if measured.run is None:
         return None
-    folder = Path(results.model(measured.run.training, measured.run.checkpoint))
+    folder = _own_model(measured.run, results)
     return folder if folder.is_dir() else shipped.folders().get(_sidecar(measured)["settings"]["model_id"])
+
+
+def _own_model(run: Run, results: Results) -> Path:
+    return Path(results.model(run.training, run.checkpoint))
 
 
 def _sidecar(measured: MeasuredTable) -> dict:
@@ -146,6 +152,7 @@ def _compare(
     index: Path,
     archives: Mapping[str, Path],
     scratch: Path,
+    ignored: str,
 ) -> list[str]:
     """How the table differs from new measurements; rows that are not measured again count as equal."""
     new: dict[tuple[str, str], dict[str, str]] = {}
@@ -160,7 +167,7 @@ def _compare(
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
         writer.writerows(rows)
-    found = differences(measured.table, scratch / "table.csv", METRICS, EXACT, SECONDS)
+    found = differences(measured.table, scratch / "table.csv", METRICS, EXACT, ignored)
     beside = Path(sidecar(measured.table.as_posix()))
     of_it = differences(beside, output.with_suffix(".json"), METRICS, ignored=OF_THE_MACHINE)
     return found + [f"{beside.name}: {place}" for place in of_it]

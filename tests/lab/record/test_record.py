@@ -29,7 +29,8 @@ def test_the_record_has_every_result_and_git_no_model(recorded):
     assert set(files) == there
     tracked = set(recorded.git("ls-files", "results").split())
     assert {"results/tiny/metrics.json", "results/tiny/audit.json", "results/tiny/config.yaml"} < tracked
-    assert not [path for path in tracked if path.endswith((".safetensors", ".tar"))]
+    assert not [path for path in tracked if path.endswith(".safetensors")]
+    assert "results/tiny/bitstreams/cvqn/c16-seed1.tar" in tracked
     assert recorded.git("status", "--porcelain") == ""
     assert {path.suffix for path in (recorded.results / "figures").iterdir()} == {".svg", ".png", ".csv"}
     assert not [path for path in tracked if "/figures/" in path]
