@@ -1,4 +1,4 @@
-"""A file has one form: whatever is added to, removed from or changed in a payload, the decoder refuses it."""
+"""A file has one form: the decoder refuses a longer or shorter payload, and no other payload is of the same symbols."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def equal(some, others):
     return all(np.array_equal(one, other) for one, other in zip(some, others, strict=True))
 
 
-def test_of_all_words_only_the_encoders_are_accepted(stored, coder):
+def test_symbols_have_one_payload(stored, coder):
     for size in SIZES:
         data = compress(stored, photograph(*size))
         assert decompress(stored, data).shape == (*size, 3)
