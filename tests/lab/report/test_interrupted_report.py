@@ -5,6 +5,7 @@ from made_up import MadeUp, whole_paper
 
 from cvqn.cli import main
 from cvqn.lab.provenance.plan import Plan
+from cvqn.lab.report.page import page
 from cvqn.lab.settings import configuration
 from tests.faults import check_no_loss
 
@@ -29,6 +30,7 @@ def made(tmp_path) -> MadeUp:
 @pytest.mark.parametrize("command", [*COMMANDS, "page"])
 def test_what_a_report_replaces_is_whole(made, tmp_path, monkeypatch, command):
     monkeypatch.chdir(made.folder)
+    monkeypatch.setattr(page, "now", lambda: "2026-01-01T00:00:00+00:00")  # the page shows when it was written
     call = ["page", ROOT] if command == "page" else [*COMMANDS[command], "--plan", "plan.json"]
     made.codec("webp", {"1": (0.93, 0.2), "2": (0.96, 0.4)})
     assert main(call) == 0

@@ -1,7 +1,6 @@
 """The report page of a scale: read what is there, decode the pictures that it shows, write index.html."""
 
 import base64
-import datetime
 import html
 import json
 import mimetypes
@@ -17,6 +16,7 @@ from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
 from cvqn.lab.data.index import read_index
 from cvqn.lab.evaluation.pictures import decode_pictures, write_originals
+from cvqn.lab.provenance.environment import now
 from cvqn.lab.report import published, registry
 from cvqn.lab.report.audit.audit import ITSELF
 from cvqn.lab.report.inputs import PAGE_PARTS
@@ -136,7 +136,7 @@ def _content(sources: Sources, gallery: Gallery) -> dict[str, Any]:
         "scale": sources.scale,
         "set": configuration.data.evaluation,
         "comparable": comparable,
-        "made": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "made": now()[:16].replace("T", " ") + " UTC",
         "method": sources.method,
         "count": sources.measurements["image"].nunique(),
         "experiments": claims.experiments(sources),
