@@ -164,7 +164,8 @@ def test_the_wheel_in_an_empty_environment_compresses_a_photograph(wheel, tmp_pa
     pip = (python, "-m", "pip", "--disable-pip-version-check")
     run(*pip, "install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
     run(*pip, "check")
-    size = sum(path.stat().st_size for path in (tmp_path / "venv").rglob("*") if path.is_file())
+    files = (path for path in (tmp_path / "venv").rglob("*") if path.is_file() and not path.is_symlink())
+    size = sum(path.stat().st_size for path in files)
     if "+cpu" in version("torch"):
         assert size < 900e6
     command = python.with_name("cvqn")

@@ -26,12 +26,12 @@ def shell(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def wait_for(what: str, condition: Callable, seconds: float = 900):
+def wait_for(what: str, condition: Callable, seconds: float = 900, pause: float = 0.1):
     """The first true value of `condition`."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"no {what} after {seconds} s"
-        time.sleep(0.1)
+        time.sleep(pause)
     return value
 
 
