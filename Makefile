@@ -65,5 +65,5 @@ bench: setup  ## measure speed and memory, about six minutes; table in benchmark
 release: setup  ## dist/cvqn-SCALE-COMMIT.tar of a recorded scale, SCALE=small; docs/publishing.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" cvqn release $(SCALE)
 
-clean:  ## remove what make mini made; data and other scales stay
+clean:  ## remove the results of make mini and of the scale tiny; data and other scales stay
 	rm -rf results/mini results/tiny

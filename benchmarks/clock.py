@@ -97,7 +97,7 @@ class MatrixRate:
 
 @functools.cache
 def bandwidth(device: str, size: int = 1 << 28) -> float:
-    """Bytes a second that a copy of `size` bytes reads and writes."""
+    """Bytes per second that a copy of `size` bytes reads and writes."""
     source, target = torch.zeros(2, size, dtype=torch.uint8, device=device)
     return 2 * size / median(lambda: target.copy_(source), device, 5)
 

@@ -116,7 +116,7 @@ def _seconds(function: Callable[[], object]) -> float:
 
 
 def _matrix_rate(size: int = 1536) -> float:
-    """Floating-point operations a second in a large float32 matrix product."""
+    """Floating-point operations per second in a large float32 matrix product."""
     a = np.ones((size, size), np.float32)
     return 2 * size**3 / _seconds(lambda: a @ a)
 

@@ -54,7 +54,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         if error.errno in FULL:
             raise DiskFullError(f"{path}: no space left on the disk; free some and run again") from error
         if error.errno in UNWRITABLE:
-            raise CvqnError(f"{path}: cannot write ({error.strerror})") from error
+            raise CvqnError(f"{path}: cannot write ({error.strerror}); choose another place") from error
         raise
 
 
@@ -96,7 +96,7 @@ def scan_folder(folder: str | Path, suffixes: Collection[str]) -> tuple[list[Pat
             else:
                 paths.append(path)
     except NotADirectoryError as error:
-        raise CvqnError(f"{folder}: not a folder") from error
+        raise CvqnError(f"{folder}: not a folder; name one") from error
     except OSError as error:
         raise CvqnError(f"{folder}: cannot be read ({error.strerror})") from error
     return paths, left_out

@@ -99,6 +99,7 @@ def test_files_and_folders_together_and_a_bad_one(call, given, model, tmp_path):
     code, output, errors = call("compress", "none.png", "single.png", "in/inner/deep", "-o", "out", "--model", model)
     assert code == 2
     assert "error: none.png: cannot be read (No such file or directory)" in errors
+    assert "2 of 3 done; the rest failed" in errors
     assert files(tmp_path / "out") == {"single.cvqn", "a.cvqn"}
     assert output.count("\n") == 2
     code, _, errors = call("compress", "single.png", "in/a.png", "in/inner/deep", "-o", "other", "--model", model)

@@ -19,9 +19,9 @@ class _Ended(BaseException):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
-    Exit codes: 0; 1 if a check failed; 2 if a file of a batch failed. Errors print one line on stderr and end with the
-    `exit_code` of the CvqnError; 2 for other operating system errors (an unreadable file, a closed pipe) or lack of
-    memory, but 74 if the disk is full; 130 after Ctrl-C; 128 plus the signal's number after SIGTERM or SIGHUP.
+    Exit codes: 0; 1 if a check failed; 2 if a file of a batch failed. Errors print a line per finding on stderr and
+    end with the `exit_code` of the CvqnError; 2 for other operating system errors (an unreadable file, a closed pipe)
+    or lack of memory, but 74 if the disk is full; 130 after Ctrl-C; 128 plus the number of SIGTERM or SIGHUP.
     """
     try:
         with _ended_by_signals():
@@ -36,28 +36,29 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
             return code
     except CvqnError as error:
-        return _say(f"error: {error}", error.exit_code)
+        return _say([f"error: {line}" for line in error.lines], error.exit_code)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("cvqn", "cvqn_baselines"):
             raise
-        return _say(f"error: {error.name} is not installed; in a clone: pip install '.[pipeline]'", 2)
+        return _say([f"error: {error.name} is not installed; in a clone: pip install '.[pipeline]'"], 2)
     except KeyboardInterrupt:
-        return _say("interrupted", 130)
+        return _say(["interrupted"], 130)
     except _Ended as ended:
         (number,) = ended.args
-        return _say(f"ended by {signal.Signals(number).name}", 128 + number)
+        return _say([f"ended by {signal.Signals(number).name}"], 128 + number)
     except MemoryError:
-        return _say("error: not enough memory", 2)
+        return _say(["error: not enough memory"], 2)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return _say(f"error: {_what_failed(error)}", DiskFullError.exit_code if full else 2)
+        return _say([f"error: {_what_failed(error)}"], DiskFullError.exit_code if full else 2)
     finally:
         _flush()
 
 
-def _say(line: str, code: int) -> int:
+def _say(lines: Sequence[str], code: int) -> int:
     with contextlib.suppress(OSError):
-        say(line)
+        for line in lines:
+            say(line)
     return code
 
 

@@ -47,6 +47,7 @@ class Batch:
         self.skipped: list[str] = []
         self._done: set[Identity] = set()
         self._claimed: set[str] = set()
+        self.absent = 0
         inputs, output = _inputs_and_output(arguments)
         self.folder: Path | None = None
         try:
@@ -130,6 +131,7 @@ class Batch:
             else:
                 what = "not a regular file" if given.exists() else "No such file or directory"
                 self.failed.append(f"{given}: cannot be read ({what})")
+                self.absent += 1
                 continue
             for path, relative in found:
                 by_target.setdefault(self.folder / relative.with_name(f"{relative.stem}{self.suffix}"), []).append(path)
@@ -169,7 +171,8 @@ class Batch:
         from cvqn.files import is_stream
 
         if target.is_dir():
-            raise CvqnError(f"{target}: a folder; name a file, or use --output")
+            advice = "remove it, or choose another folder" if self.folder else "name a file, or use --output"
+            raise CvqnError(f"{target}: a folder; {advice}")
         if is_stream(target):
             if self.folder:
                 raise CvqnError(f"{target}: a pipe or device, which a batch does not write to; remove it")
@@ -207,7 +210,7 @@ class Batch:
             say(f"error: {line}")
         if self.failed:
             skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-            say(f"{len(self.made)} of {len(self.sources)} done{skipped}; the rest failed")
+            say(f"{len(self.made)} of {len(self.sources) + self.absent} done{skipped}; the rest failed")
         return 2 if self.failed else 0
 
 

@@ -31,7 +31,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--model",
         metavar="FOLDER",
-        help="the model that made the file; decode its symbols with it, and print the bits of every group and channel",
+        help="the model that made the file; with it, also decode the symbols and print the bits per group and channel",
     )
     command.set_defaults(handler=_info)
 

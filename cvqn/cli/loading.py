@@ -101,7 +101,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise CvqnError(f"{path}: cannot be read ({error.strerror})") from error
     if len(data) > LARGEST_FILE:
-        raise CvqnError(f"{path}: more than {LARGEST_FILE:,} bytes, the most that a .cvqn file can have")
+        raise CvqnError(f"{path}: more than {LARGEST_FILE:,} bytes; no .cvqn file is that large, so name another")
     return data
 
 

@@ -27,7 +27,9 @@ def positive_rate(text: str) -> float:
 def batch(given: str, made: str) -> argparse.ArgumentParser:
     """Inputs and outputs of a command, and how it processes a batch; `given` and `made` name them in the help."""
     parser = _Parent()
-    parser.add_argument("names", nargs="+", metavar="NAME", help=f"{given}; last, without --output, {made}")
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help=f"{given}. Without --output, give two names: an input and {made}"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -41,7 +43,7 @@ def batch(given: str, made: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "-j", "--jobs", type=positive, default=1, metavar="N", help="processes, one file each (default: %(default)s)"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only, and what --json prints")
     return parser
 
 

@@ -90,10 +90,14 @@ def describe(folder: str | Path) -> Description:
     folder = Path(folder)
     for name in FILES:
         if not (folder / name).is_file():
-            raise CvqnError(f"{folder}: not a model folder, {name} is missing")
+            raise CvqnError(
+                f"{folder}: not a model folder, {name} is missing; name the folder that has it, or get the model again"
+            )
     content = read_json(folder / "model.json")
     if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
-        raise CvqnError(f"{folder}: model format {content['format']!r}, this version reads {FORMAT}")
+        raise CvqnError(
+            f"{folder}: model format {content['format']!r}, this version reads {FORMAT}; use the version that made it"
+        )
     description = Description.parse(content, f"{folder / 'model.json'}: not the description of a model")
     About.parse(description.about, f"{folder / 'model.json'}: about")
     return description

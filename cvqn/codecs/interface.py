@@ -21,8 +21,8 @@ class Codec(Protocol):
     """A still-image codec as it is measured. A quality is on the codec's own scale; for a trained model it is None.
 
     A conventional codec also has `quality_range`, the lowest and the highest quality that it takes. Optional are
-    `rates(picture, data)`, estimates of the rate in bits per pixel by name, and `look`, a `cvqn.codecs.looks.Look` for
-    figures.
+    `rates(picture, data)`, estimates of the rate in bits per pixel by name; `look`, a `cvqn.codecs.looks.Look` for
+    figures; and of a trained model `model_bytes`, its size on disk, `device` and `threads`.
     """
 
     name: str

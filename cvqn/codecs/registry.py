@@ -79,7 +79,7 @@ def _load(name: str) -> object:
     try:
         return _entry(name).load()
     except ImportError as error:
-        raise CvqnError(f"{name}: needs {error.name}, which is not installed") from error
+        raise CvqnError(f"{name}: needs {error.name}; install it") from error
 
 
 def _entry(name: str) -> EntryPoint:

@@ -64,14 +64,19 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
     try:
         tensors = load_file(folder / "model.safetensors")
     except (safetensors.SafetensorError, OSError) as error:
-        raise CvqnError(f"{folder}/model.safetensors: damaged or not safetensors ({error})") from error
+        raise CvqnError(
+            f"{folder}/model.safetensors: damaged or not safetensors ({error}); get the model again"
+        ) from error
     try:
         model_id = _model_id(description.codec, description.settings, _arrays(tensors))
     except TypeError as error:
-        raise CvqnError(f"{folder}/model.safetensors: a data type that no model has ({error})") from error
+        raise CvqnError(
+            f"{folder}/model.safetensors: a data type that no model has ({error}); get the model again"
+        ) from error
     if model_id.hex() != description.model_id:
         raise CvqnError(
-            f"{folder}: tensors and settings give model id {model_id.hex()}, model.json says {description.model_id}"
+            f"{folder}: tensors and settings give model id {model_id.hex()}, model.json says {description.model_id}; "
+            "get the model again"
         )
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
@@ -88,7 +93,7 @@ def load_model(folder: str | Path, device: str = "cpu") -> Stored:
             _check_groups(model)
     except (RuntimeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         what = " ".join(str(error).split())[:300]
-        raise CvqnError(f"{folder}: settings and tensors do not fit: {what}") from error
+        raise CvqnError(f"{folder}: settings and tensors do not fit: {what}; get the model again") from error
     check_exactness(integer_models)
     return Stored(description.codec, model, description.about, model_id)
 

@@ -186,7 +186,9 @@ def _check(
     if frames > 1:
         raise CvqnError(f"{name}: has {frames} frames; extract one of them first")
     if known.bits > 8 and not conversions.reduce_depth:
-        raise CvqnError(f"{name}: more than 8 bits per sample; convert it to 8 bits first, or --reduce-depth does")
+        raise CvqnError(
+            f"{name}: more than 8 bits per sample; convert it to 8 bits first, or compress it with --reduce-depth"
+        )
     if known.bits > 8:
         check_reducible(known, image)
     elif image and image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA"):
@@ -222,7 +224,7 @@ def _array(image: Image.Image, profile: bytes | None, name: str | Path, conversi
         pixels = pixels if pixels.ndim == 3 else pixels[:, :, None]
         if alpha is not None:
             if conversions.background is None:
-                advice = "flatten it onto a background first, or --background does"
+                advice = "flatten it onto a background first, or use --background"
                 raise CvqnError(f"{name}: has transparent pixels; {advice}")
             pixels, transparent = _laid_on(pixels, alpha, conversions.background), True
         picture[top : top + strip.height] = pixels

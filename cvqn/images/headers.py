@@ -45,11 +45,11 @@ def _png(file: BinaryIO) -> Essence:
             if kind == b"IHDR" and kinds:
                 raise RefusedError("damaged (two sizes); replace the file")
             if not _sound(file, start, stop):
-                raise RefusedError(f"damaged (checksum of its part {kind.decode()}); replace the file")
+                raise RefusedError(f"damaged (checksum of its chunk {kind.decode()}); replace the file")
             parts.append((start, stop))
             compressed += (stop - start - 12) * (kind == b"IDAT")
         elif not kind[0] & 0x20:
-            raise RefusedError(f"holds a part {kind!r} that pixels depend on, unknown here; save it as plain PNG")
+            raise RefusedError(f"has an unknown critical chunk {kind!r}; save it as plain PNG")
         elif kind in (b"iCCP", b"eXIf", b"acTL", b"fcTL", b"tEXt", b"zTXt"):
             _png_extra(file, kind, start, stop, b"IDAT" in kinds, extra)
         kinds.add(kind)

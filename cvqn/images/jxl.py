@@ -101,7 +101,7 @@ def _size(bits: _Bits) -> tuple[int, int]:
 def _depth(bits: _Bits) -> int:
     if bits.take(1):
         bits.choose(_FLOAT)
-        raise RefusedError("samples that are no unsigned integers; convert it to 8-bit RGB first")
+        raise RefusedError("its samples are not unsigned integers; convert it to 8-bit RGB first")
     return bits.choose(_SAMPLE)
 
 

@@ -91,7 +91,7 @@ def examine_tiff(file: BinaryIO) -> Essence:
     bits = max(directory.values(258), default=1) if 258 in entries else 1
     if 339 in entries and set(directory.values(339)) - {1, 4}:
         if bits <= 8:
-            raise RefusedError("samples that are no unsigned integers; convert it to 8-bit RGB first")
+            raise RefusedError("its samples are not unsigned integers; convert it to 8-bit RGB first")
         bits = max(bits, 32)  # deep, but not integers that could be reduced, so always refused
     orientation = 1
     if 0x0112 in entries:

@@ -121,7 +121,7 @@ def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(fresh):
     assert "nothing was submitted:\n- account nobody: not one of yours (ci, root)" in output
     code, output = snakemake(fresh, "--set-resources", "train_monitored:runtime=600", "train_monitored:gpu=3")
     assert code == 2
-    assert "train_monitored: asks for 600 minutes (the most of any attempt), partition" in output
+    assert "train_monitored: requests 600 minutes (the most of any attempt), but partition" in output
     assert "3 GPUs of one node" in output
     assert jobs_of(fresh) == []
     assert not (fresh.folder / "results/tiny/plans").exists()

@@ -171,7 +171,7 @@ def model_of(wildcards):
 
 
 def shown_of(wildcards):
-    """What the report shows of a run's channels: the image of its maps, and whether their influence."""
+    """What is analysed of a run's channels: the image whose maps are kept, and whether their influence is measured."""
     experiment = Run.parse(wildcards.run).experiment
     return [REPORT.shown_image(experiment), REPORT.shows_influence(experiment)]
 

@@ -75,9 +75,10 @@ def _register_verify(commands: argparse._SubParsersAction) -> None:
     verify = commands.add_parser(
         "verify",
         help="make recorded results again from bitstreams and models, and compare them; needs no GPU",
-        description="Make every recorded result that needs no training again, and compare: decode, measure and "
-        "re-encode the bitstreams, analyse the channels, and rebuild tables, figures, metrics and audit. Without "
-        "cvqn restore, of the learned codecs only what the built-in models made. Exit code 1 if anything differs.",
+        description="Compute recorded results again without training, and compare them with the record: decode and "
+        "measure the bitstreams, encode again where the bytes must be the same, analyse the channels, and rebuild "
+        "tables, figures, metrics and audit; not the report page. In a clone without cvqn restore, the only learned "
+        "models that are checked are the built-in ones. Exit code 1 if anything differs.",
     )
     verify.add_argument("scale", **SCALE)
     verify.add_argument(
@@ -127,8 +128,8 @@ def _register_stages(commands: argparse._SubParsersAction) -> None:
     checksums = commands.add_parser(
         "checksums",
         help="rewrite SHA256SUMS, after a change to the built-in models or the figures of docs",
-        description="Write SHA256SUMS: checksums of the committed results and their record, the built-in models, the "
-        "logs of their trainings and the figures of docs.",
+        description="Write SHA256SUMS: checksums of the committed results and their record, dvc.lock, the built-in "
+        "models and the figures of docs.",
     )
     checksums.set_defaults(handler=_checksums)
     stage = commands.add_parser(

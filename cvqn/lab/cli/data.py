@@ -25,7 +25,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--root", type=Path, default="data", metavar="DIR", help="folder that holds sets/ (default: %(default)s)"
     )
 
-    help = "get the sets that manifests describe, from CVQN_MIRROR or the URLs where they are published"
+    help = "get the sets that manifests describe: from CVQN_MIRROR, from installed packages or by URL"
     more = "Complete files are kept. Every file is verified. Run the command again to resume."
     fetch = _job(jobs, "fetch", _fetch, help, more, places)
     add_optional_plan(fetch)

@@ -56,7 +56,7 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         "--monitor",
         required=True,
         metavar="INDEX",
-        help="index.json of the evaluation set, which is monitored and never trained on",
+        help="index.json of the evaluation set, which selects the best checkpoint and is never trained on",
     )
     train.add_argument(
         "--job-minutes",
@@ -145,7 +145,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "--target",
         default="all",
         choices=("all", "learned"),
-        help="all: the experiments of the report; learned: those of learned_curves (default: %(default)s)",
+        help="all: the experiments of the report; learned: those of the learned codecs' curves (default: %(default)s)",
     )
     complexity.add_argument("--output", required=True, metavar="CSV", help="file to write")
     add_force(complexity)
@@ -153,8 +153,9 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
 
     identities = commands.add_parser(
         "identities",
-        help="check the paper's statements that hold by definition",
-        description="Compute both sides of the statements of the paper that hold by definition, for the audit.",
+        help="check a statement of the paper that holds by definition",
+        description="Compute both sides of a statement of the paper that holds by definition, for the audit: the soft "
+        "quantizer is a special case of the mixture.",
     )
     add_optional_plan(identities)
     identities.add_argument("--output", required=True, metavar="JSON", help="file to write")
@@ -343,4 +344,4 @@ def _ship(arguments: argparse.Namespace) -> None:
 
     for folder in ship(arguments.results):
         print(folder)
-    print("now: cvqn checksums, and commit both")
+    print("next: run cvqn checksums, then commit cvqn/models and SHA256SUMS")

@@ -18,7 +18,7 @@ Kind = Callable[[Path], bool]
 def add_force(command: argparse.ArgumentParser) -> None:
     """Permission to replace any file."""
     command.add_argument(
-        "--force", action="store_true", help="replace an output that is not an older one of this command"
+        "--force", action="store_true", help="overwrite the output even if it is not an older one of this command"
     )
 
 

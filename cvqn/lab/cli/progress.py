@@ -91,7 +91,7 @@ def _register_status(commands: argparse._SubParsersAction) -> None:
         help="folder with the results of a scale, such as results/small (default: all scales)",
     )
     status.add_argument(
-        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="refresh every SECONDS (default: 30)"
+        "--watch", nargs="?", type=float, const=30, metavar="SECONDS", help="refresh every SECONDS, 30 if not given"
     )
     status.set_defaults(handler=_status)
 
@@ -202,7 +202,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 def _ask(unused: list[str]) -> list[str]:
     try:
-        answer = input("remove which? names, or `unused` for all that nothing uses; empty for none: ").split()
+        answer = input("Entries to remove (names; `unused` for every unused entry; Enter for none): ").split()
     except EOFError:
         return []
     return unused if answer == ["unused"] else answer

@@ -32,7 +32,9 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
     add_optional_plan(page)
     add_results(page)
-    page.add_argument("--embed", metavar="HTML", help="also write the page with its pictures as one file, for mail")
+    page.add_argument(
+        "--embed", metavar="HTML", help="also write the page as one file, for mail, with as many pictures as 12 MB hold"
+    )
     add_force(page)
     page.set_defaults(handler=_page)
 

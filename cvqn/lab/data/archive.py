@@ -39,13 +39,15 @@ def unpack(archive: Path, members: str, count: int, limit: int, folder: Path) ->
                 if not fnmatch.fnmatchcase(name, members) or path.name.startswith(".") or "__MACOSX" in name:
                     continue
                 if not plain or path.is_absolute() or ".." in path.parts or any(sign in name for sign in "\\:\0"):
-                    raise CvqnError(f"{archive}: member {name!r} is not a plain file in the archive; do not trust it")
+                    raise CvqnError(
+                        f"{archive}: member {name!r} is not a plain file in the archive; delete it and fetch again"
+                    )
                 if path.name.lower() in files:
-                    raise CvqnError(f"{archive}: two members are called {path.name!r}; do not trust it")
+                    raise CvqnError(f"{archive}: two members are called {path.name!r}; delete it and fetch again")
                 files[path.name.lower()] = path.name
                 limit -= size
                 if limit < 0 or len(files) > count:
-                    raise CvqnError(f"{archive}: holds more than its manifest allows; do not trust it")
+                    raise CvqnError(f"{archive}: holds more than its manifest allows; delete it and fetch again")
                 with open_member() as source, atomic_write(folder / path.name) as file:
                     shutil.copyfileobj(source, file)  # zipfile and tarfile read no more than the declared size
                 bar.update()
@@ -54,7 +56,7 @@ def unpack(archive: Path, members: str, count: int, limit: int, folder: Path) ->
     except Exception as error:  # both modules raise many types on damaged input
         raise CvqnError(f"{archive}: damaged archive ({error}); remove it and fetch again") from error
     if len(files) != count:
-        raise CvqnError(f"{archive}: {len(files)} members match {members}, expected {count}")
+        raise CvqnError(f"{archive}: {len(files)} members match {members}, not {count}; delete it and fetch again")
     return list(files.values())
 
 

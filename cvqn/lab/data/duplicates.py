@@ -37,14 +37,22 @@ class Excluded:
     def refuse_pixels(self, image: Image) -> None:
         """Raise CvqnError, naming both, if the image has exactly the pixels of an excluded one."""
         if image.pixels_sha256 in self._by_pixels:
-            self._refuse(image, self._by_pixels[image.pixels_sha256], "has the same pixels as")
+            self._refuse(image, self._by_pixels[image.pixels_sha256], "has the same pixels as", "")
 
     def refuse_alike(self, image: Image, small: np.ndarray) -> None:
         """Raise CvqnError, naming both, if the thumbnail matches that of an excluded image in any orientation."""
         correlations = self._forms @ small.ravel()
         if correlations.size and correlations.max() > ALIKE:
             best = int(correlations.argmax())
-            self._refuse(image, self._names[best // 8], f"is alike (correlation {correlations[best]:.4f}) to")
+            self._refuse(
+                image,
+                self._names[best // 8],
+                "looks the same as",
+                f" (correlation of thumbnails: {correlations[best]:.4f})",
+            )
 
-    def _refuse(self, image: Image, other: str, how: str) -> None:
-        raise CvqnError(f"{image.path}: {how} {other}, which it must not be trained with; leave it out of the set")
+    def _refuse(self, image: Image, other: str, how: str, measured: str) -> None:
+        raise CvqnError(
+            f"{image.path}: {how} {other}, an image of an excluded set{measured}; remove {image.name} from the set to "
+            "train on"
+        )

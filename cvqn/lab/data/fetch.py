@@ -152,9 +152,14 @@ def _get(manifest: Manifest, file: str, pin: Pin, target: Path, urls: list[tuple
             reasons.append(f"{url}: {error}")
     size = f"{pin.bytes} bytes, " if pin.bytes else ""
     raise CvqnError(
-        f"{manifest.name}: {file} could not be fetched ({'; '.join(reasons)}). Put that file "
-        f"({size}{pin.algorithm} {pin.digest}) at {target}, or {file} as {manifest.name}/{file} into a "
-        "folder that CVQN_MIRROR names, and run again"
+        f"{manifest.name}: cannot get {file} ({'; '.join(reasons)}). Put the file ({size}{pin.algorithm} {pin.digest}) "
+        f"at {target}"
+        + (
+            ""
+            if manifest.kind == "packages"
+            else f", or at {manifest.name}/{file} in the folder that CVQN_MIRROR names"
+        )
+        + "; then run the command again"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from cvqn.documents import Strict, problem, read_checked
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, SeveralErrors
 from cvqn.files import atomic_write
 from cvqn.images import decode_picture
 from cvqn.lab.data.fields import Count, FileName, SetName, Sha256, Side
@@ -101,7 +101,7 @@ def describe_all(files: Sequence[tuple[Path, str]], label: str) -> list[Image]:
     """The index entries of image files, each given with its licence; the files are decoded on all cores.
 
     Raises:
-        CvqnError: some files cannot be used; the message has one line for each.
+        SeveralErrors: some files cannot be used.
     """
 
     def entry_or_error(file: tuple[Path, str]) -> Image | CvqnError:
@@ -112,7 +112,7 @@ def describe_all(files: Sequence[tuple[Path, str]], label: str) -> list[Image]:
 
     found = list(parallel(entry_or_error, files, label))
     if wrong := [str(one) for one in found if isinstance(one, CvqnError)]:
-        raise CvqnError("\n".join(wrong))
+        raise SeveralErrors(*wrong)
     return found
 
 

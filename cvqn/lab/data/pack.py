@@ -119,8 +119,8 @@ def pack(indexes: Sequence[Path], output: Path, exclude: Sequence[Path] = (), wo
     """Decode the images of sets into one pack.
 
     The pack appears only when it is complete, so several processes may make it at once; an interrupted run starts over.
-    A second link to it is kept in `.<name>.whole`. Snakemake removes outputs before it runs a job, and if two clones
-    share a folder, that can be a pack that the other has just made; the link brings it back.
+    A second link to it is kept in `.<name>.whole`. Snakemake deletes outputs before it runs a job. If two clones
+    share the folder, one can delete the pack that the other has just made; the second link restores it.
 
     Args:
         indexes: `index.json` of each set.

@@ -29,7 +29,9 @@ def rebuild(source: Path, width: int, height: int) -> bytes:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     if left < 0 or top < 0:
-        raise CvqnError(f"{source}: {picture.width}x{picture.height} holds no {width}x{height}; not the source meant")
+        raise CvqnError(
+            f"{source}: {picture.width}x{picture.height} is smaller than the crop, {width}x{height}; correct the table"
+        )
     picture = picture.crop((left, top, left + width, top + height))
     file = io.BytesIO()
     Image.fromarray(np.asarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0, progressive=True)

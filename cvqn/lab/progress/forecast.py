@@ -142,8 +142,8 @@ def _asked(configuration: Configuration, profile: Path) -> str:
     evaluate = found.get("evaluate", {})
     hours = jobs(configuration)["evaluate"] * number(evaluate.get("runtime"), 1) / 60
     unit = "GPU hours" if number(evaluate.get("gpu"), 1) else "hours"
-    table = tabulate(rows, ["each job asks for", *columns], tablefmt="plain", disable_numparse=True)
-    return f"{table}\nall evaluations ask for {hours:g} {unit} at most"
+    table = tabulate(rows, ["each job requests", *columns], tablefmt="plain", disable_numparse=True)
+    return f"{table}\nall evaluations request {hours:g} {unit} at most"
 
 
 def _in_attempts(value: object, attempts: int) -> str:
@@ -162,7 +162,7 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
     unit = "GPU hours" if on_gpus else "hours"
     lines = [
         *_by_seeds(list(took)),
-        f"{len(took)} trainings, {len(took) - left} finished; {left} to go, {assumed / 60:g} minutes assumed of each "
+        f"{len(took)} trainings, {len(took) - left} finished; {left} to go, {assumed / 60:g} minutes assumed for each "
         f"(plan.train_minutes)",
         f"{sum(lengths) / 3600:.1f} {unit} of training in all, {left * assumed / 3600:.1f} to go; wall time of all:",
         *(f"{count:4d} at once: {duration(makespan(lengths, count))}" for count in gpus),
@@ -170,7 +170,7 @@ def _trainings(scale: Scale, gpus: Sequence[int]) -> str:
     for target, names in scale.configuration.beyond.items():
         more = [run for run in scale.configuration.runs(names) if run not in took]
         if more:
-            lines.append(f"target {target}: {len(more)} trainings more, {len(more) * assumed / 3600:.1f} {unit}")
+            lines.append(f"target {target}: {len(more)} more trainings, {len(more) * assumed / 3600:.1f} {unit}")
     return "\n".join(lines)
 
 
@@ -228,7 +228,7 @@ def _disk(scale: Scale) -> str:
         "at most",
         "estimated",
         "once: outputs are links into the store of trainings",
-        "with the copy that it saves to",
+        "including the temporary copy while it saves",
     ]
     free = shutil.disk_usage(next(path for path in (scale.root, *scale.root.parents) if path.exists())).free
     rows = [(what, in_bytes(size), note) for (what, size), note in zip(sizes.items(), notes, strict=True)]

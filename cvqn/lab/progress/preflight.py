@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvqn.errors import CvqnError
+from cvqn.errors import CvqnError, SeveralErrors
 from cvqn.lab.progress import forecast
 from cvqn.lab.progress.cluster import Cluster, Node, Partition, read_cluster
 from cvqn.lab.progress.queue import Queued, queue
@@ -70,7 +70,7 @@ def require(
     found = [*refused(asked, cluster), *forgotten(cluster, looks), *space(scale, jobs)]
     found += _orphans(queue(Path()), wanted)
     if found:
-        raise CvqnError("\n".join(["nothing was submitted:", *(f"- {one}" for one in found)]))
+        raise SeveralErrors("nothing was submitted:", *(f"- {one}" for one in found))
 
 
 def require_of_profile(plan: Plan, profile: Path) -> None:
@@ -105,9 +105,9 @@ def forgotten(cluster: Cluster, looks: Looks) -> list[str]:
     if looks.command != "squeue" or cluster.forgets_seconds is None or cluster.forgets_seconds >= needed:
         return []
     return [
-        f"squeue forgets an ended job after {cluster.forgets_seconds} s here (MinJobAge), and snakemake looks every "
-        f"{needed:g} s at most: run with --slurm-status-command sacct; after a scancel, which snakemake "
-        "does not notice then, start it again"
+        f"squeue drops an ended job after {cluster.forgets_seconds} s on this cluster (MinJobAge), but snakemake may "
+        f"wait {needed:g} s between two checks and would miss it: run with --slurm-status-command sacct. Snakemake "
+        "does not notice scancel then: start it again after each"
     ]
 
 
@@ -185,15 +185,15 @@ def _refused_by(partition: Partition, asked: Asked) -> list[str]:
     if asked.minutes > partition.minutes:
         setting = _setting(asked.kind, f"runtime: {partition.minutes:g}")
         found.append(
-            f"{asked.kind}: asks for {asked.minutes:g} minutes (the most of any attempt), partition {partition.name} "
-            f"gives {partition.minutes:g}; it would wait forever: {setting}"
+            f"{asked.kind}: requests {asked.minutes:g} minutes (the most of any attempt), but partition "
+            f"{partition.name} gives {partition.minutes:g}, so it would wait forever: {setting}"
         )
     wanted = Node(asked.cpus, asked.memory_mb, asked.gpus)
     if not any(node.has(wanted) for node in partition.nodes):
         found.append(
-            f"{asked.kind}: asks for {wanted} of one node, and partition {partition.name} has only "
-            f"{'; '.join(map(str, partition.nodes)) or 'no nodes'}: another partition, or less: "
-            f"{_setting(asked.kind, 'mem_mb: …')}; or --set-threads {asked.kind}=…"
+            f"{asked.kind}: requests {wanted} on one node, but partition {partition.name} has only "
+            f"{'; '.join(map(str, partition.nodes)) or 'no nodes'}. Choose another partition, or request less: set "
+            f"{_setting(asked.kind, 'mem_mb: N')}, or run with --set-threads {asked.kind}=N"
         )
     return found
 
@@ -208,7 +208,7 @@ def _orphans(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None)
     """A finding if jobs of an earlier Snakemake are in the queue, unless the user has said what to do with them."""
     jobs, answer = left_over(queued, wanted), os.environ.get(ORPHANS, "")
     if answer not in ("", "keep", "cancel"):
-        raise CvqnError(f"{ORPHANS}={answer}: keep or cancel")
+        raise CvqnError(f"{ORPHANS}={answer}: set it to keep or cancel")
     if not jobs or answer == "keep":
         return []
     numbers = " ".join(job.number for job in jobs)
@@ -217,9 +217,9 @@ def _orphans(queued: Sequence[Queued], wanted: Iterable[tuple[str, str]] | None)
         return []
     names = ", ".join(f"{job.rule} {' '.join(sorted(job.wildcards))}".strip() for job in jobs)
     return [
-        f"jobs of an earlier snakemake are still in the queue ({names}): wait for their end, or `scancel {numbers}`: "
-        f"trainings save and go on in the new jobs; {ORPHANS}=cancel does so at each start; with {ORPHANS}=keep the "
-        "new jobs wait for the trainings of the old ones"
+        f"jobs of an earlier snakemake are still in the queue ({names}). Wait until they end, or run "
+        f"`scancel {numbers}`: each training saves its state, and the new job resumes it. {ORPHANS}=cancel cancels "
+        f"such jobs at every start. With {ORPHANS}=keep they stay, and the new jobs wait for their trainings"
     ]
 
 

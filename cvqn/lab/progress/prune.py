@@ -70,7 +70,7 @@ def table(entries: Sequence[Kept]) -> str:
 
 
 def remove(entries: Sequence[Kept], names: Sequence[str]) -> int:
-    """Remove entries by name, and what earlier removals that were killed left; returns the bytes that the names free.
+    """Remove entries by name, and the remains of interrupted removals; returns the bytes that the names free.
 
     Raises:
         CvqnError: there is no such entry, or it is being trained; then nothing is removed.

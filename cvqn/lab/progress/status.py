@@ -26,7 +26,7 @@ RECORDED = "recorded, not restored"
 TRAINED, EVALUATED, MEASURED = ("train", "train_monitored"), ("evaluate", "evaluate_channels"), ("encode", "measure")
 ENCODED = ("failed", "running")  # states of one quality that determine the codec's, the worst first
 SPEED_ROWS = 20  # rows of the log over which speed is averaged
-GO_ON = "run the same snakemake command to go on"
+GO_ON = "run the same snakemake command to resume"
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,8 @@ def _killed(entry: Entry) -> str:
     claim = entry.folder / "claim"
     job = re.search(r"SLURM job (\d+)", claim.read_text(encoding="utf-8")) if claim.exists() else None
     state = last_state(job[1]) if job else None
-    ended = f": SLURM job {job[1]} ended as {state}" if job and state else ", as one that is killed does"
-    return f"its process ended without a word{ended}"
+    ended = f"; SLURM reports job {job[1]} as {state}" if job and state else " and was probably killed"
+    return f"the process ended without recording a reason{ended}"
 
 
 def _last_line(log: Path) -> str:

@@ -15,7 +15,7 @@ from cvqn.lab.settings.runs import Run
 
 
 def why(plan: Plan, name: str) -> list[str]:
-    """A line per job (`train`, `evaluate`, `encode` or `measure`) with the keys, modules and versions that changed.
+    """The keys, modules and versions that changed, a line each, after the name of their job (`train`, `evaluate` …).
 
     Args:
         plan: the current settings and code.

@@ -96,7 +96,7 @@ def gpu() -> dict[str, object] | None:
 
 
 def code_version() -> dict[str, object]:
-    """Git commit of the source tree and whether tracked files differ from it; None without git or a clone."""
+    """Git commit of the source tree and whether tracked files differ from it; each None without git or a clone."""
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if status is None else bool(status)}

@@ -67,7 +67,7 @@ def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:
         there = (path for path in sorted(output.rglob("*")) if path.is_file() and path.name != MARK)
         for path in (path.as_posix() for path in there):
             if path not in recorded.files or sha256_file(path) != recorded.files[path]:
-                raise CvqnError(f"{path}: not of the record; move it out of {output}, then restore")
+                raise CvqnError(f"{path}: not as in the record; move it out of {output}, then run cvqn restore again")
 
 
 def _pull(stage: Stage, wanted: Mapping[str, str]) -> None:

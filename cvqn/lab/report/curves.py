@@ -33,7 +33,7 @@ def measured_curves(sources: Sources) -> dict[str, MeasuredCurve]:
     codecs = [*sources.learned_curves, *sources.measurements["codec"].unique()]
     found = {codec: one for codec in dict.fromkeys(codecs) if (one := measured_curve(sources, codec))}
     if sources.method not in found:
-        raise CvqnError("no run of report.rate_curve was measured; there is no curve to draw")
+        raise CvqnError("no run of report.rate_curve was measured; run the workflow first")
     return found
 
 

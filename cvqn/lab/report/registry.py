@@ -97,7 +97,7 @@ FIGURES = (
         "figures.crops",
         "4",
         ("crops",),
-        caption="Figure 4. One crop of the original and of each codec's decoded file, at the nearest rate.",
+        caption="Figure 4. One crop of the original and of each codec's decoded file, at the rate nearest to CVQN's.",
     ),
     Entry(
         "learned-curves",
@@ -106,7 +106,7 @@ FIGURES = (
         ("measurements", "published"),
         (*_COMPARED, "learned_curves"),
         target="learned",
-        caption="Beyond the paper. Other learned codecs, trained here on the same images, beside CVQN.",
+        caption="Beyond the paper. Other learned codecs, trained here on the same images, beside Figure 3's curves.",
     ),
     Entry(
         "figure-bits",

@@ -84,7 +84,7 @@ def _experiment(name: str, checkpoint: str, rows: pd.DataFrame) -> MeasuredExper
     if len(twice):
         first = twice.iloc[0]
         raise CvqnError(
-            f"{first.file}: run {first.setting}, image {first.image} was measured already in another row or file"
+            f"{first.file}: run {first.setting}, image {first.image} is also in another row or file; remove one"
         )
     values = {}
     for metric in METRICS:

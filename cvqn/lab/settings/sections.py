@@ -90,7 +90,7 @@ class ReportSettings(Settings):
         return self.figure1_image if experiment == self.toy else self.figure3_image
 
     def shows_influence(self, experiment: str) -> bool:
-        """Whether a figure, table or claim needs the channels' influence, which costs one decoding per channel."""
+        """Whether the channels' influence is measured, for Figure 1 and Table 1; it costs one decoding per channel."""
         return experiment in (self.toy, *self.table1)
 
 

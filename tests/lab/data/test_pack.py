@@ -117,7 +117,7 @@ def test_a_disguised_copy_is_refused(tmp_path, photographs):
     evaluation = make_set(tmp_path / "evaluation", {"original": smooth})
     options = ["--sets", str(train), "--output", str(tmp_path / "all.npy"), "--exclude", str(evaluation)]
     assert main(["data", "pack", *options]) == 2
-    with pytest.raises(CvqnError, match=r"train/copy\.png: is alike .*evaluation/original\.png"):
+    with pytest.raises(CvqnError, match=r"train/copy\.png: looks the same as .*evaluation/original\.png"):
         pack([train], tmp_path / "all.npy", [evaluation])
     assert not (tmp_path / "all.npy").exists()
 

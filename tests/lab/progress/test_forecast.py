@@ -60,7 +60,7 @@ def test_the_papers_plan(capsys, monkeypatch):
     spans = [line.split(": ")[1] for line in output.splitlines() if "at once" in line]
     assert spans == [f"{2 * count} h 00 min", f"{2 * -(-count // 4)} h 00 min", "2 h 00 min"]
     assert "free here" in output
-    assert "train  " in output.split("each job asks for")[1]
+    assert "train  " in output.split("each job requests")[1]
 
 
 def test_a_plan_for_single_commands(tmp_path, capsys, monkeypatch):

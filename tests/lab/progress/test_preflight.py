@@ -68,7 +68,7 @@ def test_how_long_the_queue_remembers(text, seconds):
         (Asked("encode", "", "cpu"), ["set CVQN_SLURM_PARTITION, or slurm_partition in the profile"]),
         (Asked("train", "", "low", 240), ["240 minutes (the most of any attempt), partition low gives 60"]),
         (Asked("train", "", "low", 240), ["in a copy of the profile, set-resources: train: runtime: 60"]),
-        (Asked("train", "", "low", 60, 16000, 8, 1), ["asks for 8 CPUs, 16000 MB, 1 GPU of one node"]),
+        (Asked("train", "", "low", 60, 16000, 8, 1), ["requests 8 CPUs, 16000 MB, 1 GPU on one node"]),
         (Asked("train", "vision", "gpu", 60, 256000, 8, 1), ["has only 32 CPUs, 128000 MB, 4 GPUs"]),
         (Asked("measure", "vision", "old"), ["takes no jobs now (DRAIN)", "account vision may not use partition old"]),
     ],

@@ -43,7 +43,7 @@ def bits_table(channels: pd.DataFrame) -> pd.DataFrame:
         CvqnError: the run's influence was not measured.
     """
     if "ms_ssim_loss_db" not in channels or channels["ms_ssim_loss_db"].isna().all():
-        raise CvqnError("the run's influence was not measured; it is for the runs of figure 1 and Table 1")
+        raise CvqnError("the run's influence was not measured; choose a run of Figure 1 or Table 1")
     measured = channels.dropna(subset=["ms_ssim_loss_db"])
     by_channel = measured.groupby(["run", "channel", "group", "levels"], sort=False)
     return by_channel[["bits", "psnr_loss_db", "ms_ssim_loss_db"]].mean().reset_index()

@@ -121,5 +121,7 @@ def _picture(sources: Sources, name: str) -> np.ndarray:
     [index] = sources.files("images")
     found = [image for image in read_index(index) if image.name == name]
     if not found:
-        raise CvqnError(f"{index}: has no image {name}, of which the maps of {sources.toy.name} are")
+        raise CvqnError(
+            f"{index}: has no image {name}, of which {sources.toy.name} has the maps; run the workflow again"
+        )
     return found[0].read()

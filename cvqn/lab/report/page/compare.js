@@ -119,7 +119,7 @@ function describePair(left, right) {
   if (left.bpp && right.bpp) {
     const apart = 100 * (right.bpp / left.bpp - 1), far = Math.abs(apart) > 5;
     const more = apart >= 0 ? "more" : "fewer";
-    parts.push(html("span", far ? { class: "apart" } : {}, null, `The right one takes ${Math.abs(apart).toFixed(1)} % ${more} bits${far ? ": no setting that was measured is within 5 %" : ""}.`));
+    parts.push(html("span", far ? { class: "apart" } : {}, null, `The right one takes ${Math.abs(apart).toFixed(1)} % ${more} bits${far ? ": no setting shown here is within 5 %" : ""}.`));
   }
   return parts;
 }
