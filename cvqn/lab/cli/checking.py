@@ -34,6 +34,12 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
         "again).",
     )
     record.add_argument("scale", **SCALE)
+    record.add_argument(
+        "--reports",
+        action="store_true",
+        help="make only settings, tables, curves, metrics and audit again, from the recorded measurements, and record "
+        "them; works in a plain clone, without the models",
+    )
     record.set_defaults(handler=_record)
 
 
@@ -144,9 +150,11 @@ def _register_stages(commands: argparse._SubParsersAction) -> None:
 
 def _record(arguments: argparse.Namespace) -> None:
     from cvqn.lab.record.record import record
+    from cvqn.lab.record.reports import record_reports
 
-    paths = record(arguments.scale)
-    print(f"{arguments.scale}: recorded and pushed; now: git add {shlex.join(paths)} && git commit")
+    paths = record_reports(arguments.scale) if arguments.reports else record(arguments.scale)
+    done = "reports recorded" if arguments.reports else "recorded and pushed"
+    print(f"{arguments.scale}: {done}; now: git add {shlex.join(paths)} && git commit")
 
 
 def _release(arguments: argparse.Namespace) -> None:

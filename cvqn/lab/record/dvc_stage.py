@@ -92,6 +92,18 @@ class Stage:
                 copies[f"{output}/{entry['relpath']}"] = self._object(entry["md5"])
         return copies
 
+    def commit_present(self) -> None:
+        """Write the hashes of dependencies and present outputs to dvc.lock; absent outputs keep theirs.
+
+        Raises:
+            CvqnError: DVC failed.
+        """
+        try:
+            with Repo() as repo:
+                repo.commit(self.name, force=True, allow_missing=True, relink=False)
+        except DvcException as error:
+            raise CvqnError(f"dvc commit {self.name}: {error}") from error
+
     def _check_object(self, name: str) -> None:
         path = self._object(name)
         try:

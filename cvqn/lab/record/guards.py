@@ -40,11 +40,7 @@ def require_finished(stage: Stage, scale: str, configuration: Configuration) -> 
     Raises:
         CvqnError: a Snakemake is running, jobs are left, or the stage's overlays are of another scale.
     """
-    named = f"params.yaml {' '.join(stage.overlays)}"
-    if configuration.scale != scale:
-        raise CvqnError(
-            f"{named}: of scale {configuration.scale}, not {scale}; correct the command of the stage in dvc.yaml"
-        )
+    require_of_scale(stage, scale, configuration)
     require_idle()
     files = ("--profile", "workflow/profiles/local", "--configfile", *stage.overlays)
     plan = snakemake(*_targets(configuration), *files, "--cores", "1", "--dry-run", "--quiet", "rules")
@@ -54,7 +50,21 @@ def require_finished(stage: Stage, scale: str, configuration: Configuration) -> 
     left = ", ".join(
         f"{rule} {count}" for rule, count in jobs.items() if rule not in ("all", "extras", "learned", "total")
     )
+    named = _overlays(stage)
     raise CvqnError(f"{scale}: with {named} the workflow is not finished, left to run: {left}; run it, then record")
+
+
+def require_of_scale(stage: Stage, scale: str, configuration: Configuration) -> None:
+    """Raise CvqnError if the stage's overlays are of another scale."""
+    if configuration.scale != scale:
+        raise CvqnError(
+            f"{_overlays(stage)}: of scale {configuration.scale}, not {scale}; correct the command of the stage in "
+            "dvc.yaml"
+        )
+
+
+def _overlays(stage: Stage) -> str:
+    return f"params.yaml {' '.join(stage.overlays)}"
 
 
 def require_idle() -> None:

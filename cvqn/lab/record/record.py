@@ -52,11 +52,11 @@ def record(scale: str) -> list[str]:
         stamps = _stamps(files)
         made_again = functools.partial(_made_again, jobs, stage, configuration)
         guards.require_made_by_jobs(files, jobs, before.files if before else {}, made_again)
-        with _undone_on_error([LOCK, folder, checksums.LIST]):
+        with undone_on_error([LOCK, folder, checksums.LIST]):
             dvc("commit", "--force", "--no-relink", stage.name)  # keep outputs as links into the store of trainings
             stage.require_sound_cache()
             dvc("push", stage.name)
-            made = _describe(stage, configuration, files)
+            made = describe(stage, configuration, {path: sha256_file(path) for path in files})
             if before is None or (made.facts(), jobs) != (before.facts(), before.jobs()):
                 made.write(jobs)
             checksums.write_checksums()
@@ -88,7 +88,8 @@ def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: S
                 yield from again.check(one, dict.fromkeys(one.settings, images), index, results, Path(scratch))
 
 
-def _describe(stage: Stage, configuration: Configuration, files: Sequence[str]) -> Recorded:
+def describe(stage: Stage, configuration: Configuration, files: dict[str, str]) -> Recorded:
+    """The content of record.json; `files` has the SHA-256 of each file by its path."""
     data = configuration.data
     return Recorded(
         scale=configuration.scale,
@@ -100,7 +101,7 @@ def _describe(stage: Stage, configuration: Configuration, files: Sequence[str]) 
         | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "matplotlib")},
         constraints_sha256=sha256_file(PINS),
         data={name: _data_set(name) for name in sorted({*data.train, data.evaluation})},
-        files={path: sha256_file(path) for path in files},
+        files=files,
     )
 
 
@@ -128,7 +129,7 @@ def alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _undone_on_error(paths: Sequence[Path]) -> Iterator[None]:
+def undone_on_error(paths: Sequence[Path]) -> Iterator[None]:
     """Restore these files and folders on any exception."""
     with tempfile.TemporaryDirectory(dir=".dvc/tmp") as kept:
         for number, path in enumerate(paths):

@@ -72,7 +72,10 @@ class Recorded(Settings):
         return [path for path in files if not Path(path).is_file() or sha256_file(path) != self.files[path]]
 
     def write(self, jobs: Jobs) -> None:
-        """Write the record over the previous one, file by file, and then remove the files that only that one had."""
+        """Write the record over the previous one, file by file, and then remove the files that only that one had.
+
+        Of a training that is not here, the copies in the previous record stay.
+        """
         folder = record_folder(self.scale)
         runs = RESULTS / self.scale / "runs"
         written = {folder / "jobs.json", folder / "record.json"}
@@ -80,8 +83,9 @@ class Recorded(Settings):
             if path.parent.parent == runs and path.name in TRAINING_FILES:
                 copy = folder / path.relative_to(runs.parent)
                 written.add(copy)
-                with open(path, "rb") as source, atomic_write(copy) as file:
-                    shutil.copyfileobj(source, file)
+                if path.exists() or not copy.exists():
+                    with open(path, "rb") as source, atomic_write(copy) as file:
+                        shutil.copyfileobj(source, file)
         save_jobs(jobs, folder / "jobs.json")
         with atomic_write(folder / "record.json", "w") as file:
             file.write(self.model_dump_json(indent=1) + "\n")

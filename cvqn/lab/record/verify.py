@@ -38,7 +38,7 @@ def verify(scale: str, only: Sequence[str] = (), sample: int | None = None) -> I
         CvqnError: there is no record, `only` names nothing in it, or the evaluation set is missing.
     """
     results, recorded = Results((RESULTS / scale).as_posix()), read_recorded(scale)
-    yield from _checksums(recorded)
+    yield from checksums_of(recorded)
     try:
         configuration = configurations.read(results.config)
     except CvqnError as error:
@@ -93,7 +93,7 @@ def _set_of(images: Collection[str], recorded: Recorded) -> Path:
     raise CvqnError(f"none of the sets {', '.join(recorded.data)} is here with these images; cvqn data fetch gets them")
 
 
-def _checksums(recorded: Recorded) -> Iterator[Check]:
+def checksums_of(recorded: Recorded) -> Iterator[Check]:
     """Check every committed file of the record, and every file that DVC holds, if it is present."""
     try:
         listed = checksums.read_checksums()

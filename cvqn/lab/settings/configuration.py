@@ -213,6 +213,13 @@ def validated(content: dict[str, Any], where: str) -> Configuration:
     return _checked(Configuration, content, {where: {}})
 
 
+def lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an experiment without those of its training that say only where it ran and how often it saved."""
+    training = settings.get("training", {})
+    kept = {key: value for key, value in training.items() if key not in (*WHERE, "save_every")}
+    return {**settings, "training": kept}
+
+
 def write(configuration: Configuration, path: str | Path) -> None:
     """Write a resolved configuration as YAML."""
     with atomic_write(path, "w") as file:

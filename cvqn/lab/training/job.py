@@ -5,7 +5,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json
@@ -15,7 +14,7 @@ from cvqn.lab.provenance import environment
 from cvqn.lab.provenance.fingerprint import Code, changes, code_of, digest
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.provenance.training import FILE, read_provenance
-from cvqn.lab.settings.configuration import WHERE, Experiment
+from cvqn.lab.settings.configuration import Experiment, lasting
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.store import Entry, key_of
@@ -137,14 +136,9 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
     """Refuse a finished training that differs from the planned one in more than machine and library versions."""
     record = read_provenance(finished)
 
-    def what(settings: dict[str, Any]) -> dict[str, Any]:
-        training = settings.get("training", {})
-        kept = {key: value for key, value in training.items() if key not in (*WHERE, "save_every")}
-        return {**settings, "training": kept}
-
     pack = environment.pack_origin(pack_path, "")["pack_sha256"]
     compared = {
-        "settings": (what(record.settings), what(experiment.plain())),
+        "settings": (lasting(record.settings), lasting(experiment.plain())),
         "seed": (record.seed, run.seed),
         "images": (record.training_images.pack_sha256, pack),
     }
