@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -108,11 +108,15 @@ def lay_out(scratch: Path, results: Results) -> None:
         (there / "runs").symlink_to((record_folder(own.name) / "runs").resolve())
 
 
-def make(scratch: Path, results: Results, wanted: list[str]) -> str:
-    """Make files in the folder that `lay_out` prepared; returns an error in one line, empty if all were made."""
+def make(scratch: Path, results: Results, wanted: Sequence[str], settings: str | None = None) -> str:
+    """Make files in the folder that `lay_out` prepared; returns an error in one line, empty if all were made.
+
+    Args:
+        settings: the configuration, as a file in `scratch`; the recorded one if None.
+    """
     command = [
-        sys.executable, "-m", "snakemake", *wanted, "--configfile", results.config, "--profile", "none",
-        "--cores", str(os.cpu_count()), "--nocolor", "--keep-going", "--allowed-rules", *RULES,
+        sys.executable, "-m", "snakemake", *wanted, "--configfile", settings or results.config, "--profile", "none",
+        "--cores", str(os.cpu_count()), "--nocolor", "--keep-going", "--allowed-rules", "config", *RULES,
     ]  # fmt: skip
     # Import the package through the links, so that paths of evidence are relative as in results made in the clone.
     environment = os.environ | {

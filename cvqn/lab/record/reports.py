@@ -96,12 +96,12 @@ def _reports(recorded: Recorded, jobs: Jobs, results: Results) -> list[str]:
 def _make(
     scratch: Path, configuration: Configuration, results: Results, wanted: Sequence[str]
 ) -> tuple[list[str], Jobs]:
-    """Make reports in a folder of their own; returns the files, with config.yaml, and their jobs."""
+    """Make reports and config.yaml in a folder of their own; returns the files and their jobs."""
     remake.lay_out(scratch, results)
-    config = scratch / results.config
-    config.unlink(missing_ok=True)
-    configurations.write(configuration, config)
-    if failed := remake.make(scratch, results, [*wanted, results.config]):
+    (scratch / results.config).unlink()
+    configurations.write(configuration, scratch / "settings.yaml")
+    files = [*wanted, results.config]
+    if failed := remake.make(scratch, results, files, "settings.yaml"):
         raise CvqnError(f"a report cannot be made: {failed}")
     with contextlib.chdir(scratch):
-        return [*wanted, results.config], read_jobs([*wanted, results.config])
+        return files, read_jobs(files)
