@@ -8,7 +8,7 @@ COLUMNS = {
     "steps": ("steps", 0),
     "training_images": ("images", 0),
     "crops": ("crops", 0),
-    "core_hours": ("core hours", 2),
+    "cpu_hours": ("CPU hours", 2),
     "gpu_hours": ("GPU hours", 2),
 }
 """Columns of a table: the label and the number of decimals."""
@@ -20,7 +20,7 @@ class Budget(NamedTuple):
     Attributes:
         machine: the GPU's name, or cpu.
         crops: number of crops seen, with repetitions.
-        core_hours: processor time.
+        cpu_hours: processor time.
         gpu_hours: wall time on a GPU, 0 without one.
     """
 
@@ -28,7 +28,7 @@ class Budget(NamedTuple):
     steps: int
     training_images: int
     crops: int
-    core_hours: float
+    cpu_hours: float
     gpu_hours: float
 
 
@@ -46,7 +46,7 @@ def budget(record: Provenance) -> Budget:
 
 def words(found: Budget) -> str:
     """A budget in one line."""
-    hours = f"{found.core_hours:.2f} core-hours"
+    hours = f"{found.cpu_hours:.2f} CPU hours"
     hours += f" and {found.gpu_hours:.2f} GPU hours" if found.gpu_hours else ""
     return f"{found.steps:,} steps, {found.training_images:,} images, {found.crops:,} crops, {hours}"
 

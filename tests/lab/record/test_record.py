@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,60 @@ def test_recording_again_changes_nothing(clone):
     before = clone.record()
     clone.cvqn("record", "tiny")
     assert clone.record() == before
+
+
+def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
+    """After a change of words and of a setting of the report, where no model and no figure is at hand."""
+    plain = recorded.clone(tmp_path / "plain")
+    plain.cvqn("data", "fetch", "packaged-evaluation")
+    before = json.loads((plain.results / "record/record.json").read_text())
+    (plain.folder / SCALE).write_text((plain.folder / SCALE).read_text().replace("bootstrap: 50", "bootstrap: 60"))
+    plain.replace(
+        "cvqn/lab/report/tables/bd_rate.py", "Both interpolate monotonically.", "Both interpolate with PCHIP."
+    )
+    plain.commit("words and a setting")
+    assert "NOT VERIFIED" in plain.cvqn("verify", "tiny", "--sample", "1", code=1)
+    assert "reports recorded" in plain.cvqn("record", "tiny", "--reports")
+    plain.commit("tiny")
+    assert "PCHIP" in (plain.results / "tables/bd-rate.md").read_text()
+    assert "tiny: verified" in plain.cvqn("verify", "tiny", "--sample", "1")
+
+    after = json.loads((plain.results / "record/record.json").read_text())
+    changed = {Path(path).name for path, checksum in after["files"].items() if before["files"][path] != checksum}
+    assert {"config.yaml", "bd-rate.md"} <= changed
+    assert changed <= {"config.yaml", "audit.json", "audit.md", "audit.html", "metrics.json"} | {
+        path.name for path in (plain.results / "tables").iterdir()
+    }
+    assert after["files"].keys() == before["files"].keys()
+    assert after["commit"] == plain.git("rev-parse", "HEAD~1").strip()
+    jobs = [json.loads(project.record()["results/tiny/record/jobs.json"]) for project in (recorded, plain)]
+    assert {path for path in jobs[0] if jobs[0][path] != jobs[1][path]} >= {"results/tiny/config.yaml"}
+    assert not [path for path in jobs[0] if "/runs/" in path and jobs[0][path] != jobs[1][path]]
+    runs = [{path: data for path, data in one.record().items() if "/runs/" in path} for one in (recorded, plain)]
+    assert runs[0] == runs[1]
+    assert "all as recorded" in plain.cvqn("restore", "tiny")  # models and figures are those of the first record
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("results/tiny/measurements/webp.csv", "webp", "wepb", "measurements/webp.csv"),
+        (SCALE, "batch: 2", "batch: 4", "c16-seed1: was trained with other settings than are planned now"),
+        (SCALE, "scale: tiny", "scale: other", "of scale other, not tiny"),
+    ],
+)  # fmt: skip
+def test_reports_that_do_not_follow_from_the_record_are_refused(recorded, tmp_path, file, old, new, said):
+    plain = recorded.clone(tmp_path / "plain")
+    plain.cvqn("data", "fetch", "packaged-evaluation")
+    path = plain.folder / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    if file == SCALE:
+        plain.commit("another setting")
+    before = plain.record()
+    assert said in plain.cvqn("record", "tiny", "--reports", code=2)
+    assert plain.record() == before
 
 
 def test_diffs_show_the_changed_parameter_and_its_metrics(copy):

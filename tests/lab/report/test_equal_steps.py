@@ -55,8 +55,8 @@ def test_the_method_is_compared_with_the_curve_of_the_same_number_of_steps(made)
     [value] = found["measured"]
     assert value["what"] == "cvqn above mentzer-2018 at the rate of predefined, 0.2200 bpp"
     assert value["value"] == pytest.approx(expected, abs=1e-6)
-    assert "predefined: 9,000 steps, 468 images, 72,000 crops, 1.00 core-hours" in found["note"]
-    assert "mentzer-hi: 9,000 steps, 468 images, 72,000 crops, 2.00 core-hours" in found["note"]
+    assert "predefined: 9,000 steps, 468 images, 72,000 crops, 1.00 CPU hours" in found["note"]
+    assert "mentzer-hi: 9,000 steps, 468 images, 72,000 crops, 2.00 CPU hours" in found["note"]
     assert not any("best" in file or "fitted" in file for file in found["evidence"])
 
 

@@ -74,7 +74,7 @@ def test_learned_codecs_side_by_side(made):
     rows = {row["run"]: row for row in made.rows("learned")}
     assert list(rows) == ["c16-seed1", "c32-seed1", "c48-seed1", "low-seed1", "high-seed1"]
     low = rows["low-seed1"]
-    assert (low["parameters"], low["kmacs_per_pixel"], low["steps"], low["core_hours"]) == ("4000", "2", "1000", "0.5")
+    assert (low["parameters"], low["kmacs_per_pixel"], low["steps"], low["cpu_hours"]) == ("4000", "2", "1000", "0.5")
     assert int(low["crops"]) == 1000 * made.config["experiments"]["low"]["training"]["batch"]
     assert (low["machine"], low["exact"], rows["c32-seed1"]["exact"]) == ("cpu", "False", "True")
     assert rows["c32-seed1"]["bd_rate_percent"] == ""

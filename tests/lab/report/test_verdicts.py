@@ -203,7 +203,7 @@ def test_the_papers_settings_are_judged_under_any_name(tmp_path):
     assert claims["table1.c32.bpp_change"]["verdict"] == REPRODUCED
 
 
-NARROW = "c32 is not the paper's: model.width 0.125 (1.0)"
+NARROW = "c32 was not trained as in the paper: model.width is 0.125 (paper: 1.0)"
 
 
 def c32(part: str, **values: object):
@@ -215,9 +215,9 @@ def c32(part: str, **values: object):
     ("change", "reason"),
     [
         (c32("model", width=0.125), NARROW),
-        (c32("training", epoch_steps=10), "training.epoch_steps 10 (None)"),
-        (c32("training", alpha=1.0), "training.alpha 1.0 (128.0)"),
-        (lambda config: config["data"].update(train=["photos"]), "trained on photos (div2k, flickr2k, clic-"),
+        (c32("training", epoch_steps=10), "training.epoch_steps is 10 (paper: None)"),
+        (c32("training", alpha=1.0), "training.alpha is 1.0 (paper: 128.0)"),
+        (lambda config: config["data"].update(train=["photos"]), "trained on photos (paper: div2k, flickr2k, clic-"),
         (lambda config: config["data"].update(evaluation="packaged-evaluation"), "measured on packaged-evaluation"),
     ],
 )
@@ -240,7 +240,7 @@ def test_what_was_trained_is_what_the_training_recorded_and_not_the_settings_of_
     made.provenance("one-group-seed3", images=468)
     claims = whole_run(made)
     assert NARROW in claims["table1.c32.bpp"]["reason"]
-    assert "468 training images (about 4000)" in claims["table1.one-group.bpp"]["reason"]
+    assert "468 training images (paper: about 4000)" in claims["table1.one-group.bpp"]["reason"]
     made.path(f"{made.results.training('one-group-seed3')}/provenance.json").unlink()
     assert "provenance.json is missing" in judged(made)["table1.one-group.bpp"]["reason"]
 
@@ -336,7 +336,7 @@ def test_below_the_papers_scale_nothing_is_judged(tmp_path, scale):
     shown = claims["table1.c32.ms_ssim"]
     assert shown["measured"][0]["value"] == pytest.approx(0.9656)
     assert shown["measured"][0]["verdict"] is None
-    assert ("packaged-evaluation" if scale != "small" else "model.width 0.25 (1.0)") in shown["reason"]
+    assert ("packaged-evaluation" if scale != "small" else "model.width is 0.25 (paper: 1.0)") in shown["reason"]
 
 
 def test_nothing_measured_gives_no_verdict(tmp_path):

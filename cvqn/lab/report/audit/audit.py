@@ -35,8 +35,9 @@ from cvqn.lab.settings.paths import is_in_git
 
 FORMAT = 3
 ITSELF = (
-    "Statements of the paper, checked against its own printed numbers, the points of its Figure 3 and other published "
-    "curves. This needs no training and is the same at every scale. Each line can be recomputed by hand."
+    "Statements of the paper, and the result of one public retraining, checked against the paper's printed numbers, "
+    "the points of its Figure 3 and other published curves. This needs no training and is the same at every scale. "
+    "Each line can be recomputed from the files that it names."
 )
 """The introduction to the section on the paper itself, in every form of the audit."""
 
@@ -177,7 +178,7 @@ def _measured(one: Measured, accepted: tuple[float, float], verdict: str | None)
         "if_right": None if one.if_right is None else [_finite(value) for value in one.if_right],
         "accepted": [_finite(end) for end in accepted],
         "resolution": one.resolution,
-        "spread": "exact" if interval.low == interval.high else ("95 % interval" if known else "unknown, one seed"),
+        "spread": "exact" if interval.low == interval.high else ("95 % interval" if known else "unknown: few seeds"),
         "verdict": verdict,
     }
 
@@ -210,7 +211,7 @@ def describe(measured: dict) -> str:
     if measured["spread"] == "exact":
         return f"{value}{unit}"
     if measured["resolution"] is None:
-        return f"{value}{unit} (one seed)"
+        return f"{value}{unit} (few seeds)"
     return f"{value}{unit} [{measured['low']:.5g}, {measured['high']:.5g}]"
 
 
@@ -275,7 +276,7 @@ def smallest(claim: dict) -> str:
     """The smallest differences that could be resolved, of the values that are inconclusive."""
     open_ones = [one for one in claim["measured"] if one["verdict"] == INCONCLUSIVE]
     words = [
-        f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (one seed)"
+        f"{one['resolution']:.2g} {one['unit']}".strip() if one["resolution"] else "unknown (few seeds)"
         for one in open_ones
     ]
     return ", ".join(dict.fromkeys(words))

@@ -22,13 +22,13 @@ def differences(evidence: Evidence, experiments: Sequence[str]) -> list[str]:
     This depends on what provenance.json records, not on the name of the scale.
     """
     if experiments and evidence.configuration.data.evaluation != published.SET:
-        return [f"measured on {evidence.configuration.data.evaluation}, the paper's images are {published.SET}"]
+        return [f"measured on {evidence.configuration.data.evaluation} (paper: {published.SET})"]
     texts = []
     for name in dict.fromkeys(experiments):
         found = list(dict.fromkeys(one for run in evidence.trainings(name) for one in _differences(run, name)))
         if found:
-            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            texts.append(f"{name} is not the paper's: {', '.join(found[:SHOWN])}{more}")
+            more = f" and {len(found) - SHOWN} more differences" if len(found) > SHOWN else ""
+            texts.append(f"{name} was not trained as in the paper: {', '.join(found[:SHOWN])}{more}")
     return texts
 
 
@@ -58,14 +58,14 @@ def _differences(training: str, name: str) -> Iterator[str]:
     wanted = {key: value for key, value in _leaves(expected.plain()) if key.removeprefix("training.") not in FREE}
     for key in dict.fromkeys([*wanted, *given]):
         if given.get(key) != wanted.get(key):
-            yield f"{key} {given.get(key)} ({wanted.get(key)})"
+            yield f"{key} is {given.get(key)} (paper: {wanted.get(key)})"
     sets = sorted(images.names)
     if sets != sorted(_the_papers().data.train):
-        yield f"trained on {', '.join(sets) or 'unknown images'} ({', '.join(_the_papers().data.train)})"
+        yield f"trained on {', '.join(sets) or 'unknown images'} (paper: {', '.join(_the_papers().data.train)})"
     about = next(claim for claim in paper() if claim.id == "training.images")
     low, high = about.tolerance.ends(float(about.expected))
     if not low <= images.count <= high:
-        yield f"{images.count} training images (about {about.expected})"
+        yield f"{images.count} training images (paper: about {about.expected})"
 
 
 @cache

@@ -55,10 +55,11 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         for row in table.to_dict("records")
     ]
     note = (
-        "BD-rate is a mean over the shared range of MS-SSIM in dB, BD-MS-SSIM one over the shared range of log rate "
-        f"(monotone interpolation); negative rates favour {method}. In brackets is the 95 % interval over the choice "
-        "of images, the same ones for both curves if both were measured here. A published curve, of which only the "
-        "points are known, is held fixed. If a number would not be meaningful, the table gives the reason instead "
+        "BD-rate is the mean difference in rate over the shared range of MS-SSIM in dB. BD-MS-SSIM is the mean "
+        "difference in MS-SSIM over the shared range of log rate. Both interpolate monotonically. A negative BD-rate "
+        f"favours {method}. In brackets is the 95 % interval over the choice of images, the same ones for both curves "
+        "if both were measured here. A published curve, of which only the points are known, is held fixed. If a number "
+        "would not be meaningful, the table gives the reason instead "
         f"(test: {method}; anchor: the other curve)."
     )
     found = markdown_table(rows) if rows else NOT_MEASURED

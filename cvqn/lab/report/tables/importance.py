@@ -47,8 +47,8 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
         for row in table.to_dict("records")
     ]
     note = (
-        "Spearman's rank correlation, over the channels, of their place in the order of importance (and of SE's weight "
-        "w) with what the decoded pictures lose, in dB and averaged over the images, when the channel's quantized "
-        f"values are set to 0. {one_seed(table)}Files: `importance.csv`."
+        "Spearman's rank correlation of two quantities over the channels. The first is the channel's place in the "
+        "order of importance, or SE's weight w. The second is the loss in dB, averaged over the images, when the "
+        f"channel's quantized values are set to 0. {one_seed(table)}Files: `importance.csv`."
     )
     return markdown_page("Order of the channels and their influence", sources.scale, note, markdown_table(rows))

@@ -76,8 +76,8 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     note = (
         "All codecs were trained here on the same images. Networks and initializations differ, so the ranking says "
         f"nothing about the original papers. {_budgets(table, sources.method)}Crops are counted each time that they "
-        "were seen. Parameters and operations are those of encoder, decoder and entropy model together. Core hours are "
-        "the processor time of the training. Encode and decode are CPU seconds per image, blank if a GPU was used."
+        "were seen. Parameters and operations are those of encoder, decoder and entropy model together. CPU hours are "
+        "the processor time of the training. Encode and decode are CPU seconds per image, – if a GPU was used."
     )
     return markdown_page(
         "Learned codecs", sources.scale, note, markdown_table(codecs), markdown_table(rows, list(COLUMNS))
@@ -94,8 +94,8 @@ def _budgets(table: pd.DataFrame, method: str) -> str:
         return f"Every training had {span(others)} steps. "
     return (
         f"The trainings behind the curve of {registry.title(method)} had {span(steps[method])} steps, those of the "
-        f"other codecs {span(others)}: BD-rates are not at an equal budget. At equal steps: the audit's claims "
-        "`central.equal-steps`. "
+        f"other codecs {span(others)}: BD-rates are not at an equal budget. For a comparison at equal steps, "
+        "see the audit's claims `central.equal-steps`. "
     )
 
 

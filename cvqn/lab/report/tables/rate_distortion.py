@@ -42,7 +42,7 @@ def page(table: pd.DataFrame, sources: Sources) -> str:
     ]
     images = ", ".join(str(count) for count in sorted(table["images"].unique()))
     note = (
-        f"Means over {images} images. MS-SSIM in dB is that of the mean. CPU seconds are per image, blank if a GPU was "
+        f"Means over {images} images. MS-SSIM in dB is that of the mean. CPU seconds are per image, – if a GPU was "
         "used. Files and lines: `rate-distortion.csv`."
     )
     return markdown_page("Rate and distortion", sources.scale, note, markdown_table(rows, right=list(rows[0])[2:]))

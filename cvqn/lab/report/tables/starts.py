@@ -1,4 +1,4 @@
-"""Codecs at an equal number of steps, each initialized at random and from principal components."""
+"""Codecs at an equal number of steps, initialized at random and, where their layers allow it, from components."""
 
 import pandas as pd
 
