@@ -54,7 +54,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         if error.errno in FULL:
             raise DiskFullError(f"{path}: no space left on the disk; free some and run again") from error
         if error.errno in UNWRITABLE:
-            raise CvqnError(f"{path}: cannot write ({error.strerror}); choose another place") from error
+            raise CvqnError(f"{path}: cannot write ({error.strerror})") from error
         raise
 
 

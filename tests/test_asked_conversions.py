@@ -194,7 +194,7 @@ def test_jpeg_xl_is_read(channels, options):
 def test_jpeg_xl_with_linear_colours_floats_and_damage_are_refused():
     for pixels, message in (
         (DEEP[:, :, :3].copy(), "not marked as sRGB"),
-        (COLOUR / np.float32(255), "no unsigned int"),
+        (COLOUR / np.float32(255), "not unsigned int"),
     ):
         with pytest.raises(CvqnError, match=message):
             read(imagecodecs.jpegxl_encode(pixels, lossless=True), reduce_depth=True)

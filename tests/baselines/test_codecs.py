@@ -164,7 +164,7 @@ def test_a_codec_whose_library_is_missing_is_an_error_that_names_it():
         "except CvqnError as error: print(error)"
     )
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert run.stdout == "heic: needs pillow_heif, which is not installed\n"
+    assert run.stdout == "heic: needs pillow_heif; install it\n"
 
 
 def test_codecs_and_encode_jobs_do_without_torch():

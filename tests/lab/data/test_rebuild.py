@@ -41,7 +41,7 @@ def test_large_sources_are_scaled_to_768_first(tmp_path):
 def test_the_short_side_is_rounded(tmp_path):
     Image.new("RGB", (5184, 2672), "navy").save(tmp_path / "source.png")  # 768 x 395.85
     assert decoded(rebuild(tmp_path / "source.png", 576, 396)).shape == (396, 576, 3)
-    with pytest.raises(CvqnError, match=r"source\.png: 768x396 holds no 576x448"):
+    with pytest.raises(CvqnError, match=r"source\.png: 768x396 is smaller than the crop, 576x448"):
         rebuild(tmp_path / "source.png", 576, 448)
 
 

@@ -56,7 +56,7 @@ def test_the_papers_plan(capsys, monkeypatch):
     assert "trainings with seed 1: toy, mentzer-low\n" in output
     assert f"train {count}, evaluate {2 * count}, encode 90, measure 9" in output
     assert f"{2 * count:.1f} GPU hours of training in all" in output  # at two hours each, params.yaml
-    assert "target learned: 8 trainings more, 16.0 GPU hours" in output
+    assert "target learned: 8 more trainings, 16.0 GPU hours" in output
     spans = [line.split(": ")[1] for line in output.splitlines() if "at once" in line]
     assert spans == [f"{2 * count} h 00 min", f"{2 * -(-count // 4)} h 00 min", "2 h 00 min"]
     assert "free here" in output

@@ -66,7 +66,7 @@ def test_how_long_the_queue_remembers(text, seconds):
         (Asked("train", "ci", "gpu"), ["account ci may not use partition gpu"]),
         (Asked("train", "", "gpuu", gpus=1), ["no partition gpuu; there are low, gpu, old: set CVQN_SLURM_GPU_PART"]),
         (Asked("encode", "", "cpu"), ["set CVQN_SLURM_PARTITION, or slurm_partition in the profile"]),
-        (Asked("train", "", "low", 240), ["240 minutes (the most of any attempt), partition low gives 60"]),
+        (Asked("train", "", "low", 240), ["240 minutes (the most of any attempt), but partition low gives 60"]),
         (Asked("train", "", "low", 240), ["in a copy of the profile, set-resources: train: runtime: 60"]),
         (Asked("train", "", "low", 60, 16000, 8, 1), ["requests 8 CPUs, 16000 MB, 1 GPU on one node"]),
         (Asked("train", "vision", "gpu", 60, 256000, 8, 1), ["has only 32 CPUs, 128000 MB, 4 GPUs"]),

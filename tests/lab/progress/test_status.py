@@ -118,7 +118,7 @@ def test_a_killed_training_is_failed_and_slurm_says_why(made, monkeypatch):
     monkeypatch.setattr(status, "last_state", {"12": "OUT_OF_MEMORY"}.get)
     row = made.training(RUN)
     assert (row.state, row.step) == ("failed", 5)
-    assert row.note.startswith("its process ended without a word: SLURM job 12 ended as OUT_OF_MEMORY")
+    assert row.note.startswith("the process ended without recording a reason; SLURM reports job 12 as OUT_OF_MEMORY")
 
 
 @pytest.mark.parametrize(
