@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import json
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
@@ -100,7 +101,7 @@ def changes(planned: Code, now: Code) -> list[str]:
     for name in sorted({*planned, *now}):
         before, after = planned.get(name), now.get(name)
         if before != after:
-            is_module = find_spec(name) is not None if "." in name else False
+            is_module = "." in name and _spec(name) is not None
             found.append(f"module {name}" if is_module else f"{name} {before} -> {after}")
     return found
 
@@ -149,7 +150,7 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             name = resolve_name("." * node.level + (node.module or ""), package)
             found += [name, *(f"{name}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in dict.fromkeys(found) if "." in name and name.split(".")[0] == top and _exists(name))
+    return tuple(name for name in dict.fromkeys(found) if "." in name and name.split(".")[0] == top and _spec(name))
 
 
 class _Essence(ast.NodeTransformer):
@@ -170,15 +171,18 @@ class _Essence(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _exists(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # a name within a module
-        return False
+def _spec(name: str) -> ModuleSpec | None:
+    """Where a module is, None if there is none of this name; unlike `find_spec`, this imports no parent."""
+    parent, _, _ = name.rpartition(".")
+    if not parent:
+        return find_spec(name)
+    package = _spec(parent)
+    places = package.submodule_search_locations if package else None
+    return PathFinder.find_spec(name, places) if places else None
 
 
 def _path(name: str) -> Path:
-    spec = find_spec(name)
+    spec = _spec(name)
     if spec is None or spec.origin is None:
         raise CvqnError(f"{name}: no such module, so results cannot be checked for being up to date; install it")
     return Path(spec.origin)

@@ -16,7 +16,6 @@ from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.settings.configuration import Experiment, lasting
 from cvqn.lab.settings.runs import Run
-from cvqn.lab.training.loop import Task, train
 from cvqn.lab.training.store import Entry, key_of
 
 
@@ -86,6 +85,8 @@ def _train(
     entry: Entry,
     limit: float | None,
 ) -> None:
+    from cvqn.lab.training.loop import Task, train  # imports torch, which plans of trainings do without
+
     record = {
         "run": run.training,
         "seed": run.seed,

@@ -26,8 +26,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any, Literal
 
-import torch
-
 from cvqn.documents import Strict, checked
 from cvqn.errors import CvqnError, DiskFullError
 from cvqn.files import atomic_write, place, read_json
@@ -149,6 +147,8 @@ class Entry:
         Raises:
             CvqnError: the state is damaged.
         """
+        import torch
+
         if not self.state_path.exists():
             return None
         try:
@@ -159,6 +159,8 @@ class Entry:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; the previous one is kept until the new one is complete."""
+        import torch
+
         with atomic_write(self.state_path) as file:
             try:
                 torch.save(state, file)

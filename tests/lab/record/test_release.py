@@ -48,9 +48,7 @@ def test_made_twice_it_is_the_same_and_every_file_is_in_its_manifest(recorded, p
     monkeypatch.chdir(copy.folder)
     assert release("tiny", tmp_path / "second").read_bytes() == packed.read_bytes()
     assert packed.with_name(f"{packed.name}.sha256").read_text() == f"{sha256_file(packed)}  {packed.name}\n"
-    with tarfile.open(packed) as archive:
-        archive.extractall(tmp_path / "out", filter="data")
-    [folder] = (tmp_path / "out").iterdir()
+    folder = unpacked(packed, tmp_path / "out")
     subprocess.run(["sha256sum", "--check", "--quiet", MANIFEST], cwd=folder, check=True)
     listed = {line[66:] for line in (folder / MANIFEST).read_text().splitlines()}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -58,10 +56,16 @@ def test_made_twice_it_is_the_same_and_every_file_is_in_its_manifest(recorded, p
     assert set(read_recorded("tiny").files) < listed
 
 
+def unpacked(packed, folder):
+    """The only folder of a release, unpacked as a user would."""
+    folder.mkdir()
+    subprocess.run(["tar", "--extract", "--file", packed, "--directory", folder], check=True)
+    [only] = folder.iterdir()
+    return only
+
+
 def test_the_crate_in_it_describes_the_run(recorded, packed, tmp_path):
-    with tarfile.open(packed) as archive:
-        archive.extractall(tmp_path, filter="data")
-    [folder] = tmp_path.iterdir()
+    folder = unpacked(packed, tmp_path / "out")
     crate = ROCrate(folder)
     assert crate.mainEntity.id == "Snakefile"
     assert "https://w3id.org/ro/wfrun/workflow/0.6" in {entity.id for entity in crate.root_dataset["conformsTo"]}

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cvqn.errors import CvqnError, DiskFullError
-from cvqn.lab.training import job as jobs
+from cvqn.lab.training import loop
 from cvqn.lab.training.store import Diverged, Entry, Paused, key_of
 from tests.lab.training.test_resume import STOP_AT_ONCE, wait_until
 
@@ -108,7 +108,7 @@ def never_trained(monkeypatch):
     def train(*_):
         pytest.fail("trained again")
 
-    monkeypatch.setattr(jobs, "train", train)
+    monkeypatch.setattr(loop, "train", train)
 
 
 def test_a_finished_training_is_published_again_and_not_trained(job, request):
