@@ -150,7 +150,7 @@ def test_a_wheel_works_outside_a_clone(wheel, tmp_path):
 @pytest.mark.slow
 def test_the_wheel_in_an_empty_environment_compresses_a_photograph(wheel, tmp_path):
     """With the pins and without bytecode, which pip would add in a few seconds and which takes 150 MB more."""
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv", symlinks=True, with_pip=True)  # as python -m venv does
     python, work = tmp_path / "venv" / "bin" / "python", tmp_path / "work"
     work.mkdir()
     Image.fromarray(skimage.data.coffee()).save(work / "photograph.png")

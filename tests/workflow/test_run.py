@@ -6,6 +6,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from cvqn.codecs import container
 
@@ -46,6 +47,43 @@ def test_measurements_are_of_the_bytes_in_the_archives(finished):
             assert float(row["bpp"]) == pytest.approx(8 * len(data) / (header.width * header.height))
             assert 0 < float(row["ms_ssim"]) < 1
             assert math.isfinite(float(row["psnr_db"]))
+
+
+def test_a_set_of_its_own_selects_the_checkpoints_and_is_not_trained_on(project):
+    overlay = project.folder / "selection.yaml"
+    overlay.write_text("data: {selection: kodak}\n")
+    files = ("--configfile", "workflow/scales/tiny.yaml", "selection.yaml")
+    plan = project.snakemake("--dry-run", "--printshellcmds", "results/tiny/measurements/cvqn/c16-seed1.csv", *files)
+    both = "data/sets/kodak/index.json data/sets/packaged-evaluation/index.json"
+    assert f"--exclude {both}" in plan
+    assert "--monitor data/sets/kodak/index.json" in plan
+    assert "--run c16-seed1 --images data/sets/packaged-evaluation/index.json" in plan
+    overlay.write_text("data: {selection: packaged-train}\n")
+    assert "'packaged-train' is the selection set; training on it is not allowed" in project.snakemake(
+        "--dry-run", *files, check=False
+    )
+
+
+def test_a_second_evaluation_set_trains_nothing_again(finished_copy):
+    folder = finished_copy.folder
+    (folder / "mine").mkdir()
+    for path in (folder / "data/sets/packaged-evaluation").iterdir():
+        if path.suffix in (".png", ".jpg"):
+            Image.open(path).crop((30, 20, 330, 260)).save(folder / "mine" / f"{path.stem}.png")
+    finished_copy.shell("cvqn data describe mine --name mine")
+    (folder / "second.yaml").write_text("scale: second\ndata: {evaluation: mine, selection: packaged-evaluation}\n")
+    (folder / "results/second").mkdir()
+    (folder / "results/second/trainings").symlink_to("../tiny/trainings")
+    kept = {path: path.stat().st_ino for path in (folder / "results/tiny/trainings").glob("*/finished/last/*")}
+    table = "results/second/measurements/cvqn/c16-seed1.csv"
+    finished_copy.snakemake(table, "--configfile", "workflow/scales/tiny.yaml", "second.yaml")
+    assert {(row["image"], row["width"]) for row in rows(folder / table)} == {
+        (name, "300") for name in ("china", "coffee", "flower")
+    }
+    assert {path: path.stat().st_ino for path in (folder / "results/tiny/trainings").glob("*/finished/last/*")} == kept
+    keys = [json.loads((folder / f"results/{scale}/runs/c16-seed1/provenance.json").read_text())["key"]
+            for scale in ("tiny", "second")]  # fmt: skip
+    assert keys[0] == keys[1]
 
 
 def test_second_run_has_nothing_to_do(finished):

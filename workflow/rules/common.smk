@@ -52,6 +52,7 @@ PLAN_FILE = PLAN.path
 REPORT = CONFIG.report
 CODECS = CONFIG.measured_codecs()
 EVALUATION = f"data/sets/{CONFIG.data.evaluation}/index.json"
+SELECTION = f"data/sets/{CONFIG.data.selecting}/index.json"
 PACK = f"data/packs/{'+'.join(CONFIG.data.train)}.npy"
 RUNS = CONFIG.runs()
 BEYOND = {target: [run for run in CONFIG.runs(names) if run not in RUNS] for target, names in CONFIG.beyond.items()}

@@ -27,7 +27,7 @@ rule fetch:
 rule pack:
     input:
         sets=expand("data/sets/{set}/index.json", set=CONFIG.data.train),
-        evaluation=EVALUATION,
+        excluded=sorted({EVALUATION, SELECTION}),
     output:
         pixels=PACK,
         index=PACK.removesuffix(".npy") + ".json",
@@ -43,5 +43,5 @@ rule pack:
     message:
         "decode the training images into {output.pixels}"
     shell:
-        "cvqn data pack --plan {resources.plan:q} --sets {input.sets:q} --exclude {input.evaluation:q}"
+        "cvqn data pack --plan {resources.plan:q} --sets {input.sets:q} --exclude {input.excluded:q}"
         " --workers {threads} --output {output.pixels:q} >> {log:q} 2>&1"

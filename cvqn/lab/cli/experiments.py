@@ -56,7 +56,7 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         "--monitor",
         required=True,
         metavar="INDEX",
-        help="index.json of the evaluation set, which selects the best checkpoint and is never trained on",
+        help="index.json of the set that selects the best checkpoint and is never trained on",
     )
     train.add_argument(
         "--job-minutes",

@@ -54,7 +54,7 @@ def jobs(configuration: Configuration) -> dict[str, int]:
         for kind, entries in (("table", report_registry.TABLES), ("figure", report_registry.FIGURES))
     }
     return {
-        "fetch": len({*configuration.data.train, configuration.data.evaluation}),
+        "fetch": len(configuration.data.sets),
         "pack": 1,
         "train": len(runs),
         "evaluate": sum(len(configuration.experiments[run.experiment].checkpoints) for run in runs),
@@ -196,8 +196,7 @@ def _seconds(scale: Scale, run: Run) -> float | None:
 def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
     """How many bytes are still to be written under `data` and under the results, if `jobs` trainings run at once."""
     configuration = scale.configuration
-    names = (*configuration.data.train, configuration.data.evaluation)
-    missing = [name for name in names if not (scale.data / "sets" / name / "index.json").exists()]
+    missing = [name for name in configuration.data.sets if not (scale.data / "sets" / name / "index.json").exists()]
     files = sum(_file_bytes(read_manifest(name, scale.data / "manifests")) for name in missing)
     unpacked = configuration.data.train if scale.pack is None else ()
     pixels = sum(_pixel_bytes(read_manifest(name, scale.data / "manifests")) for name in unpacked)
@@ -213,8 +212,7 @@ def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
 def _disk(scale: Scale) -> str:
     """Disk space for data, models and the state of running trainings, and the free space."""
     configuration = scale.configuration
-    names = (*configuration.data.train, configuration.data.evaluation)
-    sets = [read_manifest(name, scale.data / "manifests") for name in names]
+    sets = [read_manifest(name, scale.data / "manifests") for name in configuration.data.sets]
     runs = configuration.runs()
     experiments = {run.experiment: configuration.experiments[run.experiment] for run in runs}
     weights = {name: weight_bytes(experiment) for name, experiment in experiments.items()}

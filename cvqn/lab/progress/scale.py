@@ -63,16 +63,16 @@ class Scale:
 
     @cached_property
     def images(self) -> list[Image] | None:
-        """The evaluation images of the newest plan, once they are fetched."""
+        """The images that select the best checkpoints of the newest plan, once they are fetched."""
         return self.images_of(self.configuration)[1]
 
     def images_of(self, configuration: Configuration) -> tuple[Pack | None, list[Image] | None]:
-        """The training and evaluation images of settings; None for those that are not here."""
+        """The images of settings that are trained on and that select checkpoints; None for those that are not here."""
         pack, images = None, None
         with suppress(CvqnError):
             pack = Pack.open(self.data / "packs" / f"{'+'.join(configuration.data.train)}.npy")
         with suppress(CvqnError):
-            images = read_index(self.data / "sets" / configuration.data.evaluation / "index.json")
+            images = read_index(self.data / "sets" / configuration.data.selecting / "index.json")
         return pack, images
 
     def runs(self) -> list[Run]:

@@ -48,6 +48,7 @@ class Provenance(Document):
     code: dict[str, str]
     training_images: Images
     evaluation_images: dict[str, Any]
+    """The images that select the best checkpoint."""
     optimizer: str
     steps: Number
     seconds: Amount

@@ -100,7 +100,7 @@ def describe(stage: Stage, configuration: Configuration, files: dict[str, str]) 
         versions={"python": platform.python_version()}
         | {name: version(name) for name in ("cvqn", "snakemake", "dvc", "matplotlib")},
         constraints_sha256=sha256_file(PINS),
-        data={name: _data_set(name) for name in sorted({*data.train, data.evaluation})},
+        data={name: _data_set(name) for name in sorted(data.sets)},
         files=files,
     )
 

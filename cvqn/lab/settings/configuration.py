@@ -277,11 +277,9 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
             yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
     if len(set(configuration.seeds)) < len(configuration.seeds):
         yield "seeds", f"a seed appears twice in {', '.join(map(str, configuration.seeds))}"
-    if configuration.data.evaluation in configuration.data.train:
-        yield (
-            "data.train",
-            f"{configuration.data.evaluation!r} is the evaluation set; training on it is not allowed",
-        )
+    for kind, name in (("evaluation", configuration.data.evaluation), ("selection", configuration.data.selection)):
+        if name in configuration.data.train:
+            yield "data.train", f"{name!r} is the {kind} set; training on it is not allowed"
 
 
 def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:

@@ -17,6 +17,18 @@ class DataSettings(Settings):
     """Sets to train on."""
     evaluation: str
     """Set to encode and measure; never trained on."""
+    selection: str | None
+    """Set whose images select the best checkpoint of each training, never trained on; null: the evaluation set."""
+
+    @property
+    def selecting(self) -> str:
+        """The set whose images select the best checkpoint."""
+        return self.selection or self.evaluation
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Every set, once."""
+        return tuple(dict.fromkeys([*self.train, self.evaluation, self.selecting]))
 
 
 class EvaluationSettings(Settings):

@@ -23,7 +23,7 @@ def train_run(
     plan: Plan,
     run: Run,
     pack_path: Path,
-    evaluation: Path,
+    selection: Path,
     *,
     job_minutes: float | None = None,
     adopt: Path | None = None,
@@ -32,22 +32,22 @@ def train_run(
 
     Args:
         pack_path: the training images.
-        evaluation: index.json of the evaluation set.
+        selection: index.json of the images that select the best checkpoint.
         job_minutes: minutes until the time limit of the cluster job.
         adopt: folder of a training that finished on another machine, to take over for this run.
 
     Raises:
         Paused, Diverged: as for `cvqn.lab.training.loop.train`.
-        CvqnError: likewise; or the pack holds an evaluation image, or `adopt` is another training than this run's.
+        CvqnError: likewise; or the pack holds an image that selects the checkpoint, or `adopt` is another training.
     """
     experiment = plan.configuration.experiments[run.experiment]
-    pack, images = Pack.open(pack_path), read_index(evaluation)
+    pack, images = Pack.open(pack_path), read_index(selection)
     _refuse_shared(pack, pack_path, images)
     key = training_key(experiment, run, pack, images)
     entry = Entry(Path(plan.results.store), run.training, key)
     limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
     if adopt is not None and not entry.finished:
-        _refuse_other(adopt, run, experiment, pack_path, evaluation)
+        _refuse_other(adopt, run, experiment, pack_path, selection)
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
                 entry.finish(lambda folder: _adopt(adopt, folder, entry))
@@ -56,15 +56,13 @@ def train_run(
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
                 left = None if limit is None else limit - (time.monotonic() - began)
-                _train(plan, run, experiment, pack, pack_path, images, evaluation, entry, left)
+                _train(plan, run, experiment, pack, pack_path, images, selection, entry, left)
     entry.publish(Path(plan.results.training(run.training)))
 
 
-def training_key(
-    experiment: Experiment, run: Run, pack: Pack, evaluation: list[Image], code: Code | None = None
-) -> str:
+def training_key(experiment: Experiment, run: Run, pack: Pack, selection: list[Image], code: Code | None = None) -> str:
     """A hash of everything that a training depends on; `code` defaults to the current code."""
-    monitored = [image.pixels_sha256 for image in evaluation] if experiment.training.monitor_every else []
+    monitored = [image.pixels_sha256 for image in selection] if experiment.training.monitor_every else []
     code = code_of("train", experiment.codec) if code is None else code
     return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, digest(code))
 
@@ -81,7 +79,7 @@ def _train(
     pack: Pack,
     pack_path: Path,
     images: list[Image],
-    evaluation: Path,
+    selection: Path,
     entry: Entry,
     limit: float | None,
 ) -> None:
@@ -98,9 +96,9 @@ def _train(
         "training_images": {
             "pack": str(pack_path),
             "count": len(pack),
-            **environment.pack_origin(pack_path, evaluation.parent.parent),
+            **environment.pack_origin(pack_path, selection.parent.parent),
         },
-        "evaluation_images": {"count": len(images), "sets": [environment.data_set(evaluation)]},
+        "evaluation_images": {"count": len(images), "sets": [environment.data_set(selection)]},
         "began": environment.now(),
     }
     surroundings = environment.environment()
@@ -133,7 +131,7 @@ def _adopt(finished: Path, folder: Path, entry: Entry) -> None:
         json.dump(record | {"key": entry.folder.name, "adopted_from": record["key"]}, file, indent=1)
 
 
-def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, evaluation: Path) -> None:
+def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, selection: Path) -> None:
     """Refuse a finished training that differs from the planned one in more than machine and library versions."""
     record = read_provenance(finished)
 
@@ -144,7 +142,7 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
         "images": (record.training_images.pack_sha256, pack),
     }
     if experiment.training.monitor_every:
-        sets = [environment.data_set(evaluation)]
+        sets = [environment.data_set(selection)]
         compared["evaluation images"] = (record.evaluation_images.get("sets"), sets)
     differing = [name for name, (theirs, ours) in compared.items() if theirs != ours]
     code = changes(record.code, code_of("train", experiment.codec))
@@ -155,8 +153,10 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
         print(f"{finished}: trained with another version: {change}", file=sys.stderr)
 
 
-def _refuse_shared(pack: Pack, path: Path, evaluation: list[Image]) -> None:
-    shared = set(pack.pixels_sha256s) & {image.pixels_sha256 for image in evaluation}
+def _refuse_shared(pack: Pack, path: Path, selection: list[Image]) -> None:
+    shared = set(pack.pixels_sha256s) & {image.pixels_sha256 for image in selection}
     if shared:
-        names = [image.name for image in evaluation if image.pixels_sha256 in shared]
-        raise CvqnError(f"{path}: holds images of the evaluation set ({', '.join(names)}); pack it again without them")
+        names = [image.name for image in selection if image.pixels_sha256 in shared]
+        raise CvqnError(
+            f"{path}: holds images that select the best checkpoint ({', '.join(names)}); pack it again without them"
+        )

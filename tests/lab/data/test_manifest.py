@@ -10,6 +10,7 @@ MANIFESTS = Path(__file__).parents[3] / "data" / "manifests"
 COUNTS = {
     "kodak": 24,
     "div2k": 800,
+    "div2k-valid": 100,
     "flickr2k": 2650,
     "clic-professional": 585,
     "photos": 468,

@@ -245,6 +245,19 @@ def test_what_the_best_checkpoint_is_depends_on_whether_there_was_a_choice(tmp_p
     assert {row["checkpoint"] for row in made.rows("table1")} == ({"last", "best"} if every else {"last"})
 
 
+@pytest.mark.parametrize(("selection", "said"), [(None, "the test set, the paper's protocol"), ("photos", "`photos`")])
+def test_the_table_says_which_images_chose_the_best_checkpoint(tmp_path, selection, said):
+    made = MadeUp(tmp_path, "mini", ["coffee"])
+    made.config["data"]["selection"] = selection
+    for own in made.config["experiments"].values():
+        own["training"]["monitor_every"] = 10
+    made.run("one-group", 1, (0.95, 0.25, 27.0))
+    assert made.table("table1") == 0
+    assert f"`best` is the checkpoint of best MS-SSIM on {said}" in made.page("table1")
+    claim = {claim["id"]: claim for claim in audit(made.evidence())["claims"]}["protocol.checkpoint"]
+    assert ("checkpoints were chosen on photos, not on the test set" in claim["reason"]) == (selection is not None)
+
+
 def test_pages_of_the_papers_scale_carry_no_warning(results):
     for name in ("table1", "table2", "runs", "rate-distortion", "bd-rate", "equation7"):
         assert "demonstration" not in results.page(name)

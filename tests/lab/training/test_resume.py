@@ -150,7 +150,7 @@ def test_training_refuses_an_evaluation_image(job, images, tmp_path, capsys):
     run = job()
     run.arguments[run.arguments.index("--pack") + 1] = str(tmp_path / "pack.npy")
     assert run.run() == 2
-    assert "holds images of the evaluation set" in capsys.readouterr().err
+    assert "holds images that select the best checkpoint" in capsys.readouterr().err
 
 
 def test_other_code_than_planned_is_refused(job, capsys):

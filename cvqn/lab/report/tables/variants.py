@@ -61,8 +61,10 @@ def table(sources: Sources, name: str) -> pd.DataFrame:
 
 def page(table: pd.DataFrame, sources: Sources, name: str) -> str:
     """The table as Markdown: means over seeds with their spread, the paper's values, then every run."""
+    data = sources.configuration.data
+    chosen_on = "the test set, the paper's protocol" if data.selecting == data.evaluation else f"`{data.selecting}`"
     best = (
-        "`best` is the checkpoint of best MS-SSIM on the test set, the paper's protocol"
+        f"`best` is the checkpoint of best MS-SSIM on {chosen_on}"
         if "best" in set(table["checkpoint"])
         else "no checkpoint was chosen before the end"
     )
