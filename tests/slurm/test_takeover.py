@@ -122,7 +122,7 @@ def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(fresh):
     code, output = snakemake(fresh, "--set-resources", "train_monitored:runtime=600", "train_monitored:gpu=3")
     assert code == 2
     assert "train_monitored: requests 600 minutes (the most of any attempt), but partition" in output
-    assert "3 GPUs of one node" in output
+    assert "3 GPUs on one node" in output
     assert jobs_of(fresh) == []
     assert not (fresh.folder / "results/tiny/plans").exists()
     assert not list((fresh.folder / ".snakemake" / "locks").glob("*"))

@@ -147,5 +147,5 @@ def test_restore_does_not_overwrite_results_of_ones_own(recorded, tmp_path):
     own.parent.mkdir(parents=True)
     own.write_text("step\n1\n")
     output = clone.cvqn("restore", "tiny", code=2)
-    assert "results/tiny/runs/c16-seed1/log.csv: not of the record; move it out" in output
+    assert "results/tiny/runs/c16-seed1/log.csv: not as in the record; move it out" in output
     assert own.read_text() == "step\n1\n"
