@@ -71,7 +71,7 @@ def components(x: Tensor, spread: Tensor, count: int) -> tuple[Tensor, Tensor, T
 def deal(values: Tensor, spread: Tensor, groups: list[tuple[int, int]]) -> list[tuple[int, float, float]]:
     """Assign channels one by one to the component with the most error left: component, step and shift of each.
 
-    The channels of a component are adjacent, and in one group.
+    The channels of a component are adjacent, and in one group while components are left.
 
     Args:
         values: samples of the components, scaled to unit variance, `[D, n]`.

@@ -66,7 +66,12 @@ def transforms() -> argparse.ArgumentParser:
         metavar="N",
         help="CPU threads of each process (default: one per core, divided among --jobs)",
     )
-    parser.add_argument("--max-pixels", type=positive, metavar="N", help="refuse larger pictures (default: 2^27)")
+    parser.add_argument(
+        "--max-pixels",
+        type=positive,
+        metavar="N",
+        help="refuse larger pictures (at most 2^27)",
+    )
     return parser
 
 

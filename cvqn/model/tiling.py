@@ -3,8 +3,8 @@
 Pictures of up to `WHOLE` pixels go through the network in one piece. Larger ones go through in tiles that overlap by
 the reach of the convolutions, so that the inside of a tile is the same as without tiling. Only channel attention sees
 further: it takes means over the whole picture. With tiles, these means are computed once, over windows spread evenly
-over the picture, and used for every tile. The tiling depends only on the picture's size, so every machine decodes the
-same picture.
+over the picture, and used for every tile. The tiling depends only on the picture's size, so it is the same on every
+machine.
 
 The largest feature maps have 32 channels per pixel times the width factor, and five of them exist at once. In float32
 this takes 640 bytes per pixel of a tile and its overlap, times the width factor.

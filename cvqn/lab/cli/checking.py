@@ -37,7 +37,7 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
     record.add_argument(
         "--reports",
         action="store_true",
-        help="make only settings, tables, curves, metrics and audit again, from the recorded measurements, and record "
+        help="make only the reports that git keeps again (tables, curves, metrics, audit) and the settings, and record "
         "them; works in a plain clone, without the models",
     )
     record.set_defaults(handler=_record)

@@ -55,7 +55,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--output", type=Path, required=True, metavar="NPY", help="the pack, <name>.npy; <name>.json goes beside it"
     )
     pack.add_argument("--workers", type=positive, metavar="N", help="CPU threads (default: one per core)")
-    help = "index.json of evaluation sets, whose photographs must not be in the pack"
+    help = "index.json of sets whose photographs must not be in the pack"
     pack.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="INDEX", help=help)
     add_force(pack)
 

@@ -48,9 +48,9 @@ def _register_plan(commands: argparse._SubParsersAction) -> None:
 def _register_why(commands: argparse._SubParsersAction) -> None:
     why = commands.add_parser(
         "why",
-        help="list which settings, modules or versions changed since a run or a codec's files were made",
-        description="Compare the settings, code and versions that made the results of a run or a codec with the "
-        "current ones, and list every difference.",
+        help="list settings of a training, modules and versions that changed since files were made",
+        description="List what has changed since results were made: for a run, the settings, code and versions of its "
+        "training and the code of its evaluation; for a codec, code and versions.",
     )
     why.add_argument("name", metavar="NAME", help="a run such as c32-seed1, or a codec such as webp")
     add_overlays(why, "+")

@@ -26,8 +26,8 @@ BLOBS = "https://api.github.com/repos/{repository}/git/blobs/{blob}"  # with the
 def fetch(name: str, root: Path, manifests: Path) -> Path:
     """Fetch what is missing of a set, verify everything, and return its `index.json`.
 
-    Files are looked for in the mirror folder that CVQN_MIRROR names, then where the manifest says. Interrupted
-    downloads are resumed. Images with the right checksum are kept.
+    Files are looked for in the mirror folder that CVQN_MIRROR names (except those of packages), then where the manifest
+    says. Interrupted downloads are resumed. Images with the right checksum are kept.
 
     Raises:
         CvqnError: a file cannot be found anywhere (the message says what to put where), is not the pinned one, or is

@@ -43,7 +43,7 @@ class Image(Strict):
         picture = decode_picture(self.contents(), self.path)
         if picture.shape != (self.height, self.width, 3):
             found, said = f"{picture.shape[1]}x{picture.shape[0]}", f"{self.width}x{self.height}"
-            raise CvqnError(f"{self.path}: {found} pixels, its index says {said}; remove that and fetch the set again")
+            raise CvqnError(f"{self.path}: {found} pixels, its index says {said}; remove the folder, then fetch again")
         return picture
 
     def contents(self) -> bytes:

@@ -205,7 +205,7 @@ def _decode(image: Image) -> tuple[np.ndarray, np.ndarray]:
     """The picture of an image and its thumbnail."""
     picture = image.read()
     if pixels_sha256(picture) != image.pixels_sha256:
-        raise CvqnError(f"{image.path}: decodes to other pixels than its index says; fetch the set again")
+        raise CvqnError(f"{image.path}: other pixels than its index says; remove the set's folder, then fetch it again")
     return picture, thumbnail(picture)
 
 

@@ -218,7 +218,7 @@ def _disk(scale: Scale) -> str:
     weights = {name: weight_bytes(experiment) for name, experiment in experiments.items()}
     sizes = {
         "files of the sets": sum(map(_file_bytes, sets)),
-        "training images, decoded": sum(map(_pixel_bytes, sets[:-1])),
+        "training images, decoded": sum(map(_pixel_bytes, sets[: len(configuration.data.train)])),
         "models": sum(weights[run.experiment] * len(experiments[run.experiment].checkpoints) for run in runs),
         "state of each running training": max(2 * weights[name] * _copies(one) for name, one in experiments.items()),
     }

@@ -19,7 +19,7 @@ from cvqn.lab.training.store import Entry
 
 
 class Planned(NamedTuple):
-    """A plan with its training and evaluation images; None for those that are not here."""
+    """A plan with its training and selection images; None for those that are not here."""
 
     plan: Plan
     pack: Pack | None

@@ -55,7 +55,7 @@ def _training(plan: Plan, run: Run, codec: str) -> Iterator[str]:
     if sets != wanted:
         found.append(f"data.train: {', '.join(sets)} became {', '.join(wanted)}")
     if not found and scale.wanted(run) not in (None, made.key):
-        found.append("its training or evaluation images")
+        found.append("its training or selection images")
     yield from _lines(f"train {run.training}", found or ["nothing changed"])
 
 

@@ -77,7 +77,7 @@ def require_made_by_jobs(files: Sequence[str], jobs: Jobs, before: Mapping[str, 
     """Require that every file is as its job left it.
 
     This is judged by the checksums that later jobs saw, or that an earlier record has. Files without such a checksum,
-    such as tables and figures, which no job reads, are made again and compared.
+    such as the audit and the page, which no job reads, are made again and compared.
 
     Args:
         files: paths relative to the project.

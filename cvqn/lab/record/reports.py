@@ -24,8 +24,8 @@ from cvqn.lab.settings.runs import Run
 def record_reports(scale: str) -> list[str]:
     """Make settings, tables, curves, metrics and audit again from the recorded measurements, and record them.
 
-    Everything else stays as it is recorded: measurements, analyses, bitstreams, and what DVC keeps, which need not be
-    here. Returns the paths to commit to git.
+    Everything else stays as it is recorded: measurements, analyses of channels, bitstreams, and what DVC keeps, which
+    need not be here. Returns the paths to commit to git.
 
     Raises:
         CvqnError: the tree is not clean, a committed file is not as recorded, a training is of other settings than the
@@ -42,7 +42,8 @@ def record_reports(scale: str) -> list[str]:
         _require_its_trainings(recorded, configuration)
         before = recorded.jobs()
         with tempfile.TemporaryDirectory() as scratch, undone_on_error([LOCK, RESULTS / scale, checksums.LIST]):
-            made, jobs = _make(Path(scratch), configuration, results, _reports(recorded, before, results))
+            wanted = _reports(recorded, before, results, stage.outputs)
+            made, jobs = _make(Path(scratch), configuration, results, wanted)
             for path in made:
                 with open(Path(scratch, path), "rb") as source, atomic_write(path) as file:
                     shutil.copyfileobj(source, file)
@@ -83,9 +84,11 @@ def _differing(before: object, now: object, name: str = "") -> Iterator[str]:
         yield name
 
 
-def _reports(recorded: Recorded, jobs: Jobs, results: Results) -> list[str]:
-    """The committed files that the report's rules made and can make here."""
-    outputs = {path: made_as(path, jobs) for path in recorded.files if Path(path).is_file()}
+def _reports(recorded: Recorded, jobs: Jobs, results: Results, kept: Sequence[tuple[str, bool]]) -> list[str]:
+    """The files that git keeps and that the report's rules made and can make here."""
+    in_git = [Path(output) for output, cached in kept if not cached]
+    here = [path for path in recorded.files if Path(path).is_file()]
+    outputs = {path: made_as(path, jobs) for path in here if any(Path(path).is_relative_to(one) for one in in_git)}
     return [
         path
         for path, output in outputs.items()

@@ -121,7 +121,7 @@ def checksums_of(recorded: Recorded) -> Iterator[Check]:
 
 def config(overlays: Sequence[str], results: Results) -> Check:
     """Check whether the settings in config.yaml are those of params.yaml and the overlays."""
-    what = f"{results.config}: what params.yaml {' '.join(overlays)} say"
+    what = f"{results.config}: from params.yaml {' '.join(overlays)}"
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch, "config.yaml")
         try:

@@ -97,7 +97,7 @@ FIGURES = (
         "figures.crops",
         "4",
         ("crops",),
-        caption="Figure 4. One crop of the original and of each codec's decoded file, at the rate nearest to CVQN's.",
+        caption="Figure 4. Crops of the originals and of each codec's decoded files, at the rate nearest to CVQN's.",
     ),
     Entry(
         "learned-curves",

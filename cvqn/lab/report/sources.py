@@ -114,7 +114,7 @@ class Sources(Inputs):
         return [file for file in files if os.path.exists(file)]
 
 
-def read_table(path: str, columns: Sequence[str], maker: str = "what makes it") -> pd.DataFrame:
+def read_table(path: str, columns: Sequence[str], maker: str = "the workflow") -> pd.DataFrame:
     """Rows of a CSV that has these columns, with `file` and `row` (the line) added; `maker` is for error messages.
 
     Raises:

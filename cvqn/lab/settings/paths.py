@@ -10,7 +10,7 @@ IN_GIT = (
     "config.yaml", "bitstreams", "measurements", "analysis", "curves", "tables", "metrics.json", "audit.json",
     "audit.md", "audit.html", "record",
 )  # fmt: skip
-"""The parts of a recorded scale's results that git holds; DVC holds the others."""
+"""The parts of a recorded scale's results that git holds."""
 
 
 @dataclass(frozen=True)

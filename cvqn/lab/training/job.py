@@ -143,12 +143,12 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
     }
     if experiment.training.monitor_every:
         sets = [environment.data_set(selection)]
-        compared["evaluation images"] = (record.evaluation_images.get("sets"), sets)
+        compared["selection images"] = (record.evaluation_images.get("sets"), sets)
     differing = [name for name, (theirs, ours) in compared.items() if theirs != ours]
     code = changes(record.code, code_of("train", experiment.codec))
     differing += [change for change in code if change.startswith("module ")]
     if differing:
-        raise CvqnError(f"{finished}: another training than {run.name}; it differs in {', '.join(differing)}")
+        raise CvqnError(f"{finished}: differs from {run.name} in {', '.join(differing)}; name another")
     for change in code:
         print(f"{finished}: trained with another version: {change}", file=sys.stderr)
 
