@@ -132,6 +132,10 @@ def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
     runs = [{path: data for path, data in one.record().items() if "/runs/" in path} for one in (recorded, plain)]
     assert runs[0] == runs[1]
     assert "all as recorded" in plain.cvqn("restore", "tiny")  # models and figures are those of the first record
+    plain.replace("cvqn/lab/report/figures/curves.py", "bits per pixel", "bits per pixel, mean")
+    plain.commit("a label of a figure, which DVC keeps")
+    plain.cvqn("record", "tiny", "--reports")
+    assert json.loads((plain.results / "record/record.json").read_text())["files"] == after["files"]
 
 
 @pytest.mark.parametrize(
