@@ -10,6 +10,7 @@ can be negative.
 """
 
 import csv
+import functools
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,9 +22,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from cvqn.codecs import registry
-from cvqn.codecs.interface import Codec
 from cvqn.codecs.shipped import folder_of_quality
 from cvqn.codecs.store import load_model
+from cvqn.compression import decompress
 from cvqn.lab.data.index import read_index
 from cvqn.lab.evaluation.archive import read_archive
 
@@ -48,10 +49,13 @@ def score(original: np.ndarray, decoded: np.ndarray) -> float:
 def mean_score(task: Task) -> float:
     """The mean score of a setting's files over the images of Kodak."""
     name, setting, quality = task
-    codec: Codec = registry.conventional(name) if quality is None else load_model(folder_of_quality(quality))
+    if quality is None:
+        decode = registry.conventional(name).decode
+    else:
+        decode = functools.partial(decompress, load_model(folder_of_quality(quality)))
     archive = read_archive(RESULTS / "bitstreams" / name / f"{setting}.tar")
     images = read_index("data/sets/kodak/index.json")
-    return float(np.mean([score(image.read(), codec.decode(archive.file(image.name))) for image in images]))
+    return float(np.mean([score(image.read(), decode(archive.file(image.name))) for image in images]))
 
 
 def rates(table: Path) -> dict[str, float]:

@@ -8,7 +8,7 @@ from cvqn.lab.settings.configuration import resolve
 from tests import ROOT
 
 PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
-TOP = {"seeds", "report.every_seed", "data.train", "experiments.toy"}
+TOP = {"seeds", "report.every_seed", "data.train", "data.selection", "experiments.toy"}
 
 
 def keys_of(page):
