@@ -41,16 +41,17 @@ def record_reports(scale: str) -> list[str]:
         _require_as_recorded(recorded)
         _require_its_trainings(recorded, configuration)
         before = recorded.jobs()
-        with tempfile.TemporaryDirectory() as scratch, undone_on_error([LOCK, RESULTS / scale, checksums.LIST]):
+        with tempfile.TemporaryDirectory() as scratch:
             wanted = _reports(recorded, before, results, stage.outputs)
             made, jobs = _make(Path(scratch), configuration, results, wanted)
-            for path in made:
-                with open(Path(scratch, path), "rb") as source, atomic_write(path) as file:
-                    shutil.copyfileobj(source, file)
-            stage.commit_present()
-            files = recorded.files | {path: sha256_file(path) for path in made}
-            describe(stage, configuration, files).write(before | jobs)
-            checksums.write_checksums()
+            with undone_on_error([LOCK, record_folder(scale), checksums.LIST, *map(Path, made)]):
+                for path in made:
+                    with open(Path(scratch, path), "rb") as source, atomic_write(path) as file:
+                        shutil.copyfileobj(source, file)
+                stage.commit_present()
+                files = recorded.files | {path: sha256_file(path) for path in made}
+                describe(stage, configuration, files).write(before | jobs)
+                checksums.write_checksums()
     return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
