@@ -110,7 +110,7 @@ def test_settings_of_another_version_do_not_keep_the_rest_from_being_checked(clo
     found = {check.what: check for check in checks}
     assert "results/tiny/measurements/webp.csv" in found
     if older == "another seed":  # is read, and compared by key
-        [what] = [what for what in found if what.startswith("results/tiny/config.yaml: what")]
+        [what] = [what for what in found if what.startswith("results/tiny/config.yaml: from")]
         assert found[what].differences == ("report.bootstrap: 51 became 50",)
         return
     [said] = found["results/tiny/config.yaml: read"].differences
