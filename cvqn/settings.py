@@ -53,6 +53,8 @@ class TrainingSettings(Settings):
     """Epochs of the training."""
     epoch_steps: Positive | None
     """Steps per epoch; null: number of training images divided by batch, rounded up."""
+    vertical_flips: bool
+    """Turn half of the crops upside down; half are mirrored left to right in any case."""
     colour_jitter: Rate
     """Share of the crops whose saturation, contrast, brightness and white balance are changed at random."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
@@ -86,7 +88,7 @@ class TrainingSettings(Settings):
     save_every: Positive
     """Epochs between saves of the state to resume from. Does not affect the result."""
     monitor_every: Annotated[int, Field(ge=0)]
-    """Epochs between the evaluations that choose the best checkpoint; 0: choose none."""
+    """Epochs between the evaluations that select checkpoints; 0: select none."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

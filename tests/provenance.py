@@ -13,7 +13,6 @@ def made_up_provenance(**facts: object) -> dict:
             "pack_sha256": "0" * 64,
             "sets": [{"name": "photos", "manifest_sha256": "0" * 64}],
         },
-        "evaluation_images": {},
         "optimizer": "Adam",
         "steps": 1000,
         "seconds": 1800.0,

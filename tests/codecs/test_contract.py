@@ -52,7 +52,9 @@ def folder(experiment, pack, tmp_path_factory):
     """The folder of a model after a short training by the loop that trains every codec."""
     place = tmp_path_factory.mktemp("training")
     torch.set_num_threads(1)
-    task = Task(experiment.learned_codec, experiment.model, experiment.training, 1, pack, [photograph(70, 90)], ABOUT)
+    task = Task(
+        experiment.learned_codec, experiment.model, experiment.training, 1, pack, {"best": [photograph(70, 90)]}, ABOUT
+    )
     entry = Entry(place, "contract-seed1", "key")
     with entry.claim():
         entry.finish(train(task, entry).write)

@@ -260,12 +260,21 @@ def test_command_exits_with_2_and_writes_nothing(tmp_path):
 
 
 def test_runs_have_one_name_and_are_found_by_it():
-    for run in (Run("c32", 1), Run("levels-456", 12, "best"), Run("a-seed-b", 0)):
+    for run in (Run("c32", 1), Run("levels-456", 12, "best"), Run("c8", 3, "held-out"), Run("a-seed-b", 0)):
         assert Run.parse(run.name) == run
     assert Run("c32", 1, "best").name == "c32-seed1-best"
     assert Run("c32", 1, "best").training == "c32-seed1"
     assert Run("c32", 1).at("best") == Run("c32", 1, "best")
-    for wrong in ("c32", "c32-seed", "C32-seed1", "c32-seed1-last", "c32-seed1-best-best", "32-seed1", ""):
+    for wrong in (
+        "c32",
+        "c32-seed",
+        "C32-seed1",
+        "c32-seed1-last",
+        "c32-seed1-best-best",
+        "c32-seed1-held",
+        "32-seed1",
+        "",
+    ):
         with pytest.raises(CvqnError, match="not the name of a run"):
             Run.parse(wrong)
 

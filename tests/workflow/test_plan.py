@@ -14,12 +14,13 @@ def test_dry_run_lists_every_training_and_its_evaluations(project, scale, traini
     planned = project.planned("all", "--configfile", f"workflow/scales/{scale}.yaml")
     resolved = configuration.resolve([ROOT / "workflow" / "scales" / f"{scale}.yaml"])
     experiments = [resolved.experiments[run.experiment] for run in resolved.runs()]
-    monitored = sum("best" in experiment.checkpoints for experiment in experiments)
+    monitored = sum(experiment.training.monitor_every > 0 for experiment in experiments)
     with_channels = sum(experiment.learned_codec.has_channels for experiment in experiments)
     assert planned.get("train", 0) == trainings - monitored
     assert planned.get("train_monitored", 0) == monitored
     assert planned["evaluate_channels"] == with_channels
-    assert planned.get("evaluate", 0) == monitored + trainings - with_channels
+    selected = monitored * (1 if resolved.data.held_out is None else 2)
+    assert planned.get("evaluate", 0) == selected + trainings - with_channels
     assert planned["encode"] == sum(map(len, resolved.measured_codecs().values()))
 
 

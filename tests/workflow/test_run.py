@@ -64,6 +64,19 @@ def test_a_set_of_its_own_selects_the_checkpoints_and_is_not_trained_on(project)
     )
 
 
+def test_held_out_images_select_a_checkpoint_beside_the_papers_and_are_not_trained_on(project):
+    (project.folder / "held-out.yaml").write_text("data: {held_out: kodak}\n")
+    files = ("--configfile", "workflow/scales/tiny.yaml", "held-out.yaml")
+    table = "results/tiny/measurements/cvqn/c16-seed1-held-out.csv"
+    plan = project.snakemake("--dry-run", "--printshellcmds", table, *files)
+    assert "--exclude data/sets/kodak/index.json data/sets/packaged-evaluation/index.json" in plan
+    assert "--monitor data/sets/packaged-evaluation/index.json data/sets/kodak/index.json" in plan
+    assert "--run c16-seed1-held-out --images data/sets/packaged-evaluation/index.json" in plan
+    for name, said in (("packaged-train", "is the held-out set"), ("packaged-evaluation", "or is the evaluation set")):
+        (project.folder / "held-out.yaml").write_text(f"data: {{held_out: {name}}}\n")
+        assert said in project.snakemake("--dry-run", *files, check=False)
+
+
 def test_a_second_evaluation_set_trains_nothing_again(finished_copy):
     folder = finished_copy.folder
     (folder / "mine").mkdir()

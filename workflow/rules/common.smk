@@ -16,7 +16,7 @@ from cvqn.lab.report import registry as report_registry
 from cvqn.lab.report.inputs import Inputs
 from cvqn.lab.settings import configuration
 from cvqn.lab.settings.paths import sidecar
-from cvqn.lab.settings.runs import PATTERN, Run
+from cvqn.lab.settings.runs import AT_CHECKPOINT, PATTERN, Run
 
 DEFAULT_SCALE = "workflow/scales/mini.yaml"
 PLANNED = "CVQN_PLAN"  # names the plan file to jobs on other machines
@@ -52,12 +52,12 @@ PLAN_FILE = PLAN.path
 REPORT = CONFIG.report
 CODECS = CONFIG.measured_codecs()
 EVALUATION = f"data/sets/{CONFIG.data.evaluation}/index.json"
-SELECTION = f"data/sets/{CONFIG.data.selecting}/index.json"
+SELECTING = [f"data/sets/{name}/index.json" for name in CONFIG.data.selecting.values()]
 PACK = f"data/packs/{'+'.join(CONFIG.data.train)}.npy"
 RUNS = CONFIG.runs()
 BEYOND = {target: [run for run in CONFIG.runs(names) if run not in RUNS] for target, names in CONFIG.beyond.items()}
 EVERY_RUN = CONFIG.every_run()
-MONITORED = [run.training for run in EVERY_RUN if "best" in CONFIG.experiments[run.experiment].checkpoints]
+MONITORED = [run.training for run in EVERY_RUN if CONFIG.experiments[run.experiment].training.monitor_every]
 WITH_CHANNELS = [run.name for run in EVERY_RUN if CONFIG.experiments[run.experiment].learned_codec.has_channels]
 LEARNED = dict.fromkeys(one.codec for one in CONFIG.experiments.values())
 
@@ -90,7 +90,7 @@ def run_but(names):
 
 wildcard_constraints:
     training=PATTERN,
-    run=PATTERN + "(-best)?",
+    run=PATTERN + AT_CHECKPOINT,
     codec=one_of(CODECS),
     learned=one_of(LEARNED),
     quality=r"[0-9.]+",
@@ -123,19 +123,16 @@ def settings_of(*keys):
     return json.dumps({key: plain[key] for key in keys}, sort_keys=True)
 
 
-def checkpoints(runs):
-    """Every checkpoint of trainings."""
-    return [run.at(checkpoint) for run in runs for checkpoint in CONFIG.experiments[run.experiment].checkpoints]
-
-
 def models(runs):
     """The files of every checkpoint."""
-    return [file for run in checkpoints(runs) for file in RESULTS.model_files(run.training, run.checkpoint)]
+    runs = CONFIG.at_checkpoints(runs)
+    return [file for run in runs for file in RESULTS.model_files(run.training, run.checkpoint)]
 
 
 def bitstreams(runs):
     """The archives of every checkpoint."""
-    return [RESULTS.archive(CONFIG.experiments[run.experiment].codec, run.name) for run in checkpoints(runs)]
+    runs = CONFIG.at_checkpoints(runs)
+    return [RESULTS.archive(CONFIG.experiments[run.experiment].codec, run.name) for run in runs]
 
 
 def beside(path, *endings):

@@ -27,7 +27,7 @@ rule fetch:
 rule pack:
     input:
         sets=expand("data/sets/{set}/index.json", set=CONFIG.data.train),
-        excluded=sorted({EVALUATION, SELECTION}),
+        excluded=sorted({EVALUATION, *SELECTING}),
     output:
         pixels=PACK,
         index=PACK.removesuffix(".npy") + ".json",

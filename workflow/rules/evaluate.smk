@@ -19,7 +19,7 @@ rule evaluate:
     benchmark:
         f"{RESULTS.root}/benchmarks/evaluate/{{learned}}-{{run}}.tsv"
     wildcard_constraints:
-        run=run_but(WITH_CHANNELS) + "(-best)?",
+        run=run_but(WITH_CHANNELS) + AT_CHECKPOINT,
     threads: CONFIG.evaluation.threads
     resources:
         plan=PLAN_FILE,

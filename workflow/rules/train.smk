@@ -8,7 +8,7 @@ rule train:
     input:
         pack=ancient(PACK),  # pack_index holds its checksum
         pack_index=PACK.removesuffix(".npy") + ".json",
-        selection=SELECTION,
+        selecting=SELECTING,
     output:
         RESULTS.model_files("{training}", "last"),
         RESULTS.training_files("{training}"),
@@ -32,13 +32,13 @@ rule train:
     shell:
         "${{SLURM_JOB_ID:+srun --overlap --ntasks 1 --cpus-per-task {threads}}}"
         " cvqn train --plan {resources.plan:q} --run {wildcards.training} --pack {input.pack:q}"
-        " --monitor {input.selection:q} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log:q} 2>&1"
+        " --monitor {input.selecting:q} ${{SLURM_JOB_ID:+--job-minutes {resources.runtime}}} >> {log:q} 2>&1"
 
 
 use rule train as train_monitored with:
     output:
         RESULTS.model_files("{training}", "last"),
-        RESULTS.model_files("{training}", "best"),
+        *[RESULTS.model_files("{training}", checkpoint) for checkpoint in CONFIG.data.selecting],
         RESULTS.training_files("{training}"),
     wildcard_constraints:
         training=one_of(MONITORED),

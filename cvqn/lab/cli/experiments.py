@@ -55,8 +55,10 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--monitor",
         required=True,
+        nargs="+",
+        type=Path,
         metavar="INDEX",
-        help="index.json of the set that selects the best checkpoint and is never trained on",
+        help="index.json of the set that selects the checkpoint best, then that of data.held_out if the plan has one",
     )
     train.add_argument(
         "--job-minutes",
@@ -82,7 +84,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "channels, also analyse those of the last checkpoint. Write all results under results/SCALE.",
     )
     add_plan(evaluate)
-    add_run(evaluate, "c32-seed1, or c32-seed1-best for its best checkpoint")
+    add_run(evaluate, "c32-seed1, or c32-seed1-best for its checkpoint best")
     add_images(evaluate)
     add_transforms(evaluate)
     evaluate.set_defaults(handler=_evaluate)
@@ -222,7 +224,7 @@ def _train(arguments: argparse.Namespace) -> None:
     minutes = arguments.job_minutes
     if minutes is not None:  # less the time since the job began
         minutes = min(minutes, minutes_left() or minutes)
-    train_run(plan, run, Path(arguments.pack), Path(arguments.monitor), job_minutes=minutes, adopt=arguments.adopt)
+    train_run(plan, run, Path(arguments.pack), arguments.monitor, job_minutes=minutes, adopt=arguments.adopt)
 
 
 def _codec_of(arguments: argparse.Namespace, run) -> str:

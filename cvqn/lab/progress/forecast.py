@@ -57,7 +57,7 @@ def jobs(configuration: Configuration) -> dict[str, int]:
         "fetch": len(configuration.data.sets),
         "pack": 1,
         "train": len(runs),
-        "evaluate": sum(len(configuration.experiments[run.experiment].checkpoints) for run in runs),
+        "evaluate": len(configuration.at_checkpoints(runs)),
         "encode": sum(map(len, codecs.values())),
         "measure": len(codecs),
         **{kind: len(entries) for kind, entries in shown.items()},
@@ -200,12 +200,12 @@ def to_write(scale: Scale, jobs: int) -> dict[Path, float]:
     files = sum(_file_bytes(read_manifest(name, scale.data / "manifests")) for name in missing)
     unpacked = configuration.data.train if scale.pack is None else ()
     pixels = sum(_pixel_bytes(read_manifest(name, scale.data / "manifests")) for name in unpacked)
-    left = [configuration.experiments[run.experiment] for run, took in seconds(scale).items() if took is None]
-    models = {id(one): weight_bytes(one) for one in left}
-    states = sorted((2 * models[id(one)] * _copies(one) for one in left), reverse=True)[:jobs]
+    left = [run.experiment for run, took in seconds(scale).items() if took is None]
+    weights = {name: weight_bytes(configuration.experiments[name]) for name in set(left)}
+    states = sorted((2 * weights[name] * _copies(configuration, name) for name in left), reverse=True)[:jobs]
     return {
         scale.data: files + pixels,
-        scale.root: sum(models[id(one)] * len(one.checkpoints) for one in left) + sum(states),
+        scale.root: sum(weights[name] * len(configuration.checkpoints(name)) for name in left) + sum(states),
     }
 
 
@@ -214,13 +214,12 @@ def _disk(scale: Scale) -> str:
     configuration = scale.configuration
     sets = [read_manifest(name, scale.data / "manifests") for name in configuration.data.sets]
     runs = configuration.runs()
-    experiments = {run.experiment: configuration.experiments[run.experiment] for run in runs}
-    weights = {name: weight_bytes(experiment) for name, experiment in experiments.items()}
+    weights = {name: weight_bytes(configuration.experiments[name]) for name in {run.experiment for run in runs}}
     sizes = {
         "files of the sets": sum(map(_file_bytes, sets)),
         "training images, decoded": sum(map(_pixel_bytes, sets[: len(configuration.data.train)])),
-        "models": sum(weights[run.experiment] * len(experiments[run.experiment].checkpoints) for run in runs),
-        "state of each running training": max(2 * weights[name] * _copies(one) for name, one in experiments.items()),
+        "models": sum(weights[run.experiment] for run in configuration.at_checkpoints(runs)),
+        "state of each running training": max(2 * weights[name] * _copies(configuration, name) for name in weights),
     }
     notes = [
         "at most",
@@ -250,9 +249,9 @@ def weight_bytes(experiment: Experiment) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
 
 
-def _copies(experiment: Experiment) -> int:
-    """How many times a training's state holds the weights: as they are, as Adam's two moments, and the best ones."""
-    return 3 + bool(experiment.training.monitor_every)
+def _copies(configuration: Configuration, experiment: str) -> int:
+    """How many times a training's state holds the weights: as they are, Adam's two moments, the selected ones."""
+    return 2 + len(configuration.checkpoints(experiment))
 
 
 def _file_bytes(manifest: Manifest) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import read_json
-from cvqn.lab.data.index import Image, read_index
+from cvqn.lab.data.index import read_index
 from cvqn.lab.data.manifest import read_manifest
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.provenance.plan import Plan, key, read_plan
@@ -18,7 +18,7 @@ from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
 from cvqn.lab.settings.paths import Results
 from cvqn.lab.settings.runs import PATTERN, Run
-from cvqn.lab.training.job import training_key
+from cvqn.lab.training.job import Selecting, training_key
 from cvqn.lab.training.store import Entry
 
 ENTRY = re.compile(rf"(?P<training>{PATTERN})-(?P<key>[0-9a-f]{{12}})")
@@ -62,17 +62,20 @@ class Scale:
         return self.images_of(self.configuration)[0]
 
     @cached_property
-    def images(self) -> list[Image] | None:
-        """The images that select the best checkpoints of the newest plan, once they are fetched."""
+    def images(self) -> Selecting | None:
+        """The images that select the checkpoints of the newest plan, once they are fetched."""
         return self.images_of(self.configuration)[1]
 
-    def images_of(self, configuration: Configuration) -> tuple[Pack | None, list[Image] | None]:
+    def images_of(self, configuration: Configuration) -> tuple[Pack | None, Selecting | None]:
         """The images of settings that are trained on and that select checkpoints; None for those that are not here."""
         pack, images = None, None
         with suppress(CvqnError):
             pack = Pack.open(self.data / "packs" / f"{'+'.join(configuration.data.train)}.npy")
         with suppress(CvqnError):
-            images = read_index(self.data / "sets" / configuration.data.selecting / "index.json")
+            images = {
+                checkpoint: read_index(self.data / "sets" / name / "index.json")
+                for checkpoint, name in configuration.data.selecting.items()
+            }
         return pack, images
 
     def runs(self) -> list[Run]:
@@ -149,15 +152,15 @@ class Scale:
 
     def model_files(self, run: Run) -> list[str]:
         """The files of every checkpoint of a training."""
-        checkpoints = self.configuration.experiments[run.experiment].checkpoints
-        return [file for checkpoint in checkpoints for file in self.results.model_files(run.training, checkpoint)]
+        runs = self.configuration.at_checkpoints([run])
+        return [file for one in runs for file in self.results.model_files(one.training, one.checkpoint)]
 
     def _has_begun(self, run: Run) -> bool:
         files = self.model_files(run)
         return bool(self.entries(run.training)) or not self.missing(files) or self.in_record(files)
 
 
-def entry_name(plan: Plan, run: Run, pack: Pack | None, images: list[Image] | None) -> str | None:
+def entry_name(plan: Plan, run: Run, pack: Pack | None, images: Selecting | None) -> str | None:
     """The name of a training's entry in the store; None if the plan has no such run, or without images."""
     experiment = plan.configuration.experiments.get(run.experiment)
     if experiment is None or pack is None or images is None:

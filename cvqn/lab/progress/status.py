@@ -60,12 +60,8 @@ class Status:
 
     def evaluations(self) -> list[Row]:
         """A row per checkpoint, then one per conventional codec."""
-        checkpoints = [
-            run.at(checkpoint)
-            for run in self.scale.runs()
-            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
-        ]
-        rows = [self._evaluation(self.configuration.experiments[run.experiment].codec, run) for run in checkpoints]
+        runs = self.configuration.at_checkpoints(self.scale.runs())
+        rows = [self._evaluation(self.configuration.experiments[run.experiment].codec, run) for run in runs]
         return rows + [self._codec(codec) for codec in self.configuration.measured_codecs()]
 
     def _training(self, run: Run) -> Row:

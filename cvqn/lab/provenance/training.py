@@ -47,8 +47,8 @@ class Provenance(Document):
     settings: dict[str, Any]
     code: dict[str, str]
     training_images: Images
-    evaluation_images: dict[str, Any]
-    """The images that select the best checkpoint."""
+    selecting_images: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """The images that select checkpoints, by checkpoint."""
     optimizer: str
     steps: Number
     seconds: Amount

@@ -62,11 +62,9 @@ def tables(configuration: Configuration, results: Results, recorded: Collection[
         MeasuredTable(codec, Path(results.measurements(codec)), tuple(map(str, qualities)))
         for codec, qualities in configuration.measured_codecs().items()
     ]
-    for run in configuration.every_run():
-        experiment = configuration.experiments[run.experiment]
-        for one in map(run.at, experiment.checkpoints):
-            table = Path(results.measurements(experiment.codec, one.name))
-            found.append(MeasuredTable(experiment.codec, table, (one.name,), one))
+    for run in configuration.at_checkpoints(configuration.every_run()):
+        codec = configuration.experiments[run.experiment].codec
+        found.append(MeasuredTable(codec, Path(results.measurements(codec, run.name)), (run.name,), run))
     return [one for one in found if one.table.as_posix() in recorded]
 
 

@@ -113,9 +113,8 @@ class Inputs:
 
     def _measurements(self) -> list[str]:
         return [
-            self.results.measurements(self.codec(run.experiment), run.at(checkpoint).name)
-            for run in self.runs
-            for checkpoint in self.configuration.experiments[run.experiment].checkpoints
+            self.results.measurements(self.codec(run.experiment), run.name)
+            for run in self.configuration.at_checkpoints(self.runs)
         ]
 
     def _analysis(self, run: Run) -> list[str]:

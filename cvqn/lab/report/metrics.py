@@ -11,6 +11,7 @@ from cvqn.lab.report.channels import channel_metrics
 from cvqn.lab.report.output import absent
 from cvqn.lab.report.sources import Sources, read_table
 from cvqn.lab.report.tables import rate_distortion
+from cvqn.lab.settings.runs import CHECKPOINTS
 
 DELTAS = {"bd_rate": "bd_rate_percent", "bd_ms_ssim": "bd_ms_ssim_db"}
 POINT = ("bpp", "ms_ssim", "ms_ssim_db", "psnr_db", "cross_entropy_bpp")
@@ -33,7 +34,7 @@ def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float | str]:
     """The headline numbers by key: finite numbers, or the reason why there is no delta between two curves.
 
     - `<experiment>.<metric>`: mean over the seeds at the last checkpoint, and `<metric>_std` for several seeds;
-    - `<experiment>.best.<metric>`: the same at the best checkpoint;
+    - `<experiment>.best.<metric>` and `<experiment>.held-out.<metric>`: the same at the selected checkpoints;
     - `<experiment>.bpp_change_percent`: against the first experiment of the tables;
     - `codec.<codec>.<setting>.<metric>`: conventional codecs;
     - `bd_rate.<curve>` and `bd_ms_ssim.<curve>`; the name of a published curve is `published.<curve>`;
@@ -64,7 +65,8 @@ def metrics(sources: Sources, bd_rates: pd.DataFrame) -> dict[str, float | str]:
 def _experiments(sources: Sources) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in sources.configuration.experiments:
-        for checkpoint, prefix in (("last", name), ("best", f"{name}.best")):
+        for checkpoint in CHECKPOINTS:
+            prefix = name if checkpoint == "last" else f"{name}.{checkpoint}"
             one = sources.measured.get(name, checkpoint)
             for metric in POINT if one is not None else ():
                 if metric in one.values or metric == "ms_ssim_db":

@@ -3,7 +3,7 @@
 import copy
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -59,11 +59,6 @@ class Experiment(Settings):
         """The codec itself."""
         return registry.learned(self.codec)
 
-    @property
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """The checkpoints that each training makes."""
-        return ("last", "best") if self.training.monitor_every else ("last",)
-
     def identity(self) -> dict[str, Any]:
         """The settings that determine its trained models, together with seed, images and code."""
         return {"codec": self.codec, "model": self.model.plain(), "training": self.training.identity()}
@@ -111,6 +106,15 @@ class Configuration(Settings):
             for name in (self.report.experiments if experiments is None else experiments)
             for seed in (self.seeds if name in repeated else self.seeds[:1])
         ]
+
+    def checkpoints(self, experiment: str) -> tuple[Checkpoint, ...]:
+        """The checkpoints that each training of an experiment makes."""
+        selected = self.data.selecting if self.experiments[experiment].training.monitor_every else ()
+        return ("last", *selected)
+
+    def at_checkpoints(self, runs: Iterable[Run]) -> list[Run]:
+        """Trainings at each of their checkpoints."""
+        return [run.at(checkpoint) for run in runs for checkpoint in self.checkpoints(run.experiment)]
 
     @property
     def beyond(self) -> dict[str, tuple[str, ...]]:
@@ -277,9 +281,12 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
             yield "report.figure4.codecs", f"codec {codec!r} has no qualities under `codecs`"
     if len(set(configuration.seeds)) < len(configuration.seeds):
         yield "seeds", f"a seed appears twice in {', '.join(map(str, configuration.seeds))}"
-    for kind, name in (("evaluation", configuration.data.evaluation), ("selection", configuration.data.selection)):
-        if name in configuration.data.train:
+    data = configuration.data
+    for kind, name in (("evaluation", data.evaluation), ("selection", data.selection), ("held-out", data.held_out)):
+        if name in data.train:
             yield "data.train", f"{name!r} is the {kind} set; training on it is not allowed"
+    if data.held_out in (data.evaluation, data.selection) and data.held_out is not None:
+        yield "data.held_out", f"{data.held_out!r} selects the checkpoint `best` already, or is the evaluation set"
 
 
 def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:

@@ -2,13 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from cvqn.errors import CvqnError
 
-Checkpoint = Literal["last", "best"]
+Checkpoint = Literal["last", "best", "held-out"]
+"""Of a training: its end; its best MS-SSIM on `data.selection`; its best MS-SSIM on `data.held_out`."""
+CHECKPOINTS: tuple[Checkpoint, ...] = get_args(Checkpoint)
+SELECTED = CHECKPOINTS[1:]
 PATTERN = r"[a-z][a-z0-9-]*-seed\d+"
 """Matches the name of a run, without a checkpoint."""
+AT_CHECKPOINT = f"(-({'|'.join(SELECTED)}))?"
+"""Matches what follows it in the name of a run at a checkpoint."""
 
 
 @dataclass(frozen=True, order=True)
@@ -27,7 +32,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name under which this checkpoint is encoded and measured."""
-        return self.training + ("-best" if self.checkpoint == "best" else "")
+        return self.training if self.checkpoint == "last" else f"{self.training}-{self.checkpoint}"
 
     def at(self, checkpoint: Checkpoint) -> "Run":
         """The same training at a checkpoint."""
@@ -40,8 +45,10 @@ class Run:
         Raises:
             CvqnError: `name` is not the name of a run.
         """
-        match = re.fullmatch(rf"(?P<training>{PATTERN})(?P<best>-best)?", name)
+        match = re.fullmatch(rf"(?P<experiment>[a-z][a-z0-9-]*)-seed(?P<seed>\d+)(?P<at>{AT_CHECKPOINT})", name)
         if match is None:
-            raise CvqnError(f"{name!r}: not the name of a run, <experiment>-seed<k> or <experiment>-seed<k>-best")
-        experiment, _, seed = match["training"].rpartition("-seed")
-        return cls(experiment, int(seed), "best" if match["best"] else "last")
+            raise CvqnError(
+                f"{name!r}: not the name of a run, <experiment>-seed<k>, which may end in -{' or -'.join(SELECTED)}"
+            )
+        checkpoint: Checkpoint = next((one for one in SELECTED if match["at"] == f"-{one}"), "last")
+        return cls(match["experiment"], int(match["seed"]), checkpoint)

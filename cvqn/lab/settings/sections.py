@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from cvqn.lab.settings.runs import Checkpoint
 from cvqn.settings import Device, Positive, Settings
 
 Pixels = Annotated[int, Field(ge=0)]
@@ -18,17 +19,20 @@ class DataSettings(Settings):
     evaluation: str
     """Set to encode and measure; never trained on."""
     selection: str | None
-    """Set whose images select the best checkpoint of each training, never trained on; null: the evaluation set."""
+    """Set whose images select the checkpoint `best` of each training; null: the evaluation set, as in the paper."""
+    held_out: str | None
+    """Set whose images select a further checkpoint, `held-out`, without the evaluation set; null: there is none."""
 
     @property
-    def selecting(self) -> str:
-        """The set whose images select the best checkpoint."""
-        return self.selection or self.evaluation
+    def selecting(self) -> dict[Checkpoint, str]:
+        """The sets whose images select checkpoints, by checkpoint; never trained on."""
+        best: dict[Checkpoint, str] = {"best": self.selection or self.evaluation}
+        return best if self.held_out is None else best | {"held-out": self.held_out}
 
     @property
     def sets(self) -> tuple[str, ...]:
         """Every set, once."""
-        return tuple(dict.fromkeys([*self.train, self.evaluation, self.selecting]))
+        return tuple(dict.fromkeys([*self.train, self.evaluation, *self.selecting.values()]))
 
 
 class EvaluationSettings(Settings):

@@ -10,18 +10,20 @@ from tqdm import tqdm
 from cvqn.lab.data.pack import Pack
 
 PASS_STREAM, STEP_STREAM, FIXED_STREAM = 0, 1, 2
+LEFT_RIGHT, UPSIDE_DOWN = 1, 2  # bits of a crop's flips
 
 
-def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int) -> np.ndarray:
-    """The crops of one step, int64 `[batch, 4]`: image, top, left, and 1 where the crop is mirrored.
+def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int, vertical_flips: bool = False) -> np.ndarray:
+    """The crops of one step, int64 `[batch, 4]`: image, top, left, and flips, the sum of LEFT_RIGHT and UPSIDE_DOWN.
 
-    Images are taken in shuffled passes over the pack; positions and mirroring are random.
+    Images are taken in shuffled passes over the pack; positions and flips are random, the latter UPSIDE_DOWN only with
+    `vertical_flips`.
     """
     generator = _generator(seed, STEP_STREAM, step)
     passes, places = np.divmod(np.arange(step * batch, (step + 1) * batch), len(pack))
     orders = {number: _generator(seed, PASS_STREAM, number).permutation(len(pack)) for number in np.unique(passes)}
     images = np.array([orders[number][place] for number, place in zip(passes, places, strict=True)])
-    return _random_crops(generator, pack, images, patch)
+    return _random_crops(generator, pack, images, patch, vertical_flips)
 
 
 def fixed_crops(pack: Pack, seed: int, count: int, patch: int) -> np.ndarray:
@@ -57,29 +59,37 @@ class Source:
             self.table = torch.from_numpy(np.column_stack([pack.offsets, pack.sizes])).to(device)
 
     def load(self, crops: np.ndarray, patch: int) -> Tensor:
-        """Images `[B, 3, patch, patch]`, float32 in [0, 1], of crops `[B, 4]`: image, top, left, mirrored."""
+        """Images `[B, 3, patch, patch]`, float32 in [0, 1], of crops `[B, 4]`: image, top, left, flips."""
         specs = _send(torch.from_numpy(crops), self.device)
         if self.resident:
             squares = cut(self.pixels, self.table, specs, patch)
         else:
             squares = _send(torch.from_numpy(self.pack.crops(crops[:, :3], patch)), self.device)
-            squares = torch.where(specs[:, 3, None, None, None] == 1, squares.flip(2), squares)
+            flips = specs[:, 3, None, None, None]
+            squares = torch.where(flips & LEFT_RIGHT > 0, squares.flip(2), squares)
+            squares = torch.where(flips & UPSIDE_DOWN > 0, squares.flip(1), squares)
         return squares.permute(0, 3, 1, 2).float().div_(255)
+
+    @property
+    def bytes_on_device(self) -> int:
+        """The memory of the device that the pack takes; 0 if it stays on the host."""
+        return self.pixels.nbytes + self.table.nbytes if self.resident else 0
 
 
 def cut(pixels: Tensor, table: Tensor, crops: Tensor, patch: int) -> Tensor:
-    """The same squares as `Pack.crops`, mirrored where `crops` says so, uint8 `[B, patch, patch, 3]`, on one device.
+    """The same squares as `Pack.crops`, flipped where `crops` says so, uint8 `[B, patch, patch, 3]`, on one device.
 
     Args:
         pixels: every image's pixels, uint8, one dimension.
         table: offset, height and width of each image, int64 `[N, 3]`.
-        crops: image, top, left and mirrored of each crop, int64 `[B, 4]`.
+        crops: image, top, left and flips of each crop, int64 `[B, 4]`.
     """
-    image, top, left, mirrored = crops[:, :, None].unbind(1)
+    image, top, left, flips = crops[:, :, None].unbind(1)
     offset, height, width = table[image].unbind(2)
     along = torch.arange(patch, device=pixels.device)
-    rows = torch.minimum(top + along, height - 1)
-    columns = torch.minimum(left + torch.where(mirrored == 1, patch - 1 - along, along), width - 1)
+    backward = patch - 1 - along
+    rows = torch.minimum(top + torch.where(flips & UPSIDE_DOWN > 0, backward, along), height - 1)
+    columns = torch.minimum(left + torch.where(flips & LEFT_RIGHT > 0, backward, along), width - 1)
     first = offset[:, None] + 3 * (rows * width)[:, :, None] + 3 * columns[:, None, :]
     return pixels[first[..., None] + torch.arange(3, device=pixels.device)]
 
@@ -96,9 +106,12 @@ def _send(tensor: Tensor, device: str) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor
 
 
-def _random_crops(generator: np.random.Generator, pack: Pack, images: np.ndarray, patch: int) -> np.ndarray:
+def _random_crops(
+    generator: np.random.Generator, pack: Pack, images: np.ndarray, patch: int, vertical_flips: bool = False
+) -> np.ndarray:
     corners = generator.integers(np.maximum(pack.sizes[images] - patch, 0) + 1)
-    return np.column_stack([images, corners, generator.integers(2, size=len(images))])
+    flips = generator.integers(1 + LEFT_RIGHT + UPSIDE_DOWN * vertical_flips, size=len(images))
+    return np.column_stack([images, corners, flips])
 
 
 def _generator(seed: int, stream: int, number: int) -> np.random.Generator:

@@ -4,8 +4,10 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cvqn.codecs.interface import Picture
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, read_index
@@ -18,12 +20,16 @@ from cvqn.lab.settings.configuration import Experiment, lasting
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Entry, key_of
 
+HELD_OUT_SIDE = 512
+Selecting = Mapping[str, Sequence[Image]]
+"""The images that select checkpoints, by checkpoint."""
+
 
 def train_run(
     plan: Plan,
     run: Run,
     pack_path: Path,
-    selection: Path,
+    selecting: Sequence[Path],
     *,
     job_minutes: float | None = None,
     adopt: Path | None = None,
@@ -32,22 +38,25 @@ def train_run(
 
     Args:
         pack_path: the training images.
-        selection: index.json of the images that select the best checkpoint.
+        selecting: for each selected checkpoint of the settings, index.json of the images that select it.
         job_minutes: minutes until the time limit of the cluster job.
         adopt: folder of a training that finished on another machine, to take over for this run.
 
     Raises:
         Paused, Diverged: as for `cvqn.lab.training.loop.train`.
-        CvqnError: likewise; or the pack holds an image that selects the checkpoint, or `adopt` is another training.
+        CvqnError: likewise; or the pack holds an image that selects a checkpoint, or `adopt` is another training.
     """
     experiment = plan.configuration.experiments[run.experiment]
-    pack, images = Pack.open(pack_path), read_index(selection)
+    checkpoints = list(plan.configuration.data.selecting)
+    if len(selecting) != len(checkpoints):
+        raise CvqnError(f"{len(selecting)} sets are named to select checkpoints; the plan has {', '.join(checkpoints)}")
+    pack, images = Pack.open(pack_path), dict(zip(checkpoints, map(read_index, selecting), strict=True))
     _refuse_shared(pack, pack_path, images)
     key = training_key(experiment, run, pack, images)
     entry = Entry(Path(plan.results.store), run.training, key)
     limit = None if job_minutes is None else 60 * usable_minutes(job_minutes)
     if adopt is not None and not entry.finished:
-        _refuse_other(adopt, run, experiment, pack_path, selection)
+        _refuse_other(adopt, run, experiment, pack_path, selecting)
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
                 entry.finish(lambda folder: _adopt(adopt, folder, entry))
@@ -56,13 +65,15 @@ def train_run(
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
                 left = None if limit is None else limit - (time.monotonic() - began)
-                _train(plan, run, experiment, pack, pack_path, images, selection, entry, left)
+                _train(plan, run, experiment, pack, pack_path, images, selecting, entry, left)
     entry.publish(Path(plan.results.training(run.training)))
 
 
-def training_key(experiment: Experiment, run: Run, pack: Pack, selection: list[Image], code: Code | None = None) -> str:
+def training_key(experiment: Experiment, run: Run, pack: Pack, images: Selecting, code: Code | None = None) -> str:
     """A hash of everything that a training depends on; `code` defaults to the current code."""
-    monitored = [image.pixels_sha256 for image in selection] if experiment.training.monitor_every else []
+    monitored = {
+        name: [image.pixels_sha256 for image in those] for name, those in _monitored(experiment, images).items()
+    }
     code = code_of("train", experiment.codec) if code is None else code
     return key_of(experiment.identity(), run.seed, pack.pixels_sha256s, monitored, digest(code))
 
@@ -78,8 +89,8 @@ def _train(
     experiment: Experiment,
     pack: Pack,
     pack_path: Path,
-    images: list[Image],
-    selection: Path,
+    images: Selecting,
+    selecting: Sequence[Path],
     entry: Entry,
     limit: float | None,
 ) -> None:
@@ -96,15 +107,21 @@ def _train(
         "training_images": {
             "pack": str(pack_path),
             "count": len(pack),
-            **environment.pack_origin(pack_path, selection.parent.parent),
+            **environment.pack_origin(pack_path, selecting[0].parent.parent),
         },
-        "evaluation_images": {"count": len(images), "sets": [environment.data_set(selection)]},
+        "selecting_images": {
+            name: {"count": len(those), **environment.data_set(index)}
+            for index, (name, those) in zip(selecting, images.items(), strict=True)
+        },
         "began": environment.now(),
     }
     surroundings = environment.environment()
     scale = plan.configuration.scale
     about = {"run": run.training, "experiment": run.experiment, "seed": run.seed, "scale": scale}
-    pictures = [image.read() for image in images] if experiment.training.monitor_every else []
+    pictures = {
+        name: [image.read() if name == "best" else _middle(image.read()) for image in those]
+        for name, those in _monitored(experiment, images).items()
+    }
     task = Task(experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about)
     outcome = train(task, entry, time_limit=limit)
 
@@ -131,7 +148,7 @@ def _adopt(finished: Path, folder: Path, entry: Entry) -> None:
         json.dump(record | {"key": entry.folder.name, "adopted_from": record["key"]}, file, indent=1)
 
 
-def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, selection: Path) -> None:
+def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: Path, selecting: Sequence[Path]) -> None:
     """Refuse a finished training that differs from the planned one in more than machine and library versions."""
     record = read_provenance(finished)
 
@@ -142,8 +159,9 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
         "images": (record.training_images.pack_sha256, pack),
     }
     if experiment.training.monitor_every:
-        sets = [environment.data_set(selection)]
-        compared["selection images"] = (record.evaluation_images.get("sets"), sets)
+        checksums = [environment.data_set(index)["index_sha256"] for index in selecting]
+        theirs = [one.get("index_sha256") for one in record.selecting_images.values()]
+        compared["images that select checkpoints"] = (theirs, checksums)
     differing = [name for name, (theirs, ours) in compared.items() if theirs != ours]
     code = changes(record.code, code_of("train", experiment.codec))
     differing += [change for change in code if change.startswith("module ")]
@@ -153,10 +171,20 @@ def _refuse_other(finished: Path, run: Run, experiment: Experiment, pack_path: P
         print(f"{finished}: trained with another version: {change}", file=sys.stderr)
 
 
-def _refuse_shared(pack: Pack, path: Path, selection: list[Image]) -> None:
-    shared = set(pack.pixels_sha256s) & {image.pixels_sha256 for image in selection}
-    if shared:
-        names = [image.name for image in selection if image.pixels_sha256 in shared]
+def _refuse_shared(pack: Pack, path: Path, images: Selecting) -> None:
+    trained = set(pack.pixels_sha256s)
+    names = [image.name for those in images.values() for image in those if image.pixels_sha256 in trained]
+    if names:
         raise CvqnError(
-            f"{path}: holds images that select the best checkpoint ({', '.join(names)}); pack it again without them"
+            f"{path}: holds images that select checkpoints ({', '.join(names)}); pack it again without them"
         )
+
+
+def _monitored(experiment: Experiment, images: Selecting) -> Selecting:
+    return images if experiment.training.monitor_every else {}
+
+
+def _middle(picture: Picture) -> Picture:
+    """The middle of a held-out picture, whose sets have larger pictures than a monitor needs."""
+    top, left = (max(0, size - HELD_OUT_SIDE) // 2 for size in picture.shape[:2])
+    return picture[top : top + HELD_OUT_SIDE, left : left + HELD_OUT_SIDE]

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from cvqn.lab.training.store import Diverged, Entry, Paused
 from cvqn.settings import Settings, TrainingSettings
 
 CALIBRATION_CROPS = 16
-MONITOR_COLUMNS = ["epoch", "step", "ms_ssim", "psnr_db", "bpp"]
+MONITOR_COLUMNS = ["epoch", "step", "selects", "ms_ssim", "psnr_db", "bpp"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Task:
     training: TrainingSettings
     seed: int
     pack: Pack
-    evaluation: Sequence[Picture]
-    """Pictures that choose the best checkpoint, if the settings ask for one; never trained on."""
+    selecting: Mapping[str, Sequence[Picture]]
+    """Pictures that select checkpoints, by checkpoint, if the settings ask for any; never trained on."""
     about: dict[str, Any]
     """Written into model.json: run, experiment, scale, seed."""
 
@@ -62,7 +62,7 @@ class Outcome:
 
     facts: dict[str, Any]
     """optimizer, steps, resumed_from (the first step of the last piece), seconds and cpu_seconds of all pieces, and
-    peak_memory_bytes of the device in the last piece (None on a CPU)."""
+    peak_memory_bytes of the device in the last piece, without the training images (None on a CPU)."""
     write: Callable[[Path], None]
 
 
@@ -94,12 +94,12 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     source = Source(task.pack, device)
     crops = FixedCrops(source, seed)
     optimizer = make_optimizer(network, training, state and state["optimizer"])
-    best: dict[str, Any] = {"ms_ssim": -1.0, "step": 0, "weights": None}
+    selected = {name: {"ms_ssim": -1.0, "step": 0, "weights": {}} for name in task.selecting}
     history: list[dict[str, Any]] = []
     first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # the last two: of the pieces before this one
     if state is not None:
         network.load_state_dict(state["network"])
-        best, history, first_step = state["best"], state["history"], state["step"]
+        selected, history, first_step = state["selected"], state["history"], state["step"]
         seconds, cpu_seconds = state["seconds"], state["cpu_seconds"]
     run = torch.compile(network) if training.compile else network
 
@@ -120,7 +120,8 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         for step in range(first_step, steps):
             factor = learning_rate_factor(training, step / epoch_steps)
             set_learning_rates(optimizer, factor)
-            images = source.load(crops_of_step(task.pack, seed, step, training.batch, training.patch), training.patch)
+            chosen = crops_of_step(task.pack, seed, step, training.batch, training.patch, training.vertical_flips)
+            images = source.load(chosen, training.patch)
             images = jitter_colours(images, training.colour_jitter, seed, step)
             forward, loss = (replay or take_step)(images)
 
@@ -140,11 +141,13 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
                 if replay is not None:
                     replay.forget()
             if epoch_ends and monitor_is_due(training, epoch):
-                with autocast(training):
-                    measured = monitor(network, task.evaluation, device)
-                history.append({"epoch": epoch, "step": done, **measured})
-                if measured["ms_ssim"] > best["ms_ssim"]:
-                    best = {"ms_ssim": measured["ms_ssim"], "step": done, "weights": current_weights(network)}
+                for name, pictures in task.selecting.items():
+                    with autocast(training):
+                        measured = monitor(network, pictures, device)
+                    history.append({"epoch": epoch, "step": done, "selects": name, **measured})
+                    if measured["ms_ssim"] > selected[name]["ms_ssim"]:
+                        weights = current_weights(network)
+                        selected[name] = {"ms_ssim": measured["ms_ssim"], "step": done, "weights": weights}
             time_is_up = time_limit is not None and time.monotonic() - began > time_limit
             must_stop = stop_requested() or time_is_up
             if must_stop or (epoch_ends and epoch % training.save_every == 0):
@@ -155,7 +158,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
                     {
                         "network": network.state_dict(),
                         "optimizer": optimizer.state_dict(),
-                        "best": best,
+                        "selected": selected,
                         "history": history,
                         "step": done,
                         "seconds": seconds + time.monotonic() - began,
@@ -171,7 +174,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
 
     checkpoints = {"last": (steps, current_weights(network))}
     if training.monitor_every:
-        checkpoints["best"] = (best["step"], best["weights"])
+        checkpoints |= {name: (one["step"], one["weights"]) for name, one in selected.items()}
 
     def write(folder: Path) -> None:
         for name, (step, weights) in checkpoints.items():
@@ -185,7 +188,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         "resumed_from": first_step,
         "seconds": seconds + time.monotonic() - began,
         "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
-        "peak_memory_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() - source.bytes_on_device if device == "cuda" else None,
     }
     return Outcome(facts, write)
 

@@ -1,4 +1,4 @@
-"""Evaluation during training, which only selects the best checkpoint. Its rate is a cross entropy, not a file size."""
+"""Evaluation during training, which only selects checkpoints. Its rate is a cross entropy, not a file size."""
 
 from collections.abc import Sequence
 

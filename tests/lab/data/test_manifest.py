@@ -13,6 +13,7 @@ COUNTS = {
     "div2k-valid": 100,
     "flickr2k": 2650,
     "clic-professional": 585,
+    "clic-professional-valid": 41,
     "photos": 468,
     "packaged-train": 7,
     "packaged-evaluation": 3,

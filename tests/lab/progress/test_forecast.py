@@ -54,7 +54,7 @@ def test_the_papers_plan(capsys, monkeypatch):
     count = 3 * len(["c16", "c32", "c48", "c64", "c80", "one-group", "se", "re", "levels-456", "levels-258"]) + 2
     assert "trainings with seed 1 2 3: c16, c32, c48, c64, c80, one-group, se, re, levels-456, levels-258\n" in output
     assert "trainings with seed 1: toy, mentzer-low\n" in output
-    assert f"train {count}, evaluate {2 * count}, encode 90, measure 9" in output
+    assert f"train {count}, evaluate {3 * count}, encode 90, measure 9" in output
     assert f"{2 * count:.1f} GPU hours of training in all" in output  # at two hours each, params.yaml
     assert "target learned: 8 more trainings, 16.0 GPU hours" in output
     spans = [line.split(": ")[1] for line in output.splitlines() if "at once" in line]

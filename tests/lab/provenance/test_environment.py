@@ -70,8 +70,10 @@ def test_a_training_says_what_it_was_made_from(job, images):
     assert record["peak_host_memory_bytes"] > 50e6
     assert set(record["source"]) == {"commit", "dirty"}
     assert "cvqn.model.quantizer" in record["code"]
-    trained, evaluated = record["training_images"], record["evaluation_images"]
+    trained = record["training_images"]
     assert trained["pack_sha256"] == sha256_file(images / "train.npy")
-    for name, [found] in (("train", trained["sets"]), ("evaluation", evaluated["sets"])):
-        index = sha256_file(images / "sets" / name / "index.json")
-        assert found == {"name": name, "manifest_sha256": "0" * 64, "index_sha256": index}
+    index = sha256_file(images / "sets" / "train" / "index.json")
+    assert trained["sets"] == [{"name": "train", "manifest_sha256": "0" * 64, "index_sha256": index}]
+    index = sha256_file(images / "sets" / "evaluation" / "index.json")
+    selecting = {"count": 2, "name": "evaluation", "manifest_sha256": "0" * 64, "index_sha256": index}
+    assert record["selecting_images"] == {"best": selecting}

@@ -63,7 +63,7 @@ def test_the_record_says_where_each_run_comes_from(recorded):
         assert (
             run["training_images"]["sets"][0]["manifest_sha256"] == record["data"]["packaged-train"]["manifest_sha256"]
         )
-        assert run["evaluation_images"]["sets"][0]["name"] == "packaged-evaluation"
+        assert run["selecting_images"]["best"]["name"] == "packaged-evaluation"
         assert run["machine"]["processor"]
         assert run["began"] <= run["ended"] <= record["recorded"]
         assert run["resumed_from"] == 0
@@ -136,6 +136,19 @@ def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
     plain.commit("a label of a figure, which DVC keeps")
     plain.cvqn("record", "tiny", "--reports")
     assert json.loads((plain.results / "record/record.json").read_text())["files"] == after["files"]
+
+    plain.commit("recorded")
+    plain.replace("cvqn/lab/report/tables/bd_rate.py", "Both interpolate with PCHIP.", "Both interpolate.")
+    plain.replace("cvqn/lab/record/reports.py", "checksums.write_checksums()", 'raise CvqnError("in the last step")')
+    plain.commit("an error after everything else is written")
+    kept = plain.results / "trainings/entry/state"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"state")
+    inode = kept.stat().st_ino
+    assert "in the last step" in plain.cvqn("record", "tiny", "--reports", code=2)
+    assert plain.git("status", "--porcelain") == ""
+    assert "PCHIP" in (plain.results / "tables/bd-rate.md").read_text()
+    assert kept.stat().st_ino == inode
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def whole_paper(folder: Path, noise=(2e-5, 1e-4, 0.005), scale: str = "paper", i
     """Everything the audit can read, in agreement with the paper."""
     made = MadeUp(folder, scale, images)
     for name, values in PAPER.items():
-        made.experiment(name, values, noise, checkpoints=("last", "best"))
+        made.experiment(name, values, noise, checkpoints=("last", "best", "held-out"))
     made.experiment("levels-4", (0.9600, 0.23, 27.5))
     made.experiment("levels-6", (0.9660, 0.30, 28.2))
     made.experiment("strided", (0.9640, 0.2590, 27.8))

@@ -8,7 +8,7 @@ from cvqn.lab.settings.configuration import resolve
 from tests import ROOT
 
 PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
-TOP = {"seeds", "report.every_seed", "data.train", "data.selection", "experiments.toy"}
+TOP = {"seeds", "report.every_seed", "data.train", "data.selection", "data.held_out", "experiments.toy"}
 
 
 def keys_of(page):
@@ -76,6 +76,8 @@ def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
     assert authors["training"]["clip_value"] == 5
     assert (authors["training"]["monitor_every"], paper["training"]["monitor_every"]) == (1, 10)
     assert authors["training"]["clamp"]
+    assert authors["training"]["vertical_flips"]
+    assert not paper["training"]["vertical_flips"]
     assert authors["training"]["precision"] == "float32"
     assert authors["model"]["gdn"]
     assert authors["model"]["importance"]["reduction"] == 1
@@ -85,5 +87,5 @@ def test_the_experiment_authors_has_the_codes_side_of_the_marked_rows():
         "weight of the distortion, alpha", "weight of the mixture's likelihood, beta", "learning rates",
         "drops of the learning rate", "gradient clipping", "what the distortion sees", "arithmetic of training", "GDN",
         "which mean a latent takes, equation (3)", "hidden width of SE's two layers", "logits",
-        "which checkpoint is reported",
+        "which checkpoint is reported", "augmentation",
     }  # fmt: skip

@@ -120,6 +120,7 @@ def test_a_table_of_levels_takes_a_model_without_any(made):
     assert [(row["experiment"], row["checkpoint"], row["levels"]) for row in made.rows("table2")] == [
         ("c32", "last", "[3, 5, 7]"),
         ("c32", "best", "[3, 5, 7]"),
+        ("c32", "held-out", "[3, 5, 7]"),
         ("low", "last", ""),
     ]
 

@@ -386,11 +386,11 @@ def test_verdicts_at_both_checkpoints_stand_side_by_side(tmp_path):
     made.experiment("se", PAPER["se"], (1e-5, 1e-5, 1e-3))
     claims = judged(made)
     assert claims["table1.c32.bpp"]["verdict"] == REPRODUCED
-    last = claims["table1.c32.bpp"]["at_last"]
+    last = claims["table1.c32.bpp"]["at_others"]["last"]
     assert last["verdict"] == NOT_REPRODUCED
     assert last["measured"][0]["value"] == pytest.approx(0.30)
-    assert claims["table1.one-group.bpp"]["at_last"]["verdict"] == claims["table1.one-group.bpp"]["verdict"]
-    assert claims["table1.se.bpp"]["at_last"] is None  # there is no other
+    assert claims["table1.one-group.bpp"]["at_others"]["last"]["verdict"] == claims["table1.one-group.bpp"]["verdict"]
+    assert claims["table1.se.bpp"]["at_others"] == {}  # there is no other
     with contextlib.chdir(made.folder):
         write_audit(audit(made.evidence()), "audit.json")
     for page in ("audit.html", "audit.md"):
@@ -398,6 +398,31 @@ def test_verdicts_at_both_checkpoints_stand_side_by_side(tmp_path):
         assert "differs at the last checkpoint: not reproduced" in text
         assert "the same at the last checkpoint" in text
     assert "At the last checkpoint: BPP of c32 0.3 bpp [" in (made.folder / "audit.html").read_text()
+
+
+def test_the_verdict_at_the_held_out_checkpoint_stands_beside_that_of_the_protocol(tmp_path):
+    made = MadeUp(tmp_path)
+    noise = (1e-5, 1e-5, 1e-3)
+    made.experiment("c32", (0.9653, 0.2576, 28.024), noise, checkpoints=("last", "best"))
+    made.experiment("c32", (0.9640, 0.2700, 27.9), noise, checkpoints=("held-out",))
+    made.experiment("one-group", PAPER["one-group"], noise, checkpoints=("last", "best"))
+    claims = judged(made)
+    assert claims["table1.c32.bpp"]["verdict"] == REPRODUCED
+    others = claims["table1.c32.bpp"]["at_others"]
+    assert {name: other["verdict"] for name, other in others.items()} == {
+        "last": REPRODUCED, "held-out": NOT_REPRODUCED}  # fmt: skip
+    assert others["held-out"]["measured"][0]["value"] == pytest.approx(0.27)
+    assert list(claims["table1.one-group.bpp"]["at_others"]) == ["last"]
+    missing = claims["table1.c32.bpp_change"]["at_others"]["held-out"]  # of one-group there is none
+    assert (missing["verdict"], missing["reason"]) == (NOT_MEASURED, "no run of one-group was measured")
+    assert set(claims["protocol.checkpoint"]["at_others"]) == set()
+    with contextlib.chdir(made.folder):
+        write_audit(audit(made.evidence()), "audit.json")
+    for page in ("audit.html", "audit.md"):
+        text = (made.folder / page).read_text()
+        assert "differs at the checkpoint selected on held-out images: not reproduced" in text
+    text = (made.folder / "audit.html").read_text()
+    assert "At the checkpoint selected on held-out images: BPP of c32 0.27 bpp [" in text
 
 
 def test_a_rate_just_inside_and_just_outside_its_margin(tmp_path):
@@ -585,7 +610,7 @@ def test_a_claim_about_channels_says_that_they_are_those_of_the_last_checkpoint(
     claims = judged(whole_paper(tmp_path))
     for name in ("section2.uneven", "section2.alike", "figure3-left.content", "eq7.diversity", "eq7.entropy"):
         assert "at the last checkpoint, the only one whose channels are analysed" in claims[name]["note"]
-        assert claims[name]["at_last"] is None
+        assert claims[name]["at_others"] == {}
 
 
 def test_three_seeds_at_every_rate_point_narrow_a_comparison_of_curves(tmp_path):

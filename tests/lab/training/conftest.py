@@ -90,12 +90,12 @@ class Job:
         return json.loads((self.outputs / "provenance.json").read_text())
 
     def results(self) -> dict:
-        """What must not depend on interruptions: weights of both models, and the log without its speeds."""
+        """What must not depend on interruptions: every model, and the log without its speeds."""
         rows = (self.outputs / "log.csv").read_text().splitlines()
+        models = sorted(self.outputs.glob("*/model.safetensors"))
         return {
-            "last": (self.outputs / "last" / "model.safetensors").read_bytes(),
-            "best": (self.outputs / "best" / "model.safetensors").read_bytes(),
-            "about": [(self.outputs / name / "model.json").read_text() for name in ("last", "best")],
+            **{path.parent.name: path.read_bytes() for path in models},
+            "about": [path.with_suffix(".json").read_text() for path in models],
             "log": [row.rsplit(",", 1)[0] for row in rows],
             "monitor": (self.outputs / "monitor.csv").read_text(),
         }

@@ -8,7 +8,7 @@ OTHERS = [
     (lambda content: content["settings"]["model"].update(channels=5), "settings"),
     (lambda content: content.update(seed=2), "seed"),
     (lambda content: content["training_images"].update(pack_sha256="0" * 64), "images"),
-    (lambda content: content["evaluation_images"]["sets"][0].update(index_sha256="0" * 64), "selection images"),
+    (lambda content: content["selecting_images"]["best"].update(index_sha256="0" * 64), "images that select"),
     (lambda content: content["code"].update({"cvqn.model.cvqn": "0" * 16}), "module cvqn.model.cvqn"),
     (lambda content: content.pop("code"), "code: Field required"),
     (lambda content: content.update(settings=[]), "settings: Input should be a valid dictionary"),

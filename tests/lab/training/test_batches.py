@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cvqn.lab.data.pack import Pack
-from cvqn.lab.training.batches import Source, crops_of_step, cut, fixed_crops
+from cvqn.lab.training.batches import LEFT_RIGHT, UPSIDE_DOWN, Source, crops_of_step, cut, fixed_crops
 
 
 def pack(sizes=((40, 50), (64, 33), (48, 48))):
@@ -41,23 +41,33 @@ def test_crops_lie_inside_and_reach_both_ends():
         for axis in (1, 2):
             assert of_image[:, axis].min() == 0
             assert of_image[:, axis].max() == picture.shape[axis - 1] - 32
-    assert set(crops[:, 3]) == {0, 1}
+    assert set(crops[:, 3]) == {0, LEFT_RIGHT}
+
+
+def test_vertical_flips_take_every_form_as_often_and_leave_places_alone():
+    images, _ = pack()
+    without, flipped = (
+        np.concatenate([crops_of_step(images, 0, step, 8, 32, vertical) for step in range(300)])
+        for vertical in (False, True)
+    )
+    np.testing.assert_array_equal(flipped[:, :3], without[:, :3])
+    assert np.bincount(flipped[:, 3]).tolist() == pytest.approx([600] * 4, rel=0.15)
 
 
 def test_load_cuts_mirrors_and_scales():
     images, pictures = pack()
-    crops = np.array([[0, 3, 5, 0], [1, 2, 1, 1]])
+    crops = np.array([[0, 3, 5, 0], [1, 2, 1, LEFT_RIGHT], [1, 2, 1, UPSIDE_DOWN], [0, 3, 5, LEFT_RIGHT + UPSIDE_DOWN]])
     loaded = Source(images, "cpu").load(crops, 32)
     assert loaded.dtype == torch.float32
-    plain, mirrored = pictures[0][3:35, 5:37], pictures[1][2:34, 1:33][:, ::-1]
-    for image, expected in zip(loaded, (plain, mirrored), strict=True):
+    first, second = pictures[0][3:35, 5:37], pictures[1][2:34, 1:33]
+    for image, expected in zip(loaded, (first, second[:, ::-1], second[::-1], first[::-1, ::-1]), strict=True):
         np.testing.assert_allclose(image.permute(1, 2, 0), expected / 255, atol=1e-7)
 
 
 @pytest.mark.parametrize("patch", [16, 40, 70])
 def test_cutting_on_the_device_gives_the_same_squares(patch):
     images, _ = pack()
-    crops = np.concatenate([crops_of_step(images, 0, step, 8, patch) for step in range(3)])
+    crops = np.concatenate([crops_of_step(images, 0, step, 8, patch, vertical_flips=True) for step in range(3)])
     table = torch.from_numpy(np.column_stack([images.offsets, images.sizes]))
     squares = cut(torch.from_numpy(images.pixels), table, torch.from_numpy(crops), patch)
     torch.testing.assert_close(

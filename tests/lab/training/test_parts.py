@@ -67,7 +67,7 @@ def test_a_short_training_moves_every_part(tmp_path, pack, model_settings, train
     model = model_settings(importance={"kind": kind})
     entry = Entry(tmp_path, "run", "key")
     with entry.claim():
-        train(Task(codec, model, training, 1, pack, [], {}), entry)
+        train(Task(codec, model, training, 1, pack, {}, {}), entry)
     after = dict(codec.network.named_parameters())
     still = [name for name, tensor in codec.before.items() if torch.equal(tensor, after[name])]
     assert still == []

@@ -1,9 +1,15 @@
+import csv
+import json
 import signal
 import time
 
+import numpy as np
 import pytest
 import torch
+from skimage import data
 
+from cvqn.images import write_png
+from cvqn.lab.data.index import describe, write_index
 from cvqn.lab.data.pack import pack
 from tests.lab.training.conftest import QUICK
 
@@ -66,6 +72,7 @@ NO_BFLOAT16 = pytest.mark.skipif(
     "training",
     [
         {"colour_jitter": 0.5},
+        {"vertical_flips": True},
         {"clip_norm": 0.5, "clip_value": None},
         {"schedule": "drops", "drop_epochs": [2, 3], "warmup_epochs": 0},
         {"weights": "float16"},
@@ -94,6 +101,35 @@ def test_a_learned_order_survives_interruptions(job, kind):
     assert whole.run() == 0
     run_in_pieces(run, 8)
     assert run.results() == whole.results()
+
+
+@pytest.mark.slow
+def test_held_out_images_select_a_checkpoint_of_their_own_and_change_no_other(job, images, tmp_path):
+    held_out = images / "sets" / "held-out"
+    for number, picture in enumerate((data.rocket()[:400, :620], data.astronaut()[256:, 300:])):
+        write_png(held_out / f"{number}.png", np.ascontiguousarray(picture))
+    members = [describe(held_out / f"{number}.png", "CC0 1.0") for number in range(2)]
+    write_index(held_out / "index.json", "held-out", "0" * 64, members)
+    plain, whole, run = job("plain"), job("whole", data={"held_out": "x"}), job("run", data={"held_out": "x"})
+    for one in (whole, run):
+        one.arguments.append(str(held_out / "index.json"))
+    assert plain.run() == whole.run() == 0
+    assert run_in_pieces(run, 18) == [75] * 17 + [0]
+    assert run.results() == whole.results()
+    for part in ("last", "best", "log"):
+        assert whole.results()[part] == plain.results()[part]
+    with open(whole.outputs / "monitor.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(int(row["step"]), row["selects"]) for row in rows] == [
+        (step, name) for step in (6, 12, 18) for name in ("best", "held-out")
+    ]
+    for name in ("best", "held-out"):
+        best = max((row for row in rows if row["selects"] == name), key=lambda row: float(row["ms_ssim"]))
+        model = json.loads((whole.outputs / name / "model.json").read_text())
+        assert (model["about"]["checkpoint"], model["about"]["step"]) == (name, int(best["step"]))
+    sets = {name: one["name"] for name, one in whole.provenance["selecting_images"].items()}
+    assert sets == {"best": "evaluation", "held-out": "held-out"}
+    assert whole.entry.folder.name != plain.entry.folder.name
 
 
 def test_other_settings_are_another_training(job):
@@ -150,7 +186,7 @@ def test_training_refuses_an_evaluation_image(job, images, tmp_path, capsys):
     run = job()
     run.arguments[run.arguments.index("--pack") + 1] = str(tmp_path / "pack.npy")
     assert run.run() == 2
-    assert "holds images that select the best checkpoint" in capsys.readouterr().err
+    assert "holds images that select checkpoints (0, 1)" in capsys.readouterr().err
 
 
 def test_other_code_than_planned_is_refused(job, capsys):

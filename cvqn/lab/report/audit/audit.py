@@ -32,8 +32,10 @@ from cvqn.lab.report.audit.verdicts import (
 )
 from cvqn.lab.report.output import markdown_table
 from cvqn.lab.settings.paths import is_in_git
+from cvqn.lab.settings.runs import Checkpoint
 
-FORMAT = 3
+FORMAT = 4
+WHERE = {"last": "at the last checkpoint", "held-out": "at the checkpoint selected on held-out images"}
 ITSELF = (
     "Statements of the paper, and the result of one public retraining, checked against the paper's printed numbers, "
     "the points of its Figure 3 and other published curves. This needs no training and is the same at every scale. "
@@ -72,7 +74,7 @@ def write_audit(result: dict, path: str | Path) -> None:
         "claims": [{**claim, "evidence": _relative(claim["evidence"], path.parent)} for claim in result["claims"]],
     }
     files = {file for claim in result["claims"] for file in claim["evidence"] if is_in_git(file)}
-    words = {word.__name__: word for word in (describe, smallest, at_last, demonstration, right)}
+    words = {word.__name__: word for word in (describe, smallest, at_other, demonstration, right)}
     links = _relative(sorted(files), path.parent)
     page = render(linked, _by_place(linked["claims"]), links, **words, itself=lambda: ITSELF)
     for ending, text in ((".json", json.dumps(linked, indent=1) + "\n"), (".md", _markdown(linked)), (".html", page)):
@@ -95,7 +97,7 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
         "note": "",
         "evidence": [],
         "verdict": NOT_EVALUATED,
-        "at_last": None,
+        "at_others": {},
         "power": None,
         "reason": "",
     }
@@ -122,7 +124,7 @@ def _entry(claim: Claim, evidence: Evidence) -> dict:
     able = None if kind else power(found.values, accepted, alike=bool(alike))
     return entry | {
         "verdict": verdict,
-        "at_last": _at_last(claim, found, evidence),
+        "at_others": _at_others(claim, found, evidence),
         "power": None if able is None else {"could_hold": able.holds, "could_fail": able.fails, "words": str(able)},
         "reason": reason,
     }
@@ -149,19 +151,32 @@ def _verdict(found: Finding, verdicts: list[str], kind: str | None, evidence: Ev
     return (kind, "") if kind and verdict == REPRODUCED else (verdict, "")
 
 
-def _at_last(claim: Claim, found: Finding, evidence: Evidence) -> dict | None:
-    """Measurements and verdict at the last checkpoint, or None if the verdict is for that checkpoint anyway."""
-    if claim.measure not in BY_CHECKPOINT or all(
-        evidence.of(name) is None or evidence.of(name).checkpoint == "last" for name in found.experiments
-    ):
-        return None
+def _at_others(claim: Claim, found: Finding, evidence: Evidence) -> dict[str, dict]:
+    """Measurements and verdict at each other checkpoint that was measured, if the verdict depends on the checkpoint."""
+    return {
+        checkpoint: {"where": WHERE[checkpoint], **_at(claim, other)}
+        for checkpoint, other in evidence.at_others.items()
+        if claim.measure in BY_CHECKPOINT and _is_other(checkpoint, found, evidence)
+    }
+
+
+def _is_other(checkpoint: Checkpoint, found: Finding, evidence: Evidence) -> bool:
+    """Whether any training of a finding was judged at another checkpoint than this one and, but for `last`, has it."""
+    judged = [one for name in found.experiments if (one := evidence.of(name)) is not None]
+    return any(
+        one.checkpoint != checkpoint and (checkpoint == "last" or evidence.measured.get(one.name, checkpoint))
+        for one in judged
+    )
+
+
+def _at(claim: Claim, evidence: Evidence) -> dict:
     try:
-        last = measure(claim, evidence.at_last)
+        found = measure(claim, evidence)
     except NotMeasured as missing:
         return {"verdict": NOT_MEASURED, "measured": [], "reason": str(missing)}
-    accepted, _, verdicts = _judged(claim, last)
-    verdict, reason = _verdict(last, verdicts, None, evidence.at_last)
-    measured = [_measured(*three) for three in zip(last.values, accepted, verdicts, strict=True)]
+    accepted, _, verdicts = _judged(claim, found)
+    verdict, reason = _verdict(found, verdicts, None, evidence)
+    measured = [_measured(*three) for three in zip(found.values, accepted, verdicts, strict=True)]
     return {"verdict": verdict, "measured": measured, "reason": reason}
 
 
@@ -231,7 +246,7 @@ def _markdown(result: dict) -> str:
                 "power": claim["power"]["words"] if claim["power"] else "",
                 "verdict": f"**{claim['verdict']}**"
                 + (f" (smallest resolvable difference: {smallest(claim)})" if claim["verdict"] == INCONCLUSIVE else "")
-                + (f"; {at_last(claim)}" if claim["at_last"] else ""),
+                + "".join(f"; {at_other(claim, other)}" for other in claim["at_others"].values()),
             }
             for claim in claims
         ]
@@ -264,12 +279,10 @@ def right(measured: dict) -> dict:
     return measured | dict(zip(("value", "low", "high"), measured["if_right"], strict=True))
 
 
-def at_last(claim: dict) -> str:
-    """How the verdict at the last checkpoint compares with that at the best."""
-    last = claim["at_last"]
-    if last["verdict"] == claim["verdict"]:
-        return "the same at the last checkpoint"
-    return f"differs at the last checkpoint: {last['verdict']}"
+def at_other(claim: dict, other: dict) -> str:
+    """How the verdict at another checkpoint compares with that of the claim."""
+    same = other["verdict"] == claim["verdict"]
+    return f"the same {other['where']}" if same else f"differs {other['where']}: {other['verdict']}"
 
 
 def smallest(claim: dict) -> str:

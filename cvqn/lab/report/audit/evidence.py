@@ -18,7 +18,7 @@ from cvqn.lab.settings.runs import Checkpoint, Run
 class Evidence(Sources):
     """The results of one scale.
 
-    `checkpoint` is the one to judge if a training has both; the paper's protocol is `best`.
+    `checkpoint` is the one to judge if a training has several; the paper's protocol is `best`.
     """
 
     checkpoint: Checkpoint = "best"
@@ -47,13 +47,16 @@ class Evidence(Sources):
         return path, read_checked(Identities, Path(path), AGAIN)
 
     @cached_property
-    def at_last(self) -> "Evidence":
-        """The same results with every training judged at its last checkpoint."""
-        return replace(self, checkpoint="last")
+    def at_others(self) -> "dict[Checkpoint, Evidence]":
+        """The same results with every training judged at another checkpoint, by checkpoint."""
+        others: tuple[Checkpoint, ...] = ("last", "held-out")
+        return {checkpoint: replace(self, checkpoint=checkpoint) for checkpoint in others}
 
     def of(self, name: str) -> MeasuredExperiment | None:
         """The runs of an experiment at the checkpoint that is judged, or None if none was measured."""
-        return self.measured.by_protocol(name) if self.checkpoint == "best" else self.measured.get(name)
+        return (
+            self.measured.by_protocol(name) if self.checkpoint == "best" else self.measured.get(name, self.checkpoint)
+        )
 
     def trainings(self, name: str) -> list[str]:
         """The folders of the trainings of an experiment."""

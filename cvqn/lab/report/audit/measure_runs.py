@@ -94,11 +94,11 @@ def odd_levels(evidence: Evidence, expected: object, odd: str, even: Sequence[st
 def best_measured(evidence: Evidence, expected: object) -> Finding:
     """1 if every run of the tables was measured at its checkpoint of best MS-SSIM on the evaluation set, else 0."""
     names = evidence.table_experiments
-    if not all("best" in evidence.configuration.experiments[name].checkpoints for name in names):
+    if not all("best" in evidence.configuration.checkpoints(name) for name in names):
         raise NotMeasured("no checkpoint was chosen on the test set: training.monitor_every is 0")
     data = evidence.configuration.data
-    if data.selecting != data.evaluation:
-        raise NotMeasured(f"checkpoints were chosen on {data.selecting}, not on the test set: data.selection")
+    if data.selecting["best"] != data.evaluation:
+        raise NotMeasured(f"checkpoints were chosen on {data.selection}, not on the test set: data.selection")
     runs = [evidence.experiment(name) for name in names]
     all_best = all(one.checkpoint == "best" for one in runs)
     what = "every run of the tables was measured at its best checkpoint (1: yes)"

@@ -11,8 +11,7 @@ from cvqn.lab.report.sources import read_table, with_numbers
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
     """How much higher the peak memory of the training device is with `other`, MB.
 
-    A GPU with room for the training images holds them too, in both trainings. They cancel in a difference, but not in a
-    ratio.
+    It is not a ratio: if the peaks include training images on the device, both do, and these cancel in a difference.
     """
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
@@ -21,7 +20,7 @@ def training_memory(evidence: Evidence, expected: object, experiment: str, other
         raise NotMeasured(f"the trainings ran on different GPUs, {own.gpu_name} and {theirs.gpu_name}")
     peaks = own.peak_memory_bytes, theirs.peak_memory_bytes
     value = exactly(f"peak memory of {other} above {experiment}", (peaks[1] - peaks[0]) / 1e6, "MB")
-    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {own.gpu_name}, training images in them where they fit"
+    note = f"{peaks[0] / 1e9:.2f} and {peaks[1] / 1e9:.2f} GB on {own.gpu_name}"
     return Finding((value,), (path, other_path), note, (experiment, other))
 
 

@@ -10,7 +10,7 @@ from cvqn.lab.report.inputs import TEMPLATE
 WIDTH, HEIGHT, EDGE = 220, 16, 6  # of a strip, pixels
 
 
-def render(audit: dict, places: dict[str, list[dict]], linked: list[str], **words: Callable[[dict], str]) -> str:
+def render(audit: dict, places: dict[str, list[dict]], linked: list[str], **words: Callable[..., str]) -> str:
     """The page of an audit whose claims are given by place.
 
     Args:

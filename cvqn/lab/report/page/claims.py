@@ -9,7 +9,7 @@ from typing import Any
 
 from cvqn.files import read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import read_jobs
-from cvqn.lab.report.audit.audit import at_last, describe, smallest
+from cvqn.lab.report.audit.audit import at_other, describe, smallest
 from cvqn.lab.report.audit.page import strip
 from cvqn.lab.report.audit.verdicts import NOT_EVALUATED, NOT_MEASURABLE, NOT_MEASURED
 from cvqn.lab.report.sources import Sources
@@ -93,22 +93,22 @@ def _shown(claim: dict[str, Any], experiments: Iterable[str]) -> dict[str, Any]:
         "folded": claim["verdict"] in FOLDED,
         "measured": [one | {"words": describe(one), "strip": strip(one)} for one in claim["measured"]],
         "smallest": smallest(claim),
-        **_last(claim),
+        "others": _others(claim),
         "about": [name for name in experiments if name in runs | words],
         "targets": [target for place, target in PLACES.items() if place in claim["place"].split(", ")],
     }
 
 
-def _last(claim: dict[str, Any]) -> dict[str, Any]:
-    """The page's texts about the verdict at the last checkpoint; `at_last` is None if the verdict is for that one."""
-    if not claim.get("at_last"):
-        return {"at_last": None, "power": claim.get("power")}
-    measured = [one | {"words": describe(one)} for one in claim["at_last"]["measured"]]
-    return {
-        "at_last": claim["at_last"] | {"measured": measured},
-        "last": at_last(claim),
-        "power": claim.get("power"),
-    }
+def _others(claim: dict[str, Any]) -> list[dict[str, Any]]:
+    """The page's texts about the verdict at each other checkpoint."""
+    return [
+        other
+        | {
+            "measured": [one | {"words": describe(one)} for one in other["measured"]],
+            "words": at_other(claim, other),
+        }
+        for other in claim["at_others"].values()
+    ]
 
 
 def _words(experiment: Experiment) -> str:

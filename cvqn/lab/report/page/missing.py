@@ -21,9 +21,8 @@ def parts(sources: Sources) -> list[Part]:
     configuration, results = sources.configuration, sources.results
     trainings = {run.training: results.training_files(run.training) for run in sources.runs}
     measured = {
-        run.at(checkpoint).name: [results.measurements(sources.codec(run.experiment), run.at(checkpoint).name)]
-        for run in sources.runs
-        for checkpoint in configuration.experiments[run.experiment].checkpoints
+        run.name: [results.measurements(sources.codec(run.experiment), run.name)]
+        for run in configuration.at_checkpoints(sources.runs)
     }
     codecs = {codec: [results.measurements(codec)] for codec in configuration.measured_codecs()}
     entries = {

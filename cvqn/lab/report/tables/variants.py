@@ -39,7 +39,7 @@ def table(sources: Sources, name: str) -> pd.DataFrame:
     rows = []
     for experiment in names:
         settings = sources.configuration.experiments[experiment]
-        for checkpoint in settings.checkpoints:
+        for checkpoint in sources.configuration.checkpoints(experiment):
             own, base = (sources.measured.get(one, checkpoint) for one in (experiment, names[0]))
             model = settings.model.plain()
             row = {
@@ -61,20 +61,21 @@ def table(sources: Sources, name: str) -> pd.DataFrame:
 
 def page(table: pd.DataFrame, sources: Sources, name: str) -> str:
     """The table as Markdown: means over seeds with their spread, the paper's values, then every run."""
-    data = sources.configuration.data
-    chosen_on = "the test set, the paper's protocol" if data.selecting == data.evaluation else f"`{data.selecting}`"
-    best = (
-        f"`best` is the checkpoint of best MS-SSIM on {chosen_on}"
-        if "best" in set(table["checkpoint"])
-        else "no checkpoint was chosen before the end"
-    )
+    data, made = sources.configuration.data, set(table["checkpoint"])
+    names = {data.evaluation: "the test set, the paper's protocol"}
+    selected = [
+        f"`{checkpoint}` is the checkpoint of best MS-SSIM on {names.get(images, f'`{images}`')}"
+        for checkpoint, images in data.selecting.items()
+        if checkpoint in made
+    ]
+    words = "; ".join(selected) or "no checkpoint was chosen before the end"
     rows = [_cells(row, METRICS[name]) for row in table.to_dict("records")]
     every = runs.every_run(sources)
     own = every[every["experiment"].isin(table["experiment"])]
     return markdown_page(
         TITLES[name],
         sources.scale,
-        f"`last` is the model at the end of training; {best}. Mean ± standard deviation (min to max) over the seeds.",
+        f"`last` is the model at the end of training; {words}. Mean ± standard deviation (min to max) over the seeds.",
         markdown_table(rows),
         "## Every run",
         NOT_MEASURED if own.empty else runs.runs_table(own),
