@@ -57,8 +57,10 @@ def _differences(training: str, name: str) -> Iterator[str]:
     given = {key: value for key, value in _leaves(record.settings) if key.removeprefix("training.") not in FREE}
     wanted = {key: value for key, value in _leaves(expected.plain()) if key.removeprefix("training.") not in FREE}
     for key in dict.fromkeys([*wanted, *given]):
-        if given.get(key) != wanted.get(key):
-            yield f"{key} is {given.get(key)} (paper: {wanted.get(key)})"
+        if key not in given:
+            yield f"{key} is not recorded (paper: {wanted[key]})"
+        elif given[key] != wanted.get(key):
+            yield f"{key} is {given[key]} (paper: {wanted.get(key)})"
     sets = sorted(images.names)
     if sets != sorted(_the_papers().data.train):
         yield f"trained on {', '.join(sets) or 'unknown images'} (paper: {', '.join(_the_papers().data.train)})"
