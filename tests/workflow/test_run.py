@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cvqn.codecs import container
+from cvqn.lab.report.registry import entry
 
 pytestmark = pytest.mark.workflow
 
@@ -227,6 +228,7 @@ def test_extras_run_beside_all_and_are_judged_in_an_audit_of_their_own(finished_
     assert new == {f"../analysis/cvqn/beta-0-seed1/{file}" for file in ("channels.csv", "groups.csv")}
     report = (results / "report.html").read_text()
     assert "figure-bits.svg" in report
+    assert entry("figure-bits").caption in report
     assert "audit-extras.html" in report
 
 
@@ -235,8 +237,8 @@ def test_a_caption_redraws_its_figure_only(finished_copy):
     finished_copy.replace("cvqn/lab/report/figures/influence.py", caption, " and its channels")
     assert finished_copy.planned("all") == {"all": 1, "figure": 1, "page": 1}
     finished_copy.replace("cvqn/lab/report/figures/influence.py", " and its channels", caption)
-    finished_copy.replace("workflow/report/figures.rst", "Figure 1. Top", "The first. Top")
-    assert finished_copy.planned("all") == {}
+    finished_copy.replace("cvqn/lab/report/registry.py", "Figure 1. Top", "The first. Top")
+    assert finished_copy.planned("all") == {"all": 1, "page": 1}
 
 
 def test_a_page_that_is_made_again_decodes_no_picture_again(finished_copy):

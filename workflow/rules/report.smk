@@ -18,6 +18,7 @@ INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
+config["captions"] = {one.name: one.caption for one in (*TABLES, *FIGURES)}  # for workflow/report/entry.rst
 CROPPED = CONFIG.figure4_runs()
 # Snakemake stores a checksum for each input of a job, and a record is compared with these checksums. No job reads the
 # tables beside learned archives or the JSON beside measurements, so they are declared as inputs of the page's job.
@@ -130,7 +131,7 @@ rule table:
     output:
         csv=report(
             RESULTS.table("{name}"),
-            caption="../report/tables.rst",
+            caption="../report/entry.rst",
             category="Tables",
             labels=lambda wildcards: {"table": entry_of(wildcards).label},
         ),
@@ -158,7 +159,7 @@ rule figure:
     output:
         svg=report(
             RESULTS.figure("{name}"),
-            caption="../report/figures.rst",
+            caption="../report/entry.rst",
             category="Figures",
             labels=lambda wildcards: {"figure": entry_of(wildcards).label},
         ),

@@ -22,12 +22,12 @@ class Entry:
     Attributes:
         name: of the file, without suffix.
         module: the module that makes it, within this package.
-        label: its name in Snakemake's report, whose captions are in workflow/report/tables.rst and figures.rst.
+        label: its name in Snakemake's report.
         inputs: the kinds of files that it is made from.
         settings: the sections of the configuration that it depends on.
         target: the target that makes it, from the runs of that target: all, extras or learned.
         options: further arguments of the module's functions.
-        caption: caption of a figure on the report page, also used as its alternative text.
+        caption: in Snakemake's report; of a figure also on the report page, there with its alternative text.
     """
 
     name: str
@@ -45,20 +45,110 @@ _COMPARED = ("scale", "report", "data")
 _TRAINED: tuple[Kind, ...] = ("measurements", "trainings", "complexity")
 _STARTED = ("scale", "report", "experiments")
 _EXTRAS = (*_SHOWN, "extras")
+_LEARNED = (
+    "Learned codecs, trained here on the same images: training cost, network size, rate, distortion and times of each "
+    "run, and each codec's BD-rate against the paper's method."
+)
 TABLES = (
-    Entry("table1", "tables.variants", "1", ("measurements", "claims"), _SHOWN, options={"name": "table1"}),
-    Entry("table2", "tables.variants", "2", ("measurements", "claims"), _SHOWN, options={"name": "table2"}),
-    Entry("runs", "tables.runs", "every run", ("measurements",)),
-    Entry("rate-distortion", "tables.rate_distortion", "every codec", ("measurements",), ("scale", "report", "codecs")),
-    Entry("bd-rate", "tables.bd_rate", "BD-rate", ("measurements", "published"), _COMPARED),
-    Entry("learned", "tables.learned", "learned codecs", _TRAINED, _COMPARED),
     Entry(
-        "learned-every", "tables.learned", "learned codecs", _TRAINED, (*_COMPARED, "learned_curves"), target="learned"
+        "table1",
+        "tables.variants",
+        "1",
+        ("measurements", "claims"),
+        _SHOWN,
+        options={"name": "table1"},
+        caption="Table 1. Channel importance at C = 32: one group, squeeze-and-excitation, reconstruction error, "
+        "predefined. Means over the seeds, with their spread where there are several, beside the paper's values, for "
+        "the last model and for each checkpoint of best MS-SSIM on a set that the table names. Rates are sizes of "
+        "files.",
     ),
-    Entry("starts", "tables.starts", "initializations", ("starts", "measurements", "trainings"), _STARTED),
-    Entry("equation7", "tables.equation7", "equation (7)", ("analyses",), _SHOWN),
-    Entry("importance", "tables.importance", "order of channels", ("analyses",), _SHOWN),
-    Entry("extras", "tables.extras", "ablations", ("measurements",), _EXTRAS, target="extras"),
+    Entry(
+        "table2",
+        "tables.variants",
+        "2",
+        ("measurements", "claims"),
+        _SHOWN,
+        options={"name": "table2"},
+        caption="Table 2. Combinations of levels at C = 32. Means over the seeds, with their spread where there are "
+        "several, beside the paper's values, for the last model and for each checkpoint of best MS-SSIM on a set that "
+        "the table names. Rates are sizes of files. The models are trained for MS-SSIM, not for PSNR.",
+    ),
+    Entry(
+        "runs",
+        "tables.runs",
+        "every run",
+        ("measurements",),
+        caption="Every run with the means of its measurements, the archive of its bitstreams, and the file and lines "
+        "of its measurements.",
+    ),
+    Entry(
+        "rate-distortion",
+        "tables.rate_distortion",
+        "every codec",
+        ("measurements",),
+        ("scale", "report", "codecs"),
+        caption="Rate and distortion of every conventional codec at every quality, and of every run of a learned one: "
+        "means over the images, measured on decoded files. MS-SSIM in dB is -10 log10(1 - mean MS-SSIM).",
+    ),
+    Entry(
+        "bd-rate",
+        "tables.bd_rate",
+        "BD-rate",
+        ("measurements", "published"),
+        _COMPARED,
+        caption="BD-rate (percent of rate at equal MS-SSIM, negative: the paper's method needs fewer bits) and "
+        "BD-MS-SSIM (dB at equal rate) of the paper's method against each codec measured here and, on Kodak, each "
+        "published curve. Curves are interpolated monotonically. The intervals are from a bootstrap over the images, "
+        "which is paired if both curves were measured here. If a number would not be meaningful, the table gives the "
+        "reason instead.",
+    ),
+    Entry("learned", "tables.learned", "learned codecs", _TRAINED, _COMPARED, caption=_LEARNED),
+    Entry(
+        "learned-every",
+        "tables.learned",
+        "learned codecs",
+        _TRAINED,
+        (*_COMPARED, "learned_curves"),
+        target="learned",
+        caption=_LEARNED,
+    ),
+    Entry(
+        "starts",
+        "tables.starts",
+        "initializations",
+        ("starts", "measurements", "trainings"),
+        _STARTED,
+        caption="Codecs at an equal number of steps, each initialized at random and, if its layers can be fitted to "
+        "them, from principal components of the training images.",
+    ),
+    Entry(
+        "equation7",
+        "tables.equation7",
+        "equation (7)",
+        ("analyses",),
+        _SHOWN,
+        caption="Equation (7). For each combination of levels: the bound, which is the mean of log2 of the levels over "
+        "the channels, the entropy of single symbols, the bits that the context model spends, and the number of "
+        "distinct values used.",
+    ),
+    Entry(
+        "importance",
+        "tables.importance",
+        "order of channels",
+        ("analyses",),
+        _SHOWN,
+        caption="For each run of Table 1 with several groups: the rank correlation of its order of channels, learned "
+        "(SE, RE) or predefined, with the channels' influence.",
+    ),
+    Entry(
+        "extras",
+        "tables.extras",
+        "ablations",
+        ("measurements",),
+        _EXTRAS,
+        target="extras",
+        caption="Ablations beyond the paper, one seed each, and the runs of Table 2 with that seed.",
+    ),
 )
 FIGURES = (
     Entry(
@@ -66,14 +156,18 @@ FIGURES = (
         "figures.influence",
         "1",
         ("toy", "images"),
-        caption="Figure 1. The channels of the toy model's quantized latent, and the quality lost without each.",
+        caption="Figure 1. Top: the original. Middle: every channel of the toy model's quantized latent. Bottom: the "
+        "losses of PSNR and MS-SSIM (dB) when a channel's quantized values are set to 0, for this picture (bars) and "
+        "over all pictures of the set (mean and range), with the rank correlation of the channels' losses between "
+        "pictures.",
     ),
     Entry(
         "figure3-maps",
         "figures.maps",
         "3, left",
         ("shown",),
-        caption="Figure 3, left. The quantized latent, by group, in the predefined order of importance.",
+        caption="Figure 3, left. The quantized latent of the model with predefined importance, by group and in order "
+        "of importance. Black is the smallest value of a group, white its largest.",
     ),
     Entry(
         "figure3-curves",
@@ -81,7 +175,8 @@ FIGURES = (
         "3, right",
         ("measurements", "published"),
         _COMPARED,
-        caption="Figure 3, right. Rate-distortion curves: solid lines were measured here, dashed lines are published.",
+        caption="Figure 3, right. Rate-distortion curves. Solid lines with markers were measured here, on decoded "
+        "files; thin dashed pale lines are published curves on Kodak. MS-SSIM in dB is -10 log10(1 - mean MS-SSIM).",
     ),
     Entry(
         "psnr-curves",
@@ -90,14 +185,16 @@ FIGURES = (
         ("measurements", "published"),
         _COMPARED,
         options={"quantity": "psnr_db"},
-        caption="Beyond the paper. The curves measured here in PSNR, for which the paper's method is not trained.",
+        caption="Beyond the paper: the curves measured here in PSNR, for which the paper's method is not trained.",
     ),
     Entry(
         "figure4",
         "figures.crops",
         "4",
         ("crops",),
-        caption="Figure 4. Crops of the originals and of each codec's decoded files, at the rate nearest to CVQN's.",
+        caption="Figure 4. The same crop of the original and of each codec's decoded file, at the quality (of a "
+        "learned codec, the run) whose rate is nearest to that of the trained model. Rate and MS-SSIM are those of the "
+        "whole picture.",
     ),
     Entry(
         "learned-curves",
@@ -106,7 +203,9 @@ FIGURES = (
         ("measurements", "published"),
         (*_COMPARED, "learned_curves"),
         target="learned",
-        caption="Beyond the paper. Other learned codecs, trained here on the same images, beside Figure 3's curves.",
+        caption="Beyond the paper: other learned codecs, trained here on the same images, with CVQN and all curves of "
+        "Figure 3, right. Networks and initializations differ, at scale small also numbers of steps, so the ranking "
+        "says nothing about the original papers.",
     ),
     Entry(
         "figure-bits",
@@ -114,7 +213,8 @@ FIGURES = (
         "bits",
         ("shown",),
         target="extras",
-        caption="Beyond the paper. The bits that each channel costs, and the MS-SSIM that is lost without it.",
+        caption="Beyond the paper: the bits that each channel costs and the MS-SSIM (dB) that is lost without it, one "
+        "mark per channel, with their rank correlation.",
     ),
 )
 DOCUMENTS = {"metrics": "metrics", "curves": "curves", "audit": "audit.audit", "page": "page.page"}
