@@ -1,9 +1,9 @@
 """Peak memory of coding one image of Kodak, by codec: python -m benchmarks.memory
 
 Needs `cvqn data fetch kodak`. Each codec encodes and decodes kodim01 in processes of their own: CVQN with the built-in
-model of quality 3, each other codec at the setting of scale small next above its rate. It prints the most memory that
-one of three processes held beyond what it held before, with Python, libraries, model and picture loaded, or that a
-program held which it ran, and writes the numbers to a CSV. docs/results.md has the table. Linux only.
+model of quality 3, each other codec at the setting of scale small next above its rate. It prints the highest peak of
+three processes, beyond what each held with Python, libraries, model and picture loaded. If the codec runs a program, it
+prints that program's peak if this is higher. It writes the numbers to a CSV; docs/results.md has the table. Linux only.
 """
 
 import contextlib

@@ -37,6 +37,7 @@ EDITS = [
     Edit("the loop", "cvqn/lab/training/loop.py", "CALIBRATION_CROPS = 16", "CALIBRATION_CROPS = 17", RERUN_ALL),
     Edit("which crops are seen", "cvqn/lab/training/batches.py", "STEP_STREAM, FIXED", "FIXED, STEP_STREAM", RERUN_ALL),
     Edit("the learning rates", "cvqn/lab/training/optimizer.py", "epoch + 1e-3", "epoch + 1e-4", RERUN_ALL),
+    Edit("what is seen of held-out images", "cvqn/lab/training/monitor.py", "SIDE = 256", "SIDE = 512", RERUN_ALL),
     Edit("the export", "cvqn/model/export.py", "HEADROOM = 1.05", "HEADROOM = 1.06", RERUN_ALL),
     Edit("the range coder", "cvqn/bitstream/rangecoder.py", "PRECISION = 32, 64, 24", "PRECISION = 32, 64, 23",
          EVALUATE_ALL),

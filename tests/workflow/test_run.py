@@ -73,7 +73,7 @@ def test_held_out_images_select_a_checkpoint_beside_the_papers_and_are_not_train
     assert "--exclude data/sets/kodak/index.json data/sets/packaged-evaluation/index.json" in plan
     assert "--monitor data/sets/packaged-evaluation/index.json data/sets/kodak/index.json" in plan
     assert "--run c16-seed1-held-out --images data/sets/packaged-evaluation/index.json" in plan
-    for name, said in (("packaged-train", "is the held-out set"), ("packaged-evaluation", "or is the evaluation set")):
+    for name, said in (("packaged-train", "is the held-out set"), ("packaged-evaluation", "is data.held_out too")):
         (project.folder / "held-out.yaml").write_text(f"data: {{held_out: {name}}}\n")
         assert said in project.snakemake("--dry-run", *files, check=False)
 

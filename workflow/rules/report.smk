@@ -18,7 +18,7 @@ INPUTS = Inputs(CONFIG, RESULTS)
 AUDITED = {"audit": INPUTS, "tables/audit-extras": Inputs(CONFIG, RESULTS, "extras")}
 TABLES = report_registry.possible(report_registry.TABLES, CONFIG, RESULTS)
 FIGURES = report_registry.possible(report_registry.FIGURES, CONFIG, RESULTS)
-config["captions"] = {one.name: one.caption for one in (*TABLES, *FIGURES)}  # for workflow/report/entry.rst
+config = {**config, "captions": {one.name: one.caption for one in (*TABLES, *FIGURES)}}  # for report/entry.rst
 CROPPED = CONFIG.figure4_runs()
 # Snakemake stores a checksum for each input of a job, and a record is compared with these checksums. No job reads the
 # tables beside learned archives or the JSON beside measurements, so they are declared as inputs of the page's job.

@@ -84,7 +84,7 @@ def _register_evaluation(commands: argparse._SubParsersAction) -> None:
         "channels, also analyse those of the last checkpoint. Write all results under results/SCALE.",
     )
     add_plan(evaluate)
-    add_run(evaluate, "c32-seed1, or c32-seed1-best for its checkpoint best")
+    add_run(evaluate, "c32-seed1, or c32-seed1-best or c32-seed1-held-out for a selected checkpoint")
     add_images(evaluate)
     add_transforms(evaluate)
     evaluate.set_defaults(handler=_evaluate)

@@ -10,20 +10,20 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from cvqn.errors import CvqnError
-from cvqn.lab.data.index import Image
 from cvqn.lab.data.pack import Pack
 from cvqn.lab.progress.scale import Scale, entry_name
 from cvqn.lab.provenance.plan import Plan
 from cvqn.lab.settings.runs import Run
+from cvqn.lab.training.job import Selecting
 from cvqn.lab.training.store import Entry
 
 
 class Planned(NamedTuple):
-    """A plan with its training and selection images; None for those that are not here."""
+    """A plan with its training images and those that select checkpoints; None for those that are not here."""
 
     plan: Plan
     pack: Pack | None
-    images: list[Image] | None
+    images: Selecting | None
 
 
 @dataclass(frozen=True)

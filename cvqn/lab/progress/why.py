@@ -30,7 +30,7 @@ def why(plan: Plan, name: str) -> list[str]:
         jobs = [(f"encode {name}", archives), (f"measure {name}", [plan.results.measurements(name)])]
         return [line for job, files in jobs for line in _job(plan, job, files)]
     run = Run.parse(name)
-    if run not in [one.at(run.checkpoint) for one in plan.configuration.every_run()]:
+    if run not in plan.configuration.at_checkpoints(plan.configuration.every_run()):
         known = ", ".join([*(one.name for one in plan.configuration.every_run()), *codecs])
         raise CvqnError(f"{name}: no such run or codec at scale {plan.configuration.scale}; it has {known}")
     codec = plan.configuration.experiments[run.experiment].codec

@@ -80,7 +80,7 @@ def pack_origin(pack: str | Path, sets: str | Path) -> dict[str, object]:
 
 
 def gpu() -> dict[str, object] | None:
-    """Name, memory (in all, and now free) and driver stack of the GPU in use, or None."""
+    """Name, memory and driver stack of the GPU in use, or None."""
     import torch
 
     if not torch.cuda.is_available():
@@ -89,7 +89,6 @@ def gpu() -> dict[str, object] | None:
     return {
         "name": properties.name,
         "memory_bytes": properties.total_memory,
-        "free_memory_bytes": torch.cuda.mem_get_info()[0],
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "driver": _driver(),

@@ -27,7 +27,7 @@ class Entry:
         settings: the sections of the configuration that it depends on.
         target: the target that makes it, from the runs of that target: all, extras or learned.
         options: further arguments of the module's functions.
-        caption: in Snakemake's report; of a figure also on the report page, there with its alternative text.
+        caption: in Snakemake's report and, of a figure, on the report page, also as alternative text.
     """
 
     name: str
@@ -55,7 +55,7 @@ TABLES = (
         "tables.variants",
         "1",
         ("measurements", "claims"),
-        _SHOWN,
+        (*_SHOWN, "data"),
         options={"name": "table1"},
         caption="Table 1. Channel importance at C = 32: one group, squeeze-and-excitation, reconstruction error, "
         "predefined. Means over the seeds, with their spread where there are several, beside the paper's values, for "
@@ -67,7 +67,7 @@ TABLES = (
         "tables.variants",
         "2",
         ("measurements", "claims"),
-        _SHOWN,
+        (*_SHOWN, "data"),
         options={"name": "table2"},
         caption="Table 2. Combinations of levels at C = 32. Means over the seeds, with their spread where there are "
         "several, beside the paper's values, for the last model and for each checkpoint of best MS-SSIM on a set that "

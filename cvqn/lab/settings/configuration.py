@@ -285,8 +285,9 @@ def _conflicts(configuration: Configuration) -> Iterator[tuple[str, str]]:
     for kind, name in (("evaluation", data.evaluation), ("selection", data.selection), ("held-out", data.held_out)):
         if name in data.train:
             yield "data.train", f"{name!r} is the {kind} set; training on it is not allowed"
-    if data.held_out in (data.evaluation, data.selection) and data.held_out is not None:
-        yield "data.held_out", f"{data.held_out!r} selects the checkpoint `best` already, or is the evaluation set"
+    for kind, name in (("evaluation", data.evaluation), ("selection", data.selection)):
+        if data.held_out is not None and data.held_out == name:
+            yield f"data.{kind}", f"{name!r} is data.held_out too; set that to another set, or to null"
 
 
 def _placed(key: list[str], message: str, sources: dict[str, dict[str, Any]]) -> str:

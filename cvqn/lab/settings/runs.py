@@ -7,13 +7,13 @@ from typing import Literal, Self, get_args
 from cvqn.errors import CvqnError
 
 Checkpoint = Literal["last", "best", "held-out"]
-"""Of a training: its end; its best MS-SSIM on `data.selection`; its best MS-SSIM on `data.held_out`."""
+"""Of a training: its end; its best MS-SSIM on `data.selection`, by default the evaluation set; on `data.held_out`."""
 CHECKPOINTS: tuple[Checkpoint, ...] = get_args(Checkpoint)
 SELECTED = CHECKPOINTS[1:]
 PATTERN = r"[a-z][a-z0-9-]*-seed\d+"
 """Matches the name of a run, without a checkpoint."""
 AT_CHECKPOINT = f"(-({'|'.join(SELECTED)}))?"
-"""Matches what follows it in the name of a run at a checkpoint."""
+"""Matches what follows PATTERN in the name of a run at a checkpoint."""
 
 
 @dataclass(frozen=True, order=True)

@@ -21,7 +21,8 @@ class DataSettings(Settings):
     selection: str | None
     """Set whose images select the checkpoint `best` of each training; null: the evaluation set, as in the paper."""
     held_out: str | None
-    """Set whose images select a further checkpoint, `held-out`, without the evaluation set; null: there is none."""
+    """Set, other than the evaluation set, whose images (the middle of each) select a further checkpoint, `held-out`;
+    null: no such checkpoint."""
 
     @property
     def selecting(self) -> dict[Checkpoint, str]:

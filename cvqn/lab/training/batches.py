@@ -16,8 +16,8 @@ LEFT_RIGHT, UPSIDE_DOWN = 1, 2  # bits of a crop's flips
 def crops_of_step(pack: Pack, seed: int, step: int, batch: int, patch: int, vertical_flips: bool = False) -> np.ndarray:
     """The crops of one step, int64 `[batch, 4]`: image, top, left, and flips, the sum of LEFT_RIGHT and UPSIDE_DOWN.
 
-    Images are taken in shuffled passes over the pack; positions and flips are random, the latter UPSIDE_DOWN only with
-    `vertical_flips`.
+    Images are taken in shuffled passes over the pack. Positions and flips are random; without `vertical_flips` no crop
+    is UPSIDE_DOWN.
     """
     generator = _generator(seed, STEP_STREAM, step)
     passes, places = np.divmod(np.arange(step * batch, (step + 1) * batch), len(pack))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cvqn.codecs.interface import Picture
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json
 from cvqn.lab.data.index import Image, read_index
@@ -20,7 +19,6 @@ from cvqn.lab.settings.configuration import Experiment, lasting
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Entry, key_of
 
-HELD_OUT_SIDE = 512
 Selecting = Mapping[str, Sequence[Image]]
 """The images that select checkpoints, by checkpoint."""
 
@@ -49,7 +47,7 @@ def train_run(
     experiment = plan.configuration.experiments[run.experiment]
     checkpoints = list(plan.configuration.data.selecting)
     if len(selecting) != len(checkpoints):
-        raise CvqnError(f"{len(selecting)} sets are named to select checkpoints; the plan has {', '.join(checkpoints)}")
+        raise CvqnError(f"--monitor needs a set for each of {', '.join(checkpoints)}, but has {len(selecting)}")
     pack, images = Pack.open(pack_path), dict(zip(checkpoints, map(read_index, selecting), strict=True))
     _refuse_shared(pack, pack_path, images)
     key = training_key(experiment, run, pack, images)
@@ -95,6 +93,7 @@ def _train(
     limit: float | None,
 ) -> None:
     from cvqn.lab.training.loop import Task, train  # imports torch, which plans of trainings do without
+    from cvqn.lab.training.monitor import middle
 
     record = {
         "run": run.training,
@@ -119,7 +118,7 @@ def _train(
     scale = plan.configuration.scale
     about = {"run": run.training, "experiment": run.experiment, "seed": run.seed, "scale": scale}
     pictures = {
-        name: [image.read() if name == "best" else _middle(image.read()) for image in those]
+        name: [image.read() if name == "best" else middle(image.read()) for image in those]
         for name, those in _monitored(experiment, images).items()
     }
     task = Task(experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about)
@@ -182,9 +181,3 @@ def _refuse_shared(pack: Pack, path: Path, images: Selecting) -> None:
 
 def _monitored(experiment: Experiment, images: Selecting) -> Selecting:
     return images if experiment.training.monitor_every else {}
-
-
-def _middle(picture: Picture) -> Picture:
-    """The middle of a held-out picture, whose sets have larger pictures than a monitor needs."""
-    top, left = (max(0, size - HELD_OUT_SIDE) // 2 for size in picture.shape[:2])
-    return picture[top : top + HELD_OUT_SIDE, left : left + HELD_OUT_SIDE]

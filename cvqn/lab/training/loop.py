@@ -61,8 +61,9 @@ class Outcome:
     """A finished training; `write` fills a folder with its models, log and evaluations."""
 
     facts: dict[str, Any]
-    """optimizer, steps, resumed_from (the first step of the last piece), seconds and cpu_seconds of all pieces, and
-    peak_memory_bytes of the device in the last piece, without the training images (None on a CPU)."""
+    """optimizer, steps, resumed_from (the first step of the last piece), seconds and cpu_seconds of all pieces; of
+    the last piece images_on_device (whether the GPU held the training images) and peak_memory_bytes of the GPU without
+    them (None on a CPU)."""
     write: Callable[[Path], None]
 
 
@@ -188,6 +189,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         "resumed_from": first_step,
         "seconds": seconds + time.monotonic() - began,
         "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
+        "images_on_device": source.resident,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() - source.bytes_on_device if device == "cuda" else None,
     }
     return Outcome(facts, write)

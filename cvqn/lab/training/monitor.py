@@ -10,6 +10,17 @@ from cvqn.codecs.trainable import Trainable
 from cvqn.lab.evaluation.metrics import ms_ssim, psnr_db
 from cvqn.padding import inside, pad_to_multiple
 
+HELD_OUT_SIDE = 256
+
+
+def middle(picture: Picture) -> Picture:
+    """The middle of a held-out picture, at most HELD_OUT_SIDE pixels high and wide.
+
+    Held-out sets have more and larger pictures than test sets, and a monitor must not take longer than the training.
+    """
+    top, left = (max(0, size - HELD_OUT_SIDE) // 2 for size in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + HELD_OUT_SIDE, left : left + HELD_OUT_SIDE])
+
 
 @torch.no_grad()
 def monitor(network: Trainable, pictures: Sequence[Picture], device: str) -> dict[str, float]:

@@ -271,7 +271,8 @@ def test_why_names_setting_module_and_version(copy):
         "encode webp: module cvqn.lab.evaluation.encode",
         f"measure webp: {UNCHANGED}",
     ]
-    assert "no such run or codec at scale tiny; it has c16-seed1" in copy.cvqn("why", "c99-seed1", SCALE, code=2)
+    for run in ("c99-seed1", "c16-seed1-held-out"):
+        assert f"{run}: no such run or codec at scale tiny; it has c16-seed1" in copy.cvqn("why", run, SCALE, code=2)
 
 
 def test_no_rule_calls_dvc():

@@ -185,6 +185,15 @@ def test_a_claim_has_its_power_and_its_verdict_at_the_last_checkpoint(tmp_path):
     assert "<p>At the last checkpoint: BPP of c32 0.3 bpp [" in card
 
 
+def test_an_audit_of_another_version_is_refused(tmp_path, capsys):
+    made = MadeUp(tmp_path)
+    made.experiment("c32", (0.9653, 0.2576, 28.024))
+    configuration.write(made.configuration, made.path(made.results.config))
+    made.path(f"{made.results.root}/audit.json").write_text('{"format": 3, "claims": []}')
+    assert write(made) == 2
+    assert "audit.json: another version of the code wrote it; write it again with cvqn audit" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def chromium():
     path = shutil.which("chromium")

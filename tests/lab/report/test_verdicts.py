@@ -245,7 +245,7 @@ def test_what_was_trained_is_what_the_training_recorded_and_not_the_settings_of_
     assert "provenance.json is missing" in judged(made)["table1.one-group.bpp"]["reason"]
     record = made.path(f"{made.results.training('c32-seed1')}/provenance.json")
     record.write_text(record.read_text().replace('"vertical_flips": false, ', ""))
-    assert "training.vertical_flips is not recorded (paper: False)" in judged(made)["table1.c32.bpp"]["reason"]
+    assert "the record has no training.vertical_flips (paper: False)" in judged(made)["table1.c32.bpp"]["reason"]
 
 
 def test_a_rate_that_is_not_covered_is_not_won(tmp_path):

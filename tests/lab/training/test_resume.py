@@ -104,13 +104,15 @@ def test_a_learned_order_survives_interruptions(job, kind):
 
 
 @pytest.mark.slow
-def test_held_out_images_select_a_checkpoint_of_their_own_and_change_no_other(job, images, tmp_path):
+def test_held_out_images_select_a_checkpoint_of_their_own_and_change_no_other(job, images, capsys):
     held_out = images / "sets" / "held-out"
     for number, picture in enumerate((data.rocket()[:400, :620], data.astronaut()[256:, 300:])):
         write_png(held_out / f"{number}.png", np.ascontiguousarray(picture))
     members = [describe(held_out / f"{number}.png", "CC0 1.0") for number in range(2)]
     write_index(held_out / "index.json", "held-out", "0" * 64, members)
     plain, whole, run = job("plain"), job("whole", data={"held_out": "x"}), job("run", data={"held_out": "x"})
+    assert whole.run() == 2
+    assert "--monitor needs a set for each of best, held-out, but has 1" in capsys.readouterr().err
     for one in (whole, run):
         one.arguments.append(str(held_out / "index.json"))
     assert plain.run() == whole.run() == 0

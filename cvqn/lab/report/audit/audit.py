@@ -161,12 +161,11 @@ def _at_others(claim: Claim, found: Finding, evidence: Evidence) -> dict[str, di
 
 
 def _is_other(checkpoint: Checkpoint, found: Finding, evidence: Evidence) -> bool:
-    """Whether any training of a finding was judged at another checkpoint than this one and, but for `last`, has it."""
+    """Whether an experiment of a finding was judged at another checkpoint, but has this one for the same seeds."""
     judged = [one for name in found.experiments if (one := evidence.of(name)) is not None]
-    return any(
-        one.checkpoint != checkpoint and (checkpoint == "last" or evidence.measured.get(one.name, checkpoint))
-        for one in judged
-    )
+    there = [evidence.measured.get(one.name, checkpoint) for one in judged if one.checkpoint != checkpoint]
+    seeds = {one.name: one.seeds for one in judged}
+    return any(one is not None and one.seeds == seeds[one.name] for one in there)
 
 
 def _at(claim: Claim, evidence: Evidence) -> dict:

@@ -11,7 +11,7 @@ from cvqn.lab.report.audit.verdicts import NotMeasured
 from cvqn.lab.report.job_files import AGAIN, Identities
 from cvqn.lab.report.runs import MeasuredExperiment
 from cvqn.lab.report.sources import Sources
-from cvqn.lab.settings.runs import Checkpoint, Run
+from cvqn.lab.settings.runs import CHECKPOINTS, Checkpoint, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Evidence(Sources):
     @cached_property
     def at_others(self) -> "dict[Checkpoint, Evidence]":
         """The same results with every training judged at another checkpoint, by checkpoint."""
-        others: tuple[Checkpoint, ...] = ("last", "held-out")
+        others = (checkpoint for checkpoint in CHECKPOINTS if checkpoint != self.checkpoint)
         return {checkpoint: replace(self, checkpoint=checkpoint) for checkpoint in others}
 
     def of(self, name: str) -> MeasuredExperiment | None:

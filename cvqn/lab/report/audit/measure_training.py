@@ -9,10 +9,7 @@ from cvqn.lab.report.sources import read_table, with_numbers
 
 
 def training_memory(evidence: Evidence, expected: object, experiment: str, other: str) -> Finding:
-    """How much higher the peak memory of the training device is with `other`, MB.
-
-    It is not a ratio: if the peaks include training images on the device, both do, and these cancel in a difference.
-    """
+    """How much higher the peak memory of the training device is with `other`, MB, without the training images."""
     (path, own), (other_path, theirs) = evidence.provenance(experiment), evidence.provenance(other)
     if own.peak_memory_bytes is None or theirs.peak_memory_bytes is None:
         raise NotMeasured("the trainings did not run on a device that counts its memory")

@@ -58,7 +58,7 @@ def _differences(training: str, name: str) -> Iterator[str]:
     wanted = {key: value for key, value in _leaves(expected.plain()) if key.removeprefix("training.") not in FREE}
     for key in dict.fromkeys([*wanted, *given]):
         if key not in given:
-            yield f"{key} is not recorded (paper: {wanted[key]})"
+            yield f"the record has no {key} (paper: {wanted[key]})"
         elif given[key] != wanted.get(key):
             yield f"{key} is {given[key]} (paper: {wanted.get(key)})"
     sets = sorted(images.names)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvqn.errors import CvqnError
 from cvqn.files import read_json, sha256_file
 from cvqn.lab.provenance.snakemake_records import read_jobs
-from cvqn.lab.report.audit.audit import at_other, describe, smallest
+from cvqn.lab.report.audit.audit import FORMAT, at_other, describe, smallest
 from cvqn.lab.report.audit.page import strip
 from cvqn.lab.report.audit.verdicts import NOT_EVALUATED, NOT_MEASURABLE, NOT_MEASURED
 from cvqn.lab.report.sources import Sources
@@ -49,10 +50,15 @@ def read_audit(root: Path) -> dict[str, Any] | None:
     """The scale's audit, or None if there is none yet.
 
     Raises:
-        CvqnError: the file is damaged.
+        CvqnError: the file is damaged, or another version wrote it.
     """
     path = root / "audit.json"
-    return read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise CvqnError(f"{path}: another version of the code wrote it; write it again with cvqn audit")
+    return found
 
 
 def sections(audit: dict[str, Any], experiments: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
