@@ -36,7 +36,7 @@ def test_what_is_asked_of_slurm_at_the_papers_scale(plan):
         assert (job["gpu"], job["threads"], job["mem_mb"], job["runtime"]) == ("1", "8", "32000", "240")
         assert (job["slurm_account"], job["slurm_partition"]) == ("ci", "gpu")
     evaluations = [*plan["evaluate"], *plan["evaluate_channels"]]
-    assert len(evaluations) == 2 * TRAININGS
+    assert len(evaluations) == 3 * TRAININGS  # at each checkpoint
     assert {(job["gpu"], job["slurm_partition"], job["runtime"]) for job in evaluations} == {("1", "gpu", "60")}
     rest = [*plan["pack"], *plan["encode"], *plan["measure"], *plan["crops"], *plan["page"]]
     assert {(job.get("gpu"), job["slurm_partition"]) for job in rest} == {(None, "low")}
