@@ -162,7 +162,7 @@ def test_what_a_profile_asks_of_each_kind_of_job(monkeypatch):
     monkeypatch.setenv("CVQN_SLURM_GPU_PARTITION", "gpu")
     asked = {one.kind: one for one in preflight.asked_of_profile(ROOT / "workflow/profiles/slurm", {"train": 8}, 4)}
     assert asked["train"] == Asked("train", "", "gpu", 240, 64000, 8, 1)  # the most of four attempts
-    assert (asked["evaluate"].minutes, asked["evaluate"].memory_mb) == (120, 32000)
+    assert (asked["evaluate"].minutes, asked["evaluate"].memory_mb) == (120, 16000)
     assert (asked["others"].minutes, asked["others"].gpus) == (60, 0)
 
 
