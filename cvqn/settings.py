@@ -42,6 +42,19 @@ class Settings(BaseModel):
         return self.model_dump(mode="json")
 
 
+class FineTuning(Settings):
+    """A second phase of a training, on crops of another size, with a new optimizer."""
+
+    epochs: Positive
+    """Epochs of the phase, after those of the first one, with as many steps each."""
+    batch: Positive
+    """Crops per step."""
+    patch: Patch
+    """Side of a crop in pixels."""
+    rate_factor: Annotated[float, Field(gt=0, le=1)]
+    """Factor on all learning rates, which fall to zero in half a cosine after the warm-up."""
+
+
 class TrainingSettings(Settings):
     """The training settings of every learned codec; a codec adds its own in a subclass."""
 
@@ -66,7 +79,9 @@ class TrainingSettings(Settings):
     drop_factor: Annotated[float, Field(gt=1)]
     """Factor by which each drop divides the learning rates."""
     warmup_epochs: Annotated[float, Field(ge=0)]
-    """Epochs over which the learning rates rise linearly from zero."""
+    """Epochs over which the learning rates rise linearly from zero, in each phase."""
+    fine_tuning: FineTuning | None
+    """A second phase on crops of another size; null: none."""
     clip_value: Annotated[float, Field(gt=0)] | None
     """Clip each element of a gradient to +- this value; null: no clipping."""
     clip_norm: Annotated[float, Field(gt=0)] | None
@@ -96,9 +111,21 @@ class TrainingSettings(Settings):
             raise ValueError(f"drop_epochs: {list(self.drop_epochs)} must all be smaller than epochs ({self.epochs})")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs: more than the {self.epochs} epochs of the training")
+        if self.fine_tuning and self.warmup_epochs > self.fine_tuning.epochs:
+            raise ValueError(f"warmup_epochs: more than the {self.fine_tuning.epochs} epochs of fine_tuning")
         if self.cuda_graphs and self.device != "cuda":
             raise ValueError(f"cuda_graphs: true needs device cuda, not {self.device}")
         return self
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of both phases."""
+        return self.epochs + (self.fine_tuning.epochs if self.fine_tuning else 0)
+
+    def crops(self, epoch: float) -> tuple[int, int]:
+        """Crops per step and their side, at an epoch counted from 0."""
+        phase = self.fine_tuning if self.fine_tuning and epoch >= self.epochs else self
+        return phase.batch, phase.patch
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine the trained model."""

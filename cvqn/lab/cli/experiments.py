@@ -73,6 +73,13 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         help="take over a training that finished on another machine, from its folder runs/RUN; seed, images, code and "
         "settings must be the same, device, precision, threads and library versions may differ",
     )
+    train.add_argument(
+        "--fine-tune",
+        type=Path,
+        metavar="DIR",
+        help="begin the phase training.fine_tuning with the last model of another finished training, from its folder "
+        "runs/RUN, in place of the first phase; the provenance contains that of the other training",
+    )
     train.set_defaults(handler=_train)
 
 
@@ -224,7 +231,15 @@ def _train(arguments: argparse.Namespace) -> None:
     minutes = arguments.job_minutes
     if minutes is not None:  # less the time since the job began
         minutes = min(minutes, minutes_left() or minutes)
-    train_run(plan, run, Path(arguments.pack), arguments.monitor, job_minutes=minutes, adopt=arguments.adopt)
+    train_run(
+        plan,
+        run,
+        Path(arguments.pack),
+        arguments.monitor,
+        job_minutes=minutes,
+        adopt=arguments.adopt,
+        fine_tune=arguments.fine_tune,
+    )
 
 
 def _codec_of(arguments: argparse.Namespace, run) -> str:

@@ -160,7 +160,7 @@ class Status:
         settings = self._settings(run)
         images = len(self.scale.pack) if self.scale.pack is not None else None
         epoch_steps = settings.epoch_steps or (images and math.ceil(images / settings.batch))
-        return settings.epochs * epoch_steps if epoch_steps else None
+        return settings.all_epochs * epoch_steps if epoch_steps else None
 
 
 def text(root: Path) -> str:

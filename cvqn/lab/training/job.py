@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, read_json
@@ -19,6 +20,9 @@ from cvqn.lab.settings.configuration import Experiment, lasting
 from cvqn.lab.settings.runs import Run
 from cvqn.lab.training.store import Entry, key_of
 
+if TYPE_CHECKING:
+    from cvqn.lab.training.loop import FirstPhase
+
 Selecting = Mapping[str, Sequence[Image]]
 """The images that select checkpoints, by checkpoint."""
 
@@ -31,6 +35,7 @@ def train_run(
     *,
     job_minutes: float | None = None,
     adopt: Path | None = None,
+    fine_tune: Path | None = None,
 ) -> None:
     """Train a run or resume its training; if it has finished, only put its files in place.
 
@@ -39,10 +44,12 @@ def train_run(
         selecting: for each selected checkpoint of the settings, index.json of the images that select it.
         job_minutes: minutes until the time limit of the cluster job.
         adopt: folder of a training that finished on another machine, to take over for this run.
+        fine_tune: folder of a finished training whose model takes the place of the first phase.
 
     Raises:
         Paused, Diverged: as for `cvqn.lab.training.loop.train`.
-        CvqnError: likewise; or the pack holds an image that selects a checkpoint, or `adopt` is another training.
+        CvqnError: likewise; or the pack holds an image that selects a checkpoint, or `adopt` is another training;
+            or the model of `fine_tune` has other settings, or there is nothing to fine-tune.
     """
     experiment = plan.configuration.experiments[run.experiment]
     checkpoints = list(plan.configuration.data.selecting)
@@ -63,7 +70,8 @@ def train_run(
         with entry.claim(limit):
             if not entry.finished:  # by another process, for which this one has waited
                 left = None if limit is None else limit - (time.monotonic() - began)
-                _train(plan, run, experiment, pack, pack_path, images, selecting, entry, left)
+                first_phase = None if fine_tune is None else _first_phase(fine_tune, run, experiment)
+                _train(plan, run, experiment, pack, pack_path, images, selecting, entry, left, first_phase)
     entry.publish(Path(plan.results.training(run.training)))
 
 
@@ -91,6 +99,7 @@ def _train(
     selecting: Sequence[Path],
     entry: Entry,
     limit: float | None,
+    first_phase: "FirstPhase | None",
 ) -> None:
     from cvqn.lab.training.loop import Task, train  # imports torch, which plans of trainings do without
     from cvqn.lab.training.monitor import middle
@@ -121,7 +130,9 @@ def _train(
         name: [image.read() if name == "best" else middle(image.read()) for image in those]
         for name, those in _monitored(experiment, images).items()
     }
-    task = Task(experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about)
+    task = Task(
+        experiment.learned_codec, experiment.model, experiment.training, run.seed, pack, pictures, about, first_phase
+    )
     outcome = train(task, entry, time_limit=limit)
 
     def write(folder: Path) -> None:
@@ -137,6 +148,26 @@ def _train(
             json.dump(record | facts, file, indent=1)
 
     entry.finish(write)
+
+
+def _first_phase(finished: Path, run: Run, experiment: Experiment) -> "FirstPhase":
+    """The model of a finished training, if it fits the first phase of this one.
+
+    Its training may have had other settings, code and images; the provenance names them.
+    """
+    from safetensors.torch import load_file
+
+    from cvqn.codecs.store import load_model
+    from cvqn.lab.training.loop import FirstPhase
+
+    if experiment.training.fine_tuning is None:
+        raise CvqnError(f"{run.name}: training.fine_tuning is null, so there is nothing to fine-tune")
+    record, folder = read_provenance(finished), finished / "last"
+    theirs = {key: record.settings.get(key) for key in ("codec", "model")}
+    if theirs != {"codec": experiment.codec, "model": experiment.model.plain()} or record.seed != run.seed:
+        raise CvqnError(f"{finished}: its codec, model settings or seed are not those of {run.name}; name another")
+    load_model(folder)  # refuses a damaged model
+    return FirstPhase(load_file(folder / "model.safetensors"), read_json(finished / FILE), finished / "log.csv")
 
 
 def _adopt(finished: Path, folder: Path, entry: Entry) -> None:

@@ -1,6 +1,7 @@
 """The training loop of any learned codec: network, optimizer, steps, export."""
 
 import contextlib
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,16 @@ MONITOR_COLUMNS = ["epoch", "step", "selects", "ms_ssim", "psnr_db", "bpp"]
 
 
 @dataclass(frozen=True)
+class FirstPhase:
+    """A finished training whose model takes the place of a training's first phase."""
+
+    tensors: Mapping[str, Tensor]
+    """Of its last checkpoint, as exported."""
+    provenance: dict[str, Any]
+    log: Path
+
+
+@dataclass(frozen=True)
 class Task:
     """A training: codec, settings, seed and images."""
 
@@ -44,6 +55,8 @@ class Task:
     """Pictures that select checkpoints, by checkpoint, if the settings ask for any; never trained on."""
     about: dict[str, Any]
     """Written into model.json: run, experiment, scale, seed."""
+    first_phase: FirstPhase | None = None
+    """In place of the first phase, if fine-tuning begins with a model trained elsewhere."""
 
     @property
     def epoch_steps(self) -> int:
@@ -53,7 +66,7 @@ class Task:
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.training.epochs * self.epoch_steps
+        return self.training.all_epochs * self.epoch_steps
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ class Outcome:
     facts: dict[str, Any]
     """optimizer, steps, resumed_from (the first step of the last piece), seconds and cpu_seconds of all pieces; of
     the last piece images_on_device (whether the GPU held the training images) and peak_memory_bytes of the GPU without
-    them (None on a CPU)."""
+    them (None on a CPU); first_phase, the provenance of the training that took its place, or None."""
     write: Callable[[Path], None]
 
 
@@ -83,11 +96,17 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     """
     began, cpu_began = time.monotonic(), time.process_time()
     training, seed, steps, epoch_steps = task.training, task.seed, task.steps, task.epoch_steps
+    first_phase = task.first_phase and task.first_phase.provenance
     device = prepare_device(training)
     torch.manual_seed(seed)
     network = task.codec.build(task.model, training)
+    first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # the last two: of the pieces before this one
     state = entry.load()
-    if state is None:
+    if state is None and task.first_phase is not None:
+        network.load_state_dict({name: task.first_phase.tensors[name] for name in network.state_dict()})
+        shutil.copy(task.first_phase.log, entry.log_path)
+        first_step = training.epochs * epoch_steps
+    elif state is None:
         torch.manual_seed(seed)  # building takes random numbers, more in some variants: from here all draw the same
         network.start(FixedCrops(Source(task.pack, "cpu"), seed))
     network.to(device)
@@ -97,11 +116,10 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     optimizer = make_optimizer(network, training, state and state["optimizer"])
     selected = {name: {"ms_ssim": -1.0, "step": 0, "weights": {}} for name in task.selecting}
     history: list[dict[str, Any]] = []
-    first_step, seconds, cpu_seconds = 0, 0.0, 0.0  # the last two: of the pieces before this one
     if state is not None:
         network.load_state_dict(state["network"])
         selected, history, first_step = state["selected"], state["history"], state["step"]
-        seconds, cpu_seconds = state["seconds"], state["cpu_seconds"]
+        seconds, cpu_seconds, first_phase = state["seconds"], state["cpu_seconds"], state["first_phase"]
     run = torch.compile(network) if training.compile else network
 
     def take_step(images: Tensor) -> tuple[Forward, Loss]:
@@ -119,10 +137,13 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
     bar = tqdm(total=steps, initial=first_step, desc=str(task.about.get("run", "train")), unit="step", disable=None)
     with stop_requests() as stop_requested, log, bar:
         for step in range(first_step, steps):
+            if training.fine_tuning and step == training.epochs * epoch_steps:
+                optimizer = make_optimizer(network, training)
+            batch, patch = training.crops(step / epoch_steps)
             factor = learning_rate_factor(training, step / epoch_steps)
             set_learning_rates(optimizer, factor)
-            chosen = crops_of_step(task.pack, seed, step, training.batch, training.patch, training.vertical_flips)
-            images = source.load(chosen, training.patch)
+            chosen = crops_of_step(task.pack, seed, step, batch, patch, training.vertical_flips)
+            images = source.load(chosen, patch)
             images = jitter_colours(images, training.colour_jitter, seed, step)
             forward, loss = (replay or take_step)(images)
 
@@ -164,6 +185,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
                         "step": done,
                         "seconds": seconds + time.monotonic() - began,
                         "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
+                        "first_phase": first_phase,
                     }
                 )
             if must_stop and done < steps:
@@ -191,6 +213,7 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         "cpu_seconds": cpu_seconds + time.process_time() - cpu_began,
         "images_on_device": source.resident,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() - source.bytes_on_device if device == "cuda" else None,
+        "first_phase": first_phase,
     }
     return Outcome(facts, write)
 
@@ -202,7 +225,7 @@ def export(task: Task, network: Trainable, weights: dict[str, Tensor], folder: P
     if task.training.weights == "float16":
         for parameter in network.parameters():
             parameter.data = parameter.data.half().float()
-    patch = task.training.patch
+    _, patch = task.training.crops(task.training.all_epochs)
     [images] = FixedCrops(Source(task.pack, "cpu"), task.seed)(CALIBRATION_CROPS, patch)
     save_model(folder, task.codec.name, task.model, network.export(images), about)
 
@@ -242,7 +265,7 @@ def refuse_divergence(entry: Entry, step: int, found: str | None) -> None:
 def monitor_is_due(training: TrainingSettings, epoch: int) -> bool:
     """Whether to evaluate after this many epochs: after every `monitor_every` of them, and at the end."""
     every = training.monitor_every
-    return bool(every) and (epoch % every == 0 or epoch == training.epochs)
+    return bool(every) and (epoch % every == 0 or epoch == training.all_epochs)
 
 
 @contextlib.contextmanager

@@ -14,14 +14,17 @@ def learning_rate_factor(training: TrainingSettings, epoch: float) -> float:
     """The factor on every learning rate at an epoch, which may be a fraction.
 
     `drops`: divided by `drop_factor` at each of `drop_epochs` (Section 4.1). `cosine`: half a cosine to zero after the
-    warm-up. With either, the factor first rises linearly over `warmup_epochs`.
+    warm-up, which fine-tuning always has. In each phase the factor first rises linearly over `warmup_epochs`.
     """
-    warmup = training.warmup_epochs
-    rise = min(1.0, (epoch + 1e-3) / warmup) if warmup else 1.0
-    if training.schedule == "drops":
-        return float(rise / training.drop_factor ** sum(epoch >= drop for drop in training.drop_epochs))
-    progress = max(0.0, epoch - warmup) / max(training.epochs - warmup, 1e-9)
-    return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    tuning, warmup, epochs, factor = training.fine_tuning, training.warmup_epochs, training.epochs, 1.0
+    fine_tunes = tuning is not None and epoch >= epochs
+    if fine_tunes:
+        epoch, epochs, factor = epoch - epochs, tuning.epochs, tuning.rate_factor
+    factor *= min(1.0, (epoch + 1e-3) / warmup) if warmup else 1.0
+    if training.schedule == "drops" and not fine_tunes:
+        return float(factor / training.drop_factor ** sum(epoch >= drop for drop in training.drop_epochs))
+    progress = max(0.0, epoch - warmup) / max(epochs - warmup, 1e-9)
+    return factor * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 def make_optimizer(

@@ -66,7 +66,7 @@ def _steps(sources: Sources, run: Run, log: Path) -> int | None:
     if log.with_name(FILE).exists():
         return read_provenance(log.parent).steps
     training = sources.configuration.experiments[run.experiment].training
-    return training.epochs * training.epoch_steps if training.epoch_steps else None
+    return training.all_epochs * training.epoch_steps if training.epoch_steps else None
 
 
 def _binned(steps: Sequence[float], values: Sequence[float]) -> list[float]:
