@@ -58,11 +58,50 @@ class Provenance(Document):
     source: dict[str, Any] | None
     machine: dict[str, Any]
     libraries: dict[str, str | None]
+    first_phase: "Provenance | None" = None
+    """Of the finished training whose model fine-tuning began with, if it did not begin with its own first phase."""
 
     @property
     def gpu_name(self) -> str | None:
         """The GPU's name, or None if the training used none."""
         return self.gpu and self.gpu.name
+
+    @property
+    def parts(self) -> tuple["Provenance", ...]:
+        """This training, after the one that took the place of its first phase if there is one."""
+        return (*(self.first_phase.parts if self.first_phase else ()), self)
+
+    @property
+    def machines(self) -> str:
+        """The GPU or the processor of each part."""
+        names = [part.gpu_name or str(part.machine["processor"]) for part in self.parts]
+        return ", then ".join(dict.fromkeys(names))
+
+    @property
+    def all_seconds(self) -> float:
+        """Wall time of all parts."""
+        return sum(part.seconds for part in self.parts)
+
+    @property
+    def all_cpu_seconds(self) -> float:
+        """Processor time of all parts."""
+        return sum(part.cpu_seconds for part in self.parts)
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Wall time of the parts that ran on a GPU."""
+        return sum(part.seconds for part in self.parts if part.gpu)
+
+    @property
+    def crops(self) -> int:
+        """Crops seen in all phases, with repetitions."""
+        training, first = self.settings["training"], self.first_phase
+        tuning = training.get("fine_tuning")
+        if tuning is None:
+            return self.steps * int(training["batch"])
+        tuned = self.steps * tuning["epochs"] // (training["epochs"] + tuning["epochs"])
+        before = first.crops if first else (self.steps - tuned) * int(training["batch"])
+        return before + tuned * int(tuning["batch"])
 
 
 def read_provenance(training: str | Path) -> Provenance:

@@ -10,10 +10,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from cvqn.errors import CvqnError
+from cvqn.files import atomic_write
 
 LOCK = Path("dvc.lock")
 NOT_BY_DVC = "cvqn not-by-dvc "
@@ -48,14 +50,20 @@ class Stage:
         Raises:
             CvqnError: an output is missing.
         """
-        found = []
         for output, _ in self.outputs:
-            path = Path(output)
-            if not path.exists():
+            if not Path(output).exists():
                 raise CvqnError(f"{output}: not there; run the workflow, or get it with: cvqn restore")
-            inside = path.rglob("*") if path.is_dir() else [path]
-            found += [file.as_posix() for file in inside if file.is_file() and file.name != MARK]
-        return sorted(found)
+        return self.present()
+
+    def present(self) -> list[str]:
+        """Every file under the outputs that are here."""
+        paths = [Path(output) for output, _ in self.outputs]
+        inside = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+        return sorted(file.as_posix() for file in inside if file.is_file() and file.name != MARK)
+
+    def holds(self, path: str) -> bool:
+        """Whether DVC, and not git, keeps a file of the outputs."""
+        return any(Path(path).is_relative_to(output) for output, cached in self.outputs if cached)
 
     def require_remote(self) -> None:
         """Raise CvqnError if no remote is configured, or if it is a folder that does not exist."""
@@ -103,6 +111,14 @@ class Stage:
                 repo.commit(self.name, force=True, allow_missing=True, relink=False)
         except DvcException as error:
             raise CvqnError(f"dvc commit {self.name}: {error}") from error
+
+    def forget_absent(self) -> None:
+        """Remove the hashes of the outputs that are not here from dvc.lock."""
+        content = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
+        own = content["stages"][self.name]
+        own["outs"] = [out for out in own["outs"] if Path(out["path"]).exists()]
+        with atomic_write(LOCK, "w") as file:
+            yaml.safe_dump(content, file, sort_keys=False)
 
     def _check_object(self, name: str) -> None:
         path = self._object(name)

@@ -50,8 +50,8 @@ def record(scale: str) -> list[str]:
         before = read_recorded(scale) if (folder / "record.json").exists() else None
         jobs = read_jobs(with_folders(files))
         stamps = _stamps(files)
-        made_again = functools.partial(_made_again, jobs, stage, configuration)
-        guards.require_made_by_jobs(files, jobs, before.files if before else {}, made_again)
+        again_made = functools.partial(made_again, jobs, stage, configuration)
+        guards.require_made_by_jobs(files, jobs, before.files if before else {}, again_made)
         with undone_on_error([LOCK, folder, checksums.LIST]):
             dvc("commit", "--force", "--no-relink", stage.name)  # keep outputs as links into the store of trainings
             stage.require_sound_cache()
@@ -66,7 +66,7 @@ def record(scale: str) -> list[str]:
     return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
-def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Check]:
+def made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: Sequence[str]) -> Iterator[Check]:
     """Make files that no later job has read again, and compare."""
     results = Results(configuration.results.as_posix())
     if results.config in files:
@@ -86,6 +86,9 @@ def _made_again(jobs: Jobs, stage: Stage, configuration: Configuration, files: S
             images = read_index(index)
             with tempfile.TemporaryDirectory() as scratch:
                 yield from again.check(one, dict.fromkeys(one.settings, images), index, results, Path(scratch))
+        if one.run and set(results.analysis_files(one.codec, one.run.name)) & set(files):
+            with tempfile.TemporaryDirectory() as scratch:
+                yield again.check_analysis(one.run, configuration, index, results, Path(scratch))
 
 
 def describe(stage: Stage, configuration: Configuration, files: dict[str, str]) -> Recorded:

@@ -92,20 +92,22 @@ def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) 
 def lay_out(scratch: Path, results: Results) -> None:
     """Fill `scratch` with links to the project and to one scale's results, without those that the rules make.
 
-    If trainings were not restored, their logs come from the record.
+    The logs of trainings that are not here come from the record.
     """
     for part in Path.cwd().iterdir():
         if part.name not in ("results", ".snakemake", ".git"):
             (scratch / part.name).symlink_to(part)
     own, there = Path(results.root), scratch / results.root
     (there / "analysis").mkdir(parents=True)
-    for part in ("config.yaml", "measurements", "bitstreams", "runs"):
+    (there / "runs").mkdir()
+    for part in ("config.yaml", "measurements", "bitstreams"):
         if (own / part).exists():
             (there / part).symlink_to((own / part).resolve())
     for part in own.glob("analysis/*/"):
         (there / "analysis" / part.name).symlink_to(part.resolve())
-    if not (own / "runs").exists():
-        (there / "runs").symlink_to((record_folder(own.name) / "runs").resolve())
+    recorded, here = ({path.name: path for path in root.glob("runs/*/")} for root in (record_folder(own.name), own))
+    for name, path in (recorded | here).items():
+        (there / "runs" / name).symlink_to(path.resolve())
 
 
 def make(scratch: Path, results: Results, wanted: Sequence[str], settings: str | None = None) -> str:

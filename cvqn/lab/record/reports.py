@@ -1,19 +1,21 @@
-"""Records the reports of a scale again in a plain clone, after a change of their code or words."""
+"""Renews the record of a scale in a plain clone: its reports, and the trainings that were made anew there."""
 
 import contextlib
+import functools
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write, sha256_file
-from cvqn.lab.provenance.snakemake_records import Jobs, made_as, read_jobs
+from cvqn.lab.provenance.snakemake_records import Jobs, made_as, read_jobs, with_folders
 from cvqn.lab.provenance.training import FILE, read_provenance
 from cvqn.lab.record import checksums, guards, remake, verify
-from cvqn.lab.record.dvc_stage import LOCK, read_stage
-from cvqn.lab.record.record import alone, describe, undone_on_error
+from cvqn.lab.record.commands import dvc
+from cvqn.lab.record.dvc_stage import LOCK, Stage, read_stage
+from cvqn.lab.record.record import alone, describe, made_again, undone_on_error
 from cvqn.lab.record.recorded import RESULTS, Recorded, read_recorded, record_folder
 from cvqn.lab.settings import configuration as configurations
 from cvqn.lab.settings.configuration import Configuration
@@ -25,11 +27,13 @@ def record_reports(scale: str) -> list[str]:
     """Make settings, tables, curves, metrics and audit again from the recorded measurements, and record them.
 
     Everything else stays as it is recorded: measurements, analyses of channels, bitstreams, and what DVC keeps, which
-    need not be here. Returns the paths to commit to git.
+    need not be here. But if jobs of the workflow have made any of it anew, that is recorded and pushed, and of what DVC
+    keeps, only what is here stays in the record, with the logs of all trainings: the rest would be of another state.
+    Returns the paths to commit to git.
 
     Raises:
-        CvqnError: the tree is not clean, a committed file is not as recorded, a training is of other settings than the
-            stage's, or a report cannot be made; then the previous record is unchanged.
+        CvqnError: the tree is not clean, a file is neither as recorded nor made anew by a job, a training is of other
+            settings than the stage's, or a report cannot be made; then the previous record is unchanged.
     """
     stage = read_stage(scale)
     with alone():
@@ -38,32 +42,74 @@ def record_reports(scale: str) -> list[str]:
         configuration = configurations.resolve(stage.overlays)
         guards.require_of_scale(stage, scale, configuration)
         recorded, results = read_recorded(scale), Results(configuration.results.as_posix())
-        _require_as_recorded(recorded)
-        _require_its_trainings(recorded, configuration)
         before = recorded.jobs()
+        anew = _made_anew(stage, recorded, before)
+        _require_as_recorded(recorded, anew)
+        _require_its_trainings(recorded, configuration, results)
+        if anew:
+            stage.require_remote()
+            jobs_here = read_jobs(with_folders(anew))
+            again = functools.partial(made_again, jobs_here, stage, configuration)
+            trained = [path for path in anew if Path(path).is_relative_to(Path(results.root, "runs"))]
+            guards.require_made_by_jobs([path for path in anew if path not in trained], jobs_here, {}, again)
+            before |= jobs_here
+            _place_logs(recorded, results)
+            recorded = recorded.model_copy(update={"files": _files_here(stage, recorded, anew)})
         with tempfile.TemporaryDirectory() as scratch:
             wanted = _reports(recorded, before, results, stage.outputs)
             made, jobs = _make(Path(scratch), configuration, results, wanted)
+            if anew:  # models as evaluations have read them, logs as the reports have
+                guards.require_made_by_jobs(trained, before | jobs, {}, again)
             with undone_on_error([LOCK, record_folder(scale), checksums.LIST, *map(Path, made)]):
                 for path in made:
                     with open(Path(scratch, path), "rb") as source, atomic_write(path) as file:
                         shutil.copyfileobj(source, file)
                 stage.commit_present()
+                if anew:
+                    stage.forget_absent()
+                    dvc("push", stage.name)
                 files = recorded.files | {path: sha256_file(path) for path in made}
                 describe(stage, configuration, files).write(before | jobs)
                 checksums.write_checksums()
     return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
-def _require_as_recorded(recorded: Recorded) -> None:
+def _made_anew(stage: Stage, recorded: Recorded, jobs: Jobs) -> dict[str, str]:
+    """The SHA-256 of the files that are here and not as recorded, without the reports, by path."""
+    found = {path: sha256_file(path) for path in stage.present()}
+    changed = {path: checksum for path, checksum in found.items() if recorded.files.get(path) != checksum}
+    outputs = {path: made_as(path, jobs) for path in changed}
+    reports = {path for path, output in outputs.items() if output and jobs[output].rule in ("config", *remake.RULES)}
+    return {path: checksum for path, checksum in changed.items() if path not in reports}
+
+
+def _place_logs(recorded: Recorded, results: Results) -> None:
+    """Copy the recorded logs of the trainings that are not here, so that DVC keeps those of all trainings."""
+    folder = record_folder(recorded.scale)
+    for copy in sorted(folder.glob("runs/*/*")):
+        place = Path(results.root, copy.relative_to(folder))
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(copy, place)
+
+
+def _files_here(stage: Stage, recorded: Recorded, anew: Mapping[str, str]) -> dict[str, str]:
+    """The files of the record with those made anew, less those of DVC that are not here."""
+    kept = (path for path in recorded.files if Path(path).exists() or not stage.holds(path))
+    return {path: recorded.files[path] for path in kept} | dict(anew)
+
+
+def _require_as_recorded(recorded: Recorded, anew: Collection[str]) -> None:
     for check in verify.checksums_of(recorded):
-        if check.differences:
+        if check.differences and not set(check.files) & set(anew):
             raise CvqnError(f"{check.what}: {check.differences[0]}; get it again with git checkout, then record")
 
 
-def _require_its_trainings(recorded: Recorded, configuration: Configuration) -> None:
-    for folder in sorted((record_folder(recorded.scale) / "runs").iterdir()):
-        run = Run.parse(folder.name)
+def _require_its_trainings(recorded: Recorded, configuration: Configuration, results: Results) -> None:
+    for copies in sorted((record_folder(recorded.scale) / "runs").iterdir()):
+        run = Run.parse(copies.name)
+        folder = Path(results.training(run.training))
+        folder = folder if (folder / FILE).exists() else copies
         experiment = configuration.experiments.get(run.experiment)
         if experiment is None or not (folder / FILE).exists():
             continue

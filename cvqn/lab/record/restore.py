@@ -42,7 +42,7 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
     with alone():
         guards.require_idle()
         _require_nothing_else(stage, recorded)
-        wanted = [path for path in recorded.files if _held_by_dvc(path, stage)]
+        wanted = [path for path in recorded.files if stage.holds(path)]
         with _undone_on_error(wanted):
             if source is None:
                 _pull(stage, {path: recorded.files[path] for path in wanted})
@@ -55,10 +55,6 @@ def restore(scale: str, source: str | None = None) -> tuple[int, str]:
                 )
             write_jobs(jobs, set(with_folders(recorded.files)))
     return len(recorded.files), stage.command
-
-
-def _held_by_dvc(path: str, stage: Stage) -> bool:
-    return any(Path(path).is_relative_to(output) for output, cached in stage.outputs if cached)
 
 
 def _require_nothing_else(stage: Stage, recorded: Recorded) -> None:

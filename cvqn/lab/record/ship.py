@@ -61,8 +61,8 @@ def _make(run: Run, paths: Results, manifests: Path, folder: Path) -> None:
     sets = [one.model_dump() | {"licence": read_manifest(one.name, manifests).licence} for one in images.sets]
     description["about"] |= {
         "training_images": {"count": images.count, "pack_sha256": images.pack_sha256, "sets": sets},
-        "training_seconds": round(provenance.seconds),
-        "training_machine": provenance.gpu_name or provenance.machine["processor"],
+        "training_seconds": round(provenance.all_seconds),
+        "training_machine": provenance.machines,
         "torch": provenance.libraries["torch"],
     }
     with open(source / "model.safetensors", "rb") as tensors, atomic_write(folder / "model.safetensors") as file:

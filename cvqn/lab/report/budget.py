@@ -35,12 +35,12 @@ class Budget(NamedTuple):
 def budget(record: Provenance) -> Budget:
     """The budget in the record of a training."""
     return Budget(
-        record.gpu_name or "cpu",
+        next((part.gpu_name for part in record.parts if part.gpu_name), "cpu"),
         record.steps,
         record.training_images.count,
-        record.steps * int(record.settings["training"]["batch"]),
-        record.cpu_seconds / 3600,
-        record.seconds / 3600 if record.gpu else 0.0,
+        record.crops,
+        record.all_cpu_seconds / 3600,
+        record.gpu_seconds / 3600,
     )
 
 

@@ -37,8 +37,8 @@ def table(root: Path) -> pd.DataFrame:
     })  # fmt: skip
     if "train" in found.index:
         records = [read_provenance(path.parent) for path in sorted((root / "runs").glob(f"*/{FILE}"))]
-        found.loc["train", "CPU hours"] = sum(record.cpu_seconds for record in records) / 3600
-        found.loc["train", "GPU hours"] = sum(record.seconds for record in records if record.gpu) / 3600
+        found.loc["train", "CPU hours"] = sum(record.all_cpu_seconds for record in records) / 3600
+        found.loc["train", "GPU hours"] = sum(record.gpu_seconds for record in records) / 3600
     if "evaluate" in found.index:
         found.loc["evaluate", "GPU hours"] = sum(_on_gpu(root)) / 3600
     return found

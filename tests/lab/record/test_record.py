@@ -12,7 +12,7 @@ import pytest
 
 from cvqn.files import sha256_file
 from tests import ROOT
-from tests.lab.record.repository import SCALE, write_stages
+from tests.lab.record.repository import FEWEST, FEWEST_TEXT, SCALE, write_stages
 from tests.lab.record.test_documents import CHECKLISTS, files_in, items_of
 
 pytestmark = pytest.mark.workflow
@@ -149,6 +149,39 @@ def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
     assert plain.git("status", "--porcelain") == ""
     assert "PCHIP" in (plain.results / "tables/bd-rate.md").read_text()
     assert kept.stat().st_ino == inode
+
+
+def test_trainings_made_anew_in_a_plain_clone_replace_those_in_the_record(recorded, tmp_path):
+    """One of two trainings, where neither the other's model nor a figure is at hand."""
+    plain = recorded.clone(tmp_path / "plain")
+    plain.cvqn("data", "fetch", "packaged-train", "packaged-evaluation")
+    tuning = "experiments: {c16: {training: {fine_tuning: {epochs: 1, batch: 1, patch: 80, rate_factor: 0.5}}}}\n"
+    (plain.folder / FEWEST).write_text(FEWEST_TEXT + tuning)
+    plain.commit("fine-tuning")
+    before = json.loads((plain.results / "record/record.json").read_text())
+    own = plain.results / "measurements/cvqn/c16-seed1.csv"
+    rates = own.read_text()
+    plain.snakemake(*(f"results/tiny/measurements/cvqn/c16-seed1{checkpoint}.csv" for checkpoint in ("", "-best")))
+    own.write_text(own.read_text().replace(",1,last,", ",1,best,"))
+    assert "measurements/cvqn/c16-seed1" in plain.cvqn("record", "tiny", "--reports", code=2)
+    own.write_text(own.read_text().replace(",1,best,", ",1,last,"))
+    assert own.read_text() != rates
+    assert "reports recorded" in plain.cvqn("record", "tiny", "--reports")
+    plain.commit("tiny")
+    after = json.loads((plain.results / "record/record.json").read_text())
+    gone = before["files"].keys() - after["files"].keys()
+    assert {"results/tiny/runs/toy-seed1/last/model.safetensors", "results/tiny/figures/curves.svg"} <= gone
+    assert all(re.match("results/tiny/(figures|report|runs/toy-seed1/(last|best))/", path) for path in gone)
+    assert after["files"].keys() <= before["files"].keys()
+    for path in ("runs/c16-seed1/last/model.safetensors", "bitstreams/cvqn/c16-seed1.tar", "metrics.json"):
+        assert before["files"][f"results/tiny/{path}"] != after["files"][f"results/tiny/{path}"]
+    own_record = json.loads((plain.results / "record/runs/c16-seed1/provenance.json").read_text())
+    assert own_record["settings"]["training"]["fine_tuning"]["patch"] == 80
+    assert "tiny: verified" in plain.cvqn("verify", "tiny")
+    other = plain.clone(tmp_path / "other")
+    assert "all as recorded" in other.cvqn("restore", "tiny")
+    other.cvqn("data", "fetch", "packaged-evaluation")
+    assert "tiny: verified" in other.cvqn("verify", "tiny")
 
 
 @pytest.mark.parametrize(

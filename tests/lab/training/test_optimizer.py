@@ -25,6 +25,21 @@ def test_cosine_rises_then_falls_to_zero(training_settings):
     assert learning_rate_factor(cosine, 20) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("first", [{"schedule": "cosine"}, {"schedule": "drops", "drop_epochs": [15]}])
+def test_fine_tuning_warms_up_again_and_falls_to_zero_on_crops_of_its_own(training_settings, first):
+    tuning = {"epochs": 8, "batch": 2, "patch": 256, "rate_factor": 0.4}
+    both = training_settings(**first, warmup_epochs=4, epochs=20, batch=8, patch=128, fine_tuning=tuning)
+    alone = training_settings(**first, warmup_epochs=4, epochs=20)
+    before = [0, 3, 4, 12, 19.9]
+    assert factors(both, before) == factors(alone, before)
+    assert factors(both, [22, 24, 26]) == pytest.approx([0.2, 0.4, 0.2], abs=1e-3)
+    assert learning_rate_factor(both, 20) < 1e-3
+    assert learning_rate_factor(both, 28) == pytest.approx(0, abs=1e-12)
+    assert both.all_epochs == 28
+    assert [both.crops(epoch) for epoch in (0, 19.9, 20, 28)] == [(8, 128), (8, 128), (2, 256), (2, 256)]
+    assert (alone.all_epochs, alone.crops(20)) == (20, (alone.batch, alone.patch))
+
+
 def test_every_parameter_is_optimized_once_at_its_own_rate(model_settings, training_settings):
     rates = {"encoder": 0.1, "importance": 0.2, "quantizer": 0.3, "context": 0.4, "decoder": 0.5}
     training = training_settings(learning_rates=rates, mixture_rate=0.2)

@@ -20,12 +20,13 @@ class Cost(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Cost of a run: wall-clock and CPU hours over all its jobs, and the GPU it ran on, if any."""
+    """Cost of a run: wall-clock and CPU hours over all its jobs, hours on a GPU among them, and that GPU, if any."""
 
     run: str
     steps: int
     wall_hours: float
     cpu_hours: float
+    gpu_hours: float
     gpu: str | None
 
 
@@ -49,5 +50,7 @@ def by_run(sources: Sources) -> list[Training]:
         folder = Path(sources.results.training(run.training))
         if (folder / FILE).exists():
             one = read_provenance(folder)
-            found.append(Training(run.training, one.steps, one.seconds / 3600, one.cpu_seconds / 3600, one.gpu_name))
+            hours = (seconds / 3600 for seconds in (one.all_seconds, one.all_cpu_seconds, one.gpu_seconds))
+            gpu = next((part.gpu_name for part in one.parts if part.gpu), None)
+            found.append(Training(run.training, one.steps, *hours, gpu))
     return found
