@@ -123,7 +123,8 @@ def read_plan(path: str | Path) -> Plan:
     content = checked(_Content, read_json(path), f"{path}: not a plan of jobs")
     if path.parent.name == "plans" and path.stem != sha256_file(path)[:DIGITS]:
         raise CvqnError(
-            f"{path}: edited after the workflow had written it; start snakemake again, which writes another"
+            f"{path}: edited after the workflow had written it; start snakemake again, which writes another, or keep a "
+            "plan of your own in a folder that is not called plans"
         )
     return Plan(configurations.validated(content.configuration, str(path)), content.code)
 

@@ -112,6 +112,12 @@ class Stage:
         except DvcException as error:
             raise CvqnError(f"dvc commit {self.name}: {error}") from error
 
+    def recorded_outputs(self) -> list[str]:
+        """The outputs that DVC keeps and dvc.lock names; a record need not have all of them."""
+        locked = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"][self.name]["outs"]
+        paths = {out["path"] for out in locked}
+        return [path for path, cached in self.outputs if cached and path in paths]
+
     def forget_absent(self) -> None:
         """Remove the hashes of the outputs that are not here from dvc.lock."""
         content = yaml.safe_load(LOCK.read_text(encoding="utf-8"))

@@ -43,10 +43,14 @@ def record_reports(scale: str) -> list[str]:
         guards.require_of_scale(stage, scale, configuration)
         recorded, results = read_recorded(scale), Results(configuration.results.as_posix())
         before = recorded.jobs()
-        anew = _made_anew(stage, recorded, before)
-        _require_as_recorded(recorded, anew)
+        changed = _changed(stage, recorded)
+        rules = {path: before[output].rule for path in changed if (output := made_as(path, before))}
+        reports = {path for path, rule in rules.items() if rule in ("config", *remake.RULES)}  # made again below
+        renews = any(path not in reports or stage.holds(path) for path in changed)
+        anew = {path: checksum for path, checksum in changed.items() if path not in reports} if renews else {}
+        _require_as_recorded(recorded, [path for path in changed if path in anew or stage.holds(path)])
         _require_its_trainings(recorded, configuration, results)
-        if anew:
+        if renews:
             stage.require_remote()
             jobs_here = read_jobs(with_folders(anew))
             again = functools.partial(made_again, jobs_here, stage, configuration)
@@ -56,16 +60,18 @@ def record_reports(scale: str) -> list[str]:
             _place_logs(recorded, results)
             recorded = recorded.model_copy(update={"files": _files_here(stage, recorded, anew)})
         with tempfile.TemporaryDirectory() as scratch:
-            wanted = _reports(recorded, before, results, stage.outputs)
+            wanted = _reports(
+                recorded, before, results, [path for path, cached in stage.outputs if renews or not cached]
+            )
             made, jobs = _make(Path(scratch), configuration, results, wanted)
-            if anew:  # models as evaluations have read them, logs as the reports have
+            if renews:  # models as evaluations have read them, logs as the reports have
                 guards.require_made_by_jobs(trained, before | jobs, {}, again)
             with undone_on_error([LOCK, record_folder(scale), checksums.LIST, *map(Path, made)]):
                 for path in made:
                     with open(Path(scratch, path), "rb") as source, atomic_write(path) as file:
                         shutil.copyfileobj(source, file)
                 stage.commit_present()
-                if anew:
+                if renews:
                     stage.forget_absent()
                     dvc("push", stage.name)
                 files = recorded.files | {path: sha256_file(path) for path in made}
@@ -74,13 +80,10 @@ def record_reports(scale: str) -> list[str]:
     return [str(LOCK), str(checksums.LIST), str(RESULTS / scale)]
 
 
-def _made_anew(stage: Stage, recorded: Recorded, jobs: Jobs) -> dict[str, str]:
-    """The SHA-256 of the files that are here and not as recorded, without the reports, by path."""
+def _changed(stage: Stage, recorded: Recorded) -> dict[str, str]:
+    """The SHA-256 of the files that are here and not as recorded, by path."""
     found = {path: sha256_file(path) for path in stage.present()}
-    changed = {path: checksum for path, checksum in found.items() if recorded.files.get(path) != checksum}
-    outputs = {path: made_as(path, jobs) for path in changed}
-    reports = {path for path, output in outputs.items() if output and jobs[output].rule in ("config", *remake.RULES)}
-    return {path: checksum for path, checksum in changed.items() if path not in reports}
+    return {path: checksum for path, checksum in found.items() if recorded.files.get(path) != checksum}
 
 
 def _place_logs(recorded: Recorded, results: Results) -> None:
@@ -131,11 +134,10 @@ def _differing(before: object, now: object, name: str = "") -> Iterator[str]:
         yield name
 
 
-def _reports(recorded: Recorded, jobs: Jobs, results: Results, kept: Sequence[tuple[str, bool]]) -> list[str]:
-    """The files that git keeps and that the report's rules made and can make here."""
-    in_git = [Path(output) for output, cached in kept if not cached]
+def _reports(recorded: Recorded, jobs: Jobs, results: Results, among: Sequence[str]) -> list[str]:
+    """The files in these outputs that the report's rules made and can make here."""
     here = [path for path in recorded.files if Path(path).is_file()]
-    outputs = {path: made_as(path, jobs) for path in here if any(Path(path).is_relative_to(one) for one in in_git)}
+    outputs = {path: made_as(path, jobs) for path in here if any(Path(path).is_relative_to(one) for one in among)}
     return [
         path
         for path, output in outputs.items()

@@ -80,7 +80,7 @@ def _pull(stage: Stage, wanted: Mapping[str, str]) -> None:
         raise CvqnError(
             f"{LOCK}: names another {other[0]} than the record; get both again: git checkout HEAD -- {both}"
         )
-    dvc("checkout", stage.name)
+    dvc("checkout", *stage.recorded_outputs())
 
 
 def _local(source: str) -> Path:

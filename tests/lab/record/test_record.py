@@ -162,6 +162,7 @@ def test_trainings_made_anew_in_a_plain_clone_replace_those_in_the_record(record
     own = plain.results / "measurements/cvqn/c16-seed1.csv"
     rates = own.read_text()
     plain.snakemake(*(f"results/tiny/measurements/cvqn/c16-seed1{checkpoint}.csv" for checkpoint in ("", "-best")))
+    plain.snakemake("results/tiny/figures/psnr-curves.svg", "--allowed-rules", "figure")
     own.write_text(own.read_text().replace(",1,last,", ",1,best,"))
     assert "measurements/cvqn/c16-seed1" in plain.cvqn("record", "tiny", "--reports", code=2)
     own.write_text(own.read_text().replace(",1,best,", ",1,last,"))
@@ -170,10 +171,15 @@ def test_trainings_made_anew_in_a_plain_clone_replace_those_in_the_record(record
     plain.commit("tiny")
     after = json.loads((plain.results / "record/record.json").read_text())
     gone = before["files"].keys() - after["files"].keys()
-    assert {"results/tiny/runs/toy-seed1/last/model.safetensors", "results/tiny/figures/curves.svg"} <= gone
+    assert {"results/tiny/runs/toy-seed1/last/model.safetensors", "results/tiny/figures/figure4.svg"} <= gone
     assert all(re.match("results/tiny/(figures|report|runs/toy-seed1/(last|best))/", path) for path in gone)
     assert after["files"].keys() <= before["files"].keys()
-    for path in ("runs/c16-seed1/last/model.safetensors", "bitstreams/cvqn/c16-seed1.tar", "metrics.json"):
+    for path in (
+        "runs/c16-seed1/last/model.safetensors",
+        "figures/psnr-curves.png",
+        "bitstreams/cvqn/c16-seed1.tar",
+        "metrics.json",
+    ):
         assert before["files"][f"results/tiny/{path}"] != after["files"][f"results/tiny/{path}"]
     own_record = json.loads((plain.results / "record/runs/c16-seed1/provenance.json").read_text())
     assert own_record["settings"]["training"]["fine_tuning"]["patch"] == 80

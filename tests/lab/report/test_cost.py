@@ -5,6 +5,8 @@ import json
 import pytest
 
 from cvqn.cli import main
+from cvqn.lab.provenance.training import Provenance
+from cvqn.lab.report.budget import Budget, budget
 from cvqn.lab.report.cost import table
 from tests.provenance import made_up_provenance
 
@@ -41,6 +43,23 @@ def test_jobs_are_summed_by_rule_and_gpu_hours_are_those_of_jobs_on_one(tmp_path
     assert main(["cost", str(tmp_path)]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1].split() == ["all", "6", "3.630", "1.315", "1.700", "1200"]
+
+
+def test_a_training_that_began_with_the_model_of_another_costs_both():
+    first = made_up_provenance(
+        settings={"training": {"batch": 8, "epochs": 9, "fine_tuning": None}},
+        steps=900, gpu={"name": "a GPU"}, seconds=360.0, cpu_seconds=400.0,
+    )  # fmt: skip
+    tuned = {"training": {"batch": 4, "epochs": 9, "fine_tuning": {"epochs": 1, "batch": 2}}}
+    whole = Provenance.model_validate(made_up_provenance(settings=tuned, steps=1000))
+    both = Provenance.model_validate(
+        made_up_provenance(settings=tuned, steps=1000, seconds=720.0, cpu_seconds=700.0, first_phase=first)
+    )
+    assert whole.crops == 900 * 4 + 100 * 2
+    assert both.crops == 900 * 8 + 100 * 2
+    assert (both.all_seconds, both.all_cpu_seconds, both.gpu_seconds) == (1080, 1100, 360)
+    assert (whole.machines, both.machines) == ("a processor", "a GPU, then a processor")
+    assert budget(both) == Budget("a GPU", 1000, 7, 7400, 1100 / 3600, 0.1)
 
 
 def test_without_records_it_says_what_to_do(tmp_path, capsys):
