@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc_data.index import DataIndexDirError
 
 from cvqn.errors import CvqnError
 from cvqn.files import atomic_write
@@ -168,6 +169,6 @@ def cached(path: str) -> bytes | None:
 
     try:
         content: bytes = dvc.api.read(path, rev="HEAD", mode="rb")
-    except (DvcException, OSError):
+    except (DvcException, DataIndexDirError, OSError):
         return None
     return content

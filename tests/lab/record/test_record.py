@@ -152,8 +152,11 @@ def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
 
 
 def test_trainings_made_anew_in_a_plain_clone_replace_those_in_the_record(recorded, tmp_path):
-    """One of two trainings, where neither the other's model nor a figure is at hand."""
+    """One of two trainings, where the other's model and the figures are lost with the remote that had them."""
     plain = recorded.clone(tmp_path / "plain")
+    plain.remote = tmp_path / "remote"
+    plain.remote.mkdir()
+    plain.dvc("remote", "modify", "--local", "beside", "url", str(plain.remote))
     plain.cvqn("data", "fetch", "packaged-train", "packaged-evaluation")
     tuning = "experiments: {c16: {training: {fine_tuning: {epochs: 1, batch: 1, patch: 80, rate_factor: 0.5}}}}\n"
     (plain.folder / FEWEST).write_text(FEWEST_TEXT + tuning)
