@@ -92,11 +92,14 @@ def _compared(path: str, again: Path, failed: str, versions: Mapping[str, str]) 
 def lay_out(scratch: Path, results: Results) -> None:
     """Fill `scratch` with links to the project and to one scale's results, without those that the rules make.
 
-    The logs of trainings that are not here come from the record.
+    The logs of trainings that are not here come from the record. Packs are left out: with them, the workflow would
+    refuse trainings of which this folder has no record.
     """
-    for part in Path.cwd().iterdir():
-        if part.name not in ("results", ".snakemake", ".git"):
-            (scratch / part.name).symlink_to(part)
+    for part in (*Path.cwd().iterdir(), *Path.cwd().glob("data/*")):
+        if part.name not in ("results", "data", "packs", ".snakemake", ".git"):
+            link = scratch / part.relative_to(Path.cwd())
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(part)
     own, there = Path(results.root), scratch / results.root
     (there / "analysis").mkdir(parents=True)
     (there / "runs").mkdir()
