@@ -15,7 +15,7 @@ from cvqn.lab.report.audit.verdicts import Finding, Measured, NotMeasured
 from cvqn.lab.report.budget import budget, words
 from cvqn.lab.settings.configuration import Experiment
 
-LENGTH = ("epochs", "drop_epochs", "warmup_epochs")
+LENGTH = ("epochs", "drop_epochs", "warmup_epochs", "fine_tuning")
 """Settings of a training that depend on its length."""
 
 
