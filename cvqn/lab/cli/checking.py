@@ -38,7 +38,7 @@ def _register_record(commands: argparse._SubParsersAction) -> None:
         "--reports",
         action="store_true",
         help="make only the reports that git keeps again (tables, curves, metrics, audit) and the settings, and record "
-        "them, with the trainings and evaluations that were made anew here; works in a plain clone, without the models",
+        "them, with the trainings and evaluations made again here; works in a plain clone, without the models",
     )
     record.set_defaults(handler=_record)
 

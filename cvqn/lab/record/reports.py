@@ -1,4 +1,4 @@
-"""Renews the record of a scale in a plain clone: its reports, and the trainings that were made anew there."""
+"""Renews the record of a scale in a plain clone: its reports, and the trainings that were made again there."""
 
 import contextlib
 import functools
@@ -27,12 +27,12 @@ def record_reports(scale: str) -> list[str]:
     """Make settings, tables, curves, metrics and audit again from the recorded measurements, and record them.
 
     Everything else stays as it is recorded: measurements, analyses of channels, bitstreams, and what DVC keeps, which
-    need not be here. But if jobs of the workflow have made any of it anew, that is recorded and pushed, and of what DVC
-    keeps, only what is here stays in the record, with the logs of all trainings: the rest would be of another state.
-    Returns the paths to commit to git.
+    need not be here. But if jobs of the workflow have made any of it again, that is recorded and pushed. Of what DVC
+    keeps, only what is here then stays in the record, with the logs of all trainings: the rest would be of another
+    state. Returns the paths to commit to git.
 
     Raises:
-        CvqnError: the tree is not clean, a file is neither as recorded nor made anew by a job, a training is of other
+        CvqnError: the tree is not clean, a file is neither as recorded nor made again by a job, a training is of other
             settings than the stage's, or a report cannot be made; then the previous record is unchanged.
     """
     stage = read_stage(scale)
@@ -47,18 +47,18 @@ def record_reports(scale: str) -> list[str]:
         rules = {path: before[output].rule for path in changed if (output := made_as(path, before))}
         reports = {path for path, rule in rules.items() if rule in ("config", *remake.RULES)}  # made again below
         renews = any(path not in reports or stage.holds(path) for path in changed)
-        anew = {path: checksum for path, checksum in changed.items() if path not in reports} if renews else {}
-        _require_as_recorded(recorded, [path for path in changed if path in anew or stage.holds(path)])
+        renewed = {path: checksum for path, checksum in changed.items() if path not in reports} if renews else {}
+        _require_as_recorded(recorded, [path for path in changed if path in renewed or stage.holds(path)])
         _require_its_trainings(recorded, configuration, results)
         if renews:
             stage.require_remote()
-            jobs_here = read_jobs(with_folders(anew))
+            jobs_here = read_jobs(with_folders(renewed))
             again = functools.partial(made_again, jobs_here, stage, configuration)
-            trained = [path for path in anew if Path(path).is_relative_to(Path(results.root, "runs"))]
-            guards.require_made_by_jobs([path for path in anew if path not in trained], jobs_here, {}, again)
+            trained = [path for path in renewed if Path(path).is_relative_to(Path(results.root, "runs"))]
+            guards.require_made_by_jobs([path for path in renewed if path not in trained], jobs_here, {}, again)
             before |= jobs_here
             _place_logs(recorded, results)
-            recorded = recorded.model_copy(update={"files": _files_here(stage, recorded, anew)})
+            recorded = recorded.model_copy(update={"files": _files_here(stage, recorded, renewed)})
         with tempfile.TemporaryDirectory() as scratch:
             wanted = _reports(
                 recorded, before, results, [path for path, cached in stage.outputs if renews or not cached]
@@ -96,15 +96,15 @@ def _place_logs(recorded: Recorded, results: Results) -> None:
             shutil.copyfile(copy, place)
 
 
-def _files_here(stage: Stage, recorded: Recorded, anew: Mapping[str, str]) -> dict[str, str]:
-    """The files of the record with those made anew, less those of DVC that are not here."""
+def _files_here(stage: Stage, recorded: Recorded, renewed: Mapping[str, str]) -> dict[str, str]:
+    """The files of the record with those made again, less those of DVC that are not here."""
     kept = (path for path in recorded.files if Path(path).exists() or not stage.holds(path))
-    return {path: recorded.files[path] for path in kept} | dict(anew)
+    return {path: recorded.files[path] for path in kept} | dict(renewed)
 
 
-def _require_as_recorded(recorded: Recorded, anew: Collection[str]) -> None:
+def _require_as_recorded(recorded: Recorded, renewed: Collection[str]) -> None:
     for check in verify.checksums_of(recorded):
-        if check.differences and not set(check.files) & set(anew):
+        if check.differences and not set(check.files) & set(renewed):
             raise CvqnError(f"{check.what}: {check.differences[0]}; get it again with git checkout, then record")
 
 

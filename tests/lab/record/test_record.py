@@ -151,7 +151,7 @@ def test_reports_are_recorded_again_in_a_plain_clone(recorded, tmp_path):
     assert kept.stat().st_ino == inode
 
 
-def test_trainings_made_anew_in_a_plain_clone_replace_those_in_the_record(recorded, tmp_path):
+def test_trainings_made_again_in_a_plain_clone_replace_those_in_the_record(recorded, tmp_path):
     """One of two trainings, where the other's model and the figures are lost with the remote that had them."""
     plain = recorded.clone(tmp_path / "plain")
     plain.remote = tmp_path / "remote"
