@@ -60,7 +60,7 @@ def main() -> None:
     table.to_csv(OUTPUT, index=False, float_format="%.6g", lineterminator="\n")
     for quality, rows in table.groupby("quality"):
         leads = {name: (rows["cvqn"] - rows[name]).dropna() for name in OTHERS}
-        cells = (f"{lead.mean():+.4f} ({len(lead)})" for lead in leads.values())
+        cells = (f"{lead.mean():+.4f} ({len(lead)})" if len(lead) else "–" for lead in leads.values())
         print(f"| {quality} | {rows['bpp'].mean():.4f} | {' | '.join(cells)} |")
 
 
