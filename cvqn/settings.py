@@ -53,6 +53,8 @@ class FineTuning(Settings):
     """Side of a crop in pixels."""
     rate_factor: Annotated[float, Field(gt=0, le=1)]
     """Factor on all learning rates, which fall to zero in half a cosine after the warm-up."""
+    flat_share: Rate
+    """Share of the crops that are replaced by a grey level, from middle grey to white and mostly near white."""
 
 
 class TrainingSettings(Settings):
@@ -122,10 +124,11 @@ class TrainingSettings(Settings):
         """Epochs of both phases."""
         return self.epochs + (self.fine_tuning.epochs if self.fine_tuning else 0)
 
-    def crops(self, epoch: float) -> tuple[int, int]:
-        """Crops per step and their side, at an epoch counted from 0."""
-        phase = self.fine_tuning if self.fine_tuning and epoch >= self.epochs else self
-        return phase.batch, phase.patch
+    def crops(self, epoch: float) -> tuple[int, int, float]:
+        """Crops per step, their side and the share of flat ones, at an epoch counted from 0."""
+        if self.fine_tuning and epoch >= self.epochs:
+            return self.fine_tuning.batch, self.fine_tuning.patch, self.fine_tuning.flat_share
+        return self.batch, self.patch, 0.0
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine the trained model."""

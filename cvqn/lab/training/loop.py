@@ -18,7 +18,7 @@ from cvqn.codecs.interface import LearnedCodec, Picture
 from cvqn.codecs.store import save_model
 from cvqn.codecs.trainable import Forward, Loss, Trainable
 from cvqn.lab.data.pack import Pack
-from cvqn.lab.training.augmentation import jitter_colours
+from cvqn.lab.training.augmentation import flatten, jitter_colours
 from cvqn.lab.training.batches import FixedCrops, Source, crops_of_step
 from cvqn.lab.training.device import autocast, prepare_device
 from cvqn.lab.training.graphs import Replay
@@ -139,12 +139,12 @@ def train(task: Task, entry: Entry, *, time_limit: float | None = None) -> Outco
         for step in range(first_step, steps):
             if training.fine_tuning and step == training.epochs * epoch_steps:
                 optimizer = make_optimizer(network, training)
-            batch, patch = training.crops(step / epoch_steps)
+            batch, patch, flat_share = training.crops(step / epoch_steps)
             factor = learning_rate_factor(training, step / epoch_steps)
             set_learning_rates(optimizer, factor)
             chosen = crops_of_step(task.pack, seed, step, batch, patch, training.vertical_flips)
             images = source.load(chosen, patch)
-            images = jitter_colours(images, training.colour_jitter, seed, step)
+            images = flatten(jitter_colours(images, training.colour_jitter, seed, step), flat_share, seed, step)
             forward, loss = (replay or take_step)(images)
 
             done, epoch = step + 1, (step + 1) // epoch_steps
@@ -225,7 +225,7 @@ def export(task: Task, network: Trainable, weights: dict[str, Tensor], folder: P
     if task.training.weights == "float16":
         for parameter in network.parameters():
             parameter.data = parameter.data.half().float()
-    _, patch = task.training.crops(task.training.all_epochs)
+    _, patch, _ = task.training.crops(task.training.all_epochs)
     [images] = FixedCrops(Source(task.pack, "cpu"), task.seed)(CALIBRATION_CROPS, patch)
     save_model(folder, task.codec.name, task.model, network.export(images), about)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from cvqn.lab.training import loop
 from tests.lab.training.conftest import QUICK
 
-TUNING = {"epochs": 2, "batch": 1, "patch": 80, "rate_factor": 0.5}
+TUNING = {"epochs": 2, "batch": 1, "patch": 80, "rate_factor": 0.5, "flat_share": 0.5}
 
 
 def steps(run):

@@ -27,7 +27,7 @@ def test_cosine_rises_then_falls_to_zero(training_settings):
 
 @pytest.mark.parametrize("first", [{"schedule": "cosine"}, {"schedule": "drops", "drop_epochs": [15]}])
 def test_fine_tuning_warms_up_again_and_falls_to_zero_on_crops_of_its_own(training_settings, first):
-    tuning = {"epochs": 8, "batch": 2, "patch": 256, "rate_factor": 0.4}
+    tuning = {"epochs": 8, "batch": 2, "patch": 256, "rate_factor": 0.4, "flat_share": 0.1}
     both = training_settings(**first, warmup_epochs=4, epochs=20, batch=8, patch=128, fine_tuning=tuning)
     alone = training_settings(**first, warmup_epochs=4, epochs=20)
     before = [0, 3, 4, 12, 19.9]
@@ -36,8 +36,9 @@ def test_fine_tuning_warms_up_again_and_falls_to_zero_on_crops_of_its_own(traini
     assert learning_rate_factor(both, 20) < 1e-3
     assert learning_rate_factor(both, 28) == pytest.approx(0, abs=1e-12)
     assert both.all_epochs == 28
-    assert [both.crops(epoch) for epoch in (0, 19.9, 20, 28)] == [(8, 128), (8, 128), (2, 256), (2, 256)]
-    assert (alone.all_epochs, alone.crops(20)) == (20, (alone.batch, alone.patch))
+    assert [both.crops(epoch) for epoch in (0, 19.9)] == [(8, 128, 0)] * 2
+    assert [both.crops(epoch) for epoch in (20, 28)] == [(2, 256, 0.1)] * 2
+    assert (alone.all_epochs, alone.crops(20)) == (20, (alone.batch, alone.patch, 0))
 
 
 def test_every_parameter_is_optimized_once_at_its_own_rate(model_settings, training_settings):

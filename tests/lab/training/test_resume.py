@@ -76,7 +76,7 @@ NO_BFLOAT16 = pytest.mark.skipif(
         {"clip_norm": 0.5, "clip_value": None},
         {"schedule": "drops", "drop_epochs": [2, 3], "warmup_epochs": 0},
         {"weights": "float16"},
-        {"fine_tuning": {"epochs": 1, "batch": 1, "patch": 80, "rate_factor": 0.5}, "epochs": 3},
+        {"fine_tuning": {"epochs": 1, "batch": 1, "patch": 80, "rate_factor": 0.5, "flat_share": 0.5}, "epochs": 3},
         pytest.param({"precision": "bfloat16"}, marks=NO_BFLOAT16),
     ],
     ids=lambda training: next(iter(training)),
