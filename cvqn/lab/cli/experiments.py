@@ -66,14 +66,15 @@ def _register_train(commands: argparse._SubParsersAction) -> None:
         metavar="MINUTES",
         help="time limit of the cluster job; shortly before it, the training saves and stops with exit code 75",
     )
-    train.add_argument(
+    finished = train.add_mutually_exclusive_group()
+    finished.add_argument(
         "--adopt",
         type=Path,
         metavar="DIR",
         help="take over a training that finished on another machine, from its folder runs/RUN; seed, images, code and "
         "settings must be the same, device, precision, threads and library versions may differ",
     )
-    train.add_argument(
+    finished.add_argument(
         "--fine-tune",
         type=Path,
         metavar="DIR",

@@ -158,8 +158,9 @@ def test_trainings_made_again_in_a_plain_clone_replace_those_in_the_record(recor
     plain.remote.mkdir()
     plain.dvc("remote", "modify", "--local", "beside", "url", str(plain.remote))
     plain.cvqn("data", "fetch", "packaged-train", "packaged-evaluation")
-    tuning = "experiments: {c16: {training: {fine_tuning: {epochs: 1, batch: 1, patch: 80, rate_factor: 0.5, flat_share: 0.1}}}}\n"
-    (plain.folder / FEWEST).write_text(FEWEST_TEXT + tuning)
+    tuning = "{epochs: 1, batch: 1, patch: 80, rate_factor: 0.5, flat_share: 0.1}"
+    tuned = f"experiments: {{c16: {{training: {{fine_tuning: {tuning}}}}}}}\n"
+    (plain.folder / FEWEST).write_text(FEWEST_TEXT + tuned)
     plain.commit("fine-tuning")
     before = json.loads((plain.results / "record/record.json").read_text())
     own = plain.results / "measurements/cvqn/c16-seed1.csv"

@@ -91,3 +91,11 @@ def test_a_model_that_does_not_fit_is_refused(job, tmp_path, capsys, own, change
 def test_fine_tuning_must_be_as_long_as_its_warm_up(job, capsys):
     with pytest.raises(Exception, match="warmup_epochs: more than the 1 epochs of fine_tuning"):
         job(training={"warmup_epochs": 2, "fine_tuning": TUNING | {"epochs": 1}}, experiments=QUICK["experiments"])
+
+
+def test_a_training_is_taken_over_or_fine_tuned_but_not_both(job, tmp_path, capsys):
+    run = job(training={"fine_tuning": TUNING})
+    with pytest.raises(SystemExit) as ended:
+        run.run("--fine-tune", str(tmp_path), "--adopt", str(tmp_path))
+    assert ended.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
