@@ -162,7 +162,7 @@ def test_shipping_takes_the_rate_curve_or_nothing(curve, tmp_path):
 def test_info_says_what_a_shipped_model_is_and_which_made_a_file(tmp_path, capsys):
     assert main(["info", "quality-2"]) == 0
     said = capsys.readouterr().out
-    assert "c16-seed1 of scale small, 18000 steps" in said
+    assert "c16-seed1 of scale small, 20000 steps" in said
     assert "468: photos (by image, from CC0" in said
     assert main(["info", str(shipped.folder_of_quality(2))]) == 0
     assert capsys.readouterr().out == said
